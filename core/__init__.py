@@ -1,0 +1,1 @@
+"""The exit itself: nouns, rules, formats and records. No Prefect, no network, no clock."""

@@ -1,0 +1,147 @@
+"""The engagement that ends: who, why, when, and who may do what."""
+
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from core.model.noun import Noun
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+"""Lower case letters, digits and single dashes: goes into artifact keys, file names and the log's origin."""
+
+Principal = Annotated[str, StringConstraints(pattern=r"^[^@\s,*?!]+@[^@\s,*?!]+$", max_length=120)]
+"""Who a signature belongs to, in the form of an e-mail address (`allowed_signers` of OpenSSH)."""
+
+
+class ReasonCode(StrEnum):
+    """Why the engagement ends, in the field's vocabulary."""
+
+    CLIENT_LEAVES = "client_leaves"
+    NOT_A_FIT = "not_a_fit"
+    NON_PAYMENT = "non_payment"
+    UNPROFITABLE = "unprofitable"
+    SCOPE_CREEP = "scope_creep"
+    NON_COMMUNICATING = "non_communicating"
+    IGNORES_INSTRUCTIONS = "ignores_instructions"
+    SECURITY_REFUSAL = "security_refusal"
+    UNETHICAL = "unethical"
+    ABUSE = "abuse"
+    CRIME = "crime"
+
+
+class Role(StrEnum):
+    """What a person's signature counts for."""
+
+    EXECUTIVE = "executive"
+    TECHNICIAN = "technician"
+    CLIENT = "client"
+    SUCCESSOR = "successor"
+
+
+class Party(StrEnum):
+    """Who may receive what leaves us."""
+
+    CLIENT = "client"
+    SUCCESSOR = "successor"
+
+
+class Person(Noun):
+    """Somebody whose signature counts, with the SSH public keys that make it."""
+
+    principal: Principal
+    name: str
+    role: Role
+    keys: tuple[str, ...] = Field(min_length=1, description="OpenSSH public keys, one line each")
+
+
+class Provider(Noun):
+    """We: the managed service provider that gives the client a decent exit."""
+
+    name: str
+    domain: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+$")] = Field(
+        description="our domain name: the origin of the ledger and the namespace of signatures"
+    )
+    address: str = Field(description="the e-mail address that notices come from")
+
+
+class Client(Noun):
+    """The client that is let go, or is leaving."""
+
+    slug: Slug
+    name: str
+    address: str = Field(description="where the confirmation letter goes")
+    time_zone: str = Field(description="IANA name, e.g. America/Vancouver: the zone of the contract")
+
+
+class Successor(Noun):
+    """The provider that takes over."""
+
+    name: str
+    address: str
+
+
+class Recipient(Noun):
+    """One public key to which archive and package are encrypted."""
+
+    party: Party
+    age: str = Field(description="age1…, ssh-ed25519 … or ssh-rsa …")
+
+
+class Holder(Noun):
+    """One of us who holds access at the client: a technician or a service of ours."""
+
+    name: str
+    keys: tuple[str, ...] = Field(min_length=1, description="OpenSSH public keys, one line each")
+
+
+class Decision(Noun):
+    """Why and on what evidence the engagement ends; what was tried before."""
+
+    reason: ReasonCode
+    specifics: str = Field(min_length=20, description="the specific reason, fit for the client to read")
+    evidence: tuple[str, ...] = Field(min_length=1, description="dated evidence")
+    remedies_tried: tuple[str, ...] = ()
+    decided_on: date
+
+
+class CutoffDate(Noun):
+    """The instant at which our access ends, with the zone in which the contract names it."""
+
+    instant: AwareDatetime
+    zone: str
+
+
+class Transition(Noun):
+    """What the confirmation letter promises for the time until the cutoff."""
+
+    what_we_do: tuple[str, ...] = Field(min_length=1)
+    recommended_providers: tuple[str, ...] = ()
+
+
+class Engagement(Noun):
+    """Everything about one client exit that does not depend on connectors."""
+
+    provider: Provider
+    client: Client
+    successor: Successor | None = None
+    decision: Decision
+    transition: Transition
+    cutoff: CutoffDate
+    people: tuple[Person, ...]
+    holders: tuple[Holder, ...]
+    recipients: tuple[Recipient, ...]
+    negative_login_consent: bool = Field(
+        default=False, description="the contract lets us try our own credentials after the cutoff, once a check"
+    )
+    second_check_after: timedelta = timedelta(hours=2)
+
+    @property
+    def slug(self) -> str:
+        """The client's slug names the engagement everywhere."""
+        return self.client.slug
+
+    def person(self, principal: str) -> Person | None:
+        """Find somebody by principal."""
+        return next((one for one in self.people if one.principal == principal), None)

@@ -1,0 +1,132 @@
+"""What an exit deals with: obligations, data, credentials, documents, grants, and the plan over them."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+
+from pydantic import Field
+
+from core.canonical import canonical_json
+from core.model.engagement import CutoffDate, Recipient
+from core.model.noun import Noun
+
+
+class ObligationSide(StrEnum):
+    """Who owes."""
+
+    OURS = "ours"
+    CLIENTS = "clients"
+
+
+class Obligation(Noun):
+    """Something still owed, by us or to us. Only what we owe holds the cutoff."""
+
+    source: str
+    id: str
+    owed_by: ObligationSide
+    what: str
+    due: date | None = None
+
+
+class Dataset(Noun):
+    """Data of the client's that is exported whole: where it is and which parts."""
+
+    source: str
+    selectors: tuple[str, ...]
+
+
+class ItemKind(StrEnum):
+    """What an inventory item is."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    OTHER = "other"
+
+
+class InventoryItem(Noun):
+    """One thing in a dataset, as its source showed it.
+
+    `path` is relative to the dataset, with `/`; bytes that are not UTF-8 are carried as surrogate escapes.
+    """
+
+    dataset: str
+    path: str
+    kind: ItemKind
+    size: int = 0
+    mtime_ns: int = 0
+    mode: int = 0
+    uid: int = 0
+    gid: int = 0
+    target: str = Field(default="", description="where a symbolic link points; never followed")
+
+
+class Owner(StrEnum):
+    """Whose a credential is: it decides whether it is handed over."""
+
+    CLIENT = "client"
+    OURS = "ours"
+    SHARED = "shared"
+
+
+class Credential(Noun):
+    """A reference to a credential, never its value. Without an owner it is not handed over and blocks."""
+
+    source: str
+    reference: str
+    title: str
+    username: str = ""
+    url: str = ""
+    owner: Owner | None = None
+
+
+class Document(Noun):
+    """One document for the handover package."""
+
+    source: str
+    path: str
+    size: int
+    sha256: str
+
+
+class Grant(Noun):
+    """One way in that is ours. `undo` holds all that is needed to reinstate it; it is never secret."""
+
+    system: str
+    id: str
+    holder: str
+    privilege: str
+    own: bool = Field(default=False, description="our connector itself comes in by this grant, so it goes last")
+    undo: Mapping[str, str] = Field(default_factory=dict, exclude=True)
+
+    @property
+    def subject(self) -> str:
+        """How the ledger names this grant."""
+        return f"{self.system}:{self.id}"
+
+
+class ExitPlan(Noun):
+    """What we will do, and nothing else. People sign its digest; only the signed plan is applied."""
+
+    engagement: str
+    cutoff: CutoffDate
+    obligations: tuple[Obligation, ...]
+    datasets: tuple[Dataset, ...]
+    recipients: tuple[Recipient, ...]
+    credentials: tuple[Credential, ...]
+    documents: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    negative_login: bool
+    second_check_after_seconds: int
+
+    @cached_property
+    def canonical(self) -> bytes:
+        """The plan as canonical JSON: the very bytes that are signed for."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON, lower case hex."""
+        return hashlib.sha256(self.canonical).hexdigest()
