@@ -28,6 +28,7 @@ class EntryKind(StrEnum):
     STATEMENT = "statement"
     INTENT = "intent"
     RECEIPT = "receipt"
+    FAILED = "failed"
     VERDICT = "verdict"
     INVENTORY = "inventory"
     DRIFT = "drift"
@@ -67,9 +68,9 @@ class Assurance(StrEnum):
 
 
 class Verdict(Noun):
-    """What was seen when an action was read back."""
+    """What was seen when an action was read back. `state` is that of a grant; other actions have none."""
 
-    state: GrantState
+    state: GrantState | None = None
     assurance: Assurance
     evidence: str
 

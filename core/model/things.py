@@ -130,3 +130,21 @@ class ExitPlan(Noun):
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, lower case hex."""
         return hashlib.sha256(self.canonical).hexdigest()
+
+    @cached_property
+    def archive_subject(self) -> str:
+        """How the ledger names the export: the same while datasets and recipients stay the same, whatever else is replanned."""
+        return f"archive {self._scope('datasets', 'recipients')}"
+
+    @cached_property
+    def package_subject(self) -> str:
+        """How the ledger names the handover: the same while what is packed and for whom stays the same."""
+        return f"package {self._scope('credentials', 'documents', 'recipients')}"
+
+    @property
+    def delta_subject(self) -> str:
+        """How the ledger names the last export."""
+        return f"delta {self.digest[:12]}"
+
+    def _scope(self, *fields: str) -> str:
+        return hashlib.sha256(canonical_json(self.model_dump(mode="json", include=set(fields)))).hexdigest()[:12]

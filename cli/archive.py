@@ -1,0 +1,184 @@
+"""`offboard archive …`: make, verify and open encrypted archives of folders, without any engagement."""
+
+import re
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli.transfer import Transfer
+from connectors import FolderFiles, FolderStore
+from core.archive.extract import extract as extract_files
+from core.archive.recipients import check_recipient
+from core.archive.summary import ArchiveSummary, VolumeLimits
+from core.archive.verify import VerifyReport, verify_archive
+from core.archive.writer import write_archive
+from core.errors import ConfigurationError, GoodLeaverError, RefusedError
+
+app = typer.Typer(help="Make, verify and open encrypted archives; works alone, without any engagement.", no_args_is_help=True)
+out = Console(highlight=False, soft_wrap=True, markup=False)
+err = Console(highlight=False, soft_wrap=True, markup=False, stderr=True)
+
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 1 << 10,
+    "MIB": 1 << 20,
+    "GIB": 1 << 30,
+    "TIB": 1 << 40,
+}
+_SIZE = re.compile(r"(\d+)\s*([A-Za-z]*)")
+
+
+@app.command()
+def create(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE... DESTINATION", help="folders to archive, then a new folder for the archive")
+    ],
+    recipient: Annotated[
+        list[str], typer.Option("--recipient", "-r", help="age1…, an SSH public key, or a file with one a line; repeatable")
+    ],
+    name: Annotated[str, typer.Option(help="the archive's name; the destination's if left out")] = "",
+    volume_size: Annotated[str, typer.Option(help="bytes of source in a volume, e.g. 8GiB")] = "8GiB",
+) -> None:
+    """Write an encrypted archive that age, zstd and tar can open. Started again after an interruption, it goes on."""
+    with _errors_as_sentences():
+        sources, destination = _places(paths)
+        limits = VolumeLimits(size=_size(volume_size))
+        journal = destination.with_name(destination.name + ".journal")
+        resuming = (journal / "journal.jsonl").exists()
+        with Transfer(err, "Going on with" if resuming else "Writing", str(destination)) as transfer:
+            summary = write_archive(
+                sources,
+                FolderStore(path=destination),
+                name=name or _plain(destination.name),
+                recipients=_recipients(recipient),
+                journal=journal,
+                started=datetime.now(UTC),
+                limits=limits,
+                progress=lambda now: transfer.show(now.files, now.bytes, f"volume {now.volume}"),
+            )
+        shutil.rmtree(journal)
+        _tell_created(summary, destination)
+
+
+@app.command()
+def verify(
+    archive: Annotated[Path, typer.Argument(help="the archive's folder", show_default=False)],
+    identity: Annotated[
+        list[Path] | None, typer.Option("--identity", "-i", help="a file with a recipient's private key; repeatable")
+    ] = None,
+) -> None:
+    """Check an archive: without a key every byte, with a key every file as well. Exit status 1 if anything is wrong."""
+    with _errors_as_sentences():
+        keys = identity or []
+        with Transfer(err, "Verifying", str(archive)) as transfer:
+            report = verify_archive(FolderStore(path=_folder(archive)), keys, progress=lambda size: transfer.show(None, size, ""))
+        _tell_verified(report, archive)
+
+
+@app.command()
+def extract(
+    archive: Annotated[Path, typer.Argument(help="the archive's folder", show_default=False)],
+    destination: Annotated[Path, typer.Argument(help="a new or empty folder", show_default=False)],
+    identity: Annotated[list[Path], typer.Option("--identity", "-i", help="a file with a recipient's private key; repeatable")],
+    patterns: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATTERN]...", help="e.g. 'files/accounts/*'; everything if left out")
+    ] = None,
+) -> None:
+    """Unpack an archive, or the files that match; each is checked before it gets its name."""
+    with _errors_as_sentences():
+        with Transfer(err, "Extracting to", str(destination)) as transfer:
+            store = FolderStore(path=_folder(archive))
+            report = extract_files(
+                store, identity, destination, patterns or (), progress=lambda files, size: transfer.show(files, size, "")
+            )
+        for line in report.left_out:
+            out.print(f"Not there: {line}")
+        out.print(
+            f"{report.files} files, {report.bytes} bytes, {report.directories} directories and {report.links} links are in {destination}."
+        )
+        if patterns and not (report.files or report.directories or report.links):
+            raise RefusedError("nothing in the archive matches", todo="name paths as SOURCE/path; `*` stands for anything")
+
+
+class _errors_as_sentences:  # noqa: N801 - reads as a phrase in a with statement
+    """Print our errors on standard error and end: 1 for a bad archive or a refusal, 2 for wrong input."""
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, GoodLeaverError):
+            err.print(str(error))
+            raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from None
+
+
+def _tell_created(summary: ArchiveSummary, destination: Path) -> None:
+    for line in summary.not_carried:
+        out.print(f"Not in the archive: {line}")
+    for line in summary.changed_while_read:
+        out.print(f"Changed while it was read: {line}")
+    out.print(f"{summary.files} files, {summary.bytes} bytes are in {destination}, in {summary.volumes} volume(s).")
+    out.print(f"Its manifest has the SHA-256 {summary.manifest_sha256}.")
+    out.print(f"Next: offboard archive verify {destination}")
+    out.print("Then give the folder to the recipients; its README.txt says how anyone opens it.")
+
+
+def _tell_verified(report: VerifyReport, archive: Path) -> None:
+    for fault in report.faults:
+        err.print(str(fault))
+    if report.faults:
+        err.print(f"{archive} is NOT in order.")
+        raise typer.Exit(1)
+    inside = "not opened, as no key was given" if report.files is None else f"{report.files} files, each with its sum"
+    out.print(f"{archive} is whole and unaltered: {report.volumes} volume(s), {report.bytes} bytes; {inside}.")
+    if report.files is None:
+        out.print(f"Next: offboard archive verify -i KEYFILE {archive}")
+
+
+def _places(paths: list[Path]) -> tuple[list[FolderFiles], Path]:
+    if len(paths) < 2:  # noqa: PLR2004 - one source and the destination
+        raise ConfigurationError(["name at least one folder to archive, and then the destination"])
+    *folders, destination = (path.absolute() for path in paths)
+    for folder in folders:
+        if destination.resolve().is_relative_to(_folder(folder).resolve()):
+            raise ConfigurationError([f"{destination} lies within {folder}: the archive would take in itself"])
+    return [FolderFiles(name=_plain(folder.resolve().name), path=folder) for folder in folders], destination
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise ConfigurationError([f"{path} is no folder"])
+    return path
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:100] or "files"
+
+
+def _recipients(given: list[str]) -> list[str]:
+    """Take each as it is, or read it from the file of that name: one a line, `#` begins a comment."""
+    recipients = list[str]()
+    for one in given:
+        if one.startswith(("age1", "ssh-")) or not Path(one).is_file():
+            recipients.append(check_recipient(one))
+            continue
+        lines = Path(one).read_text("utf-8", "replace").splitlines()
+        recipients += [check_recipient(line) for line in lines if line.strip() and not line.startswith("#")]
+    return recipients
+
+
+def _size(text: str) -> int:
+    found = _SIZE.fullmatch(text.strip())
+    unit = _UNITS.get(found[2].upper()) if found else None
+    if found is None or unit is None or int(found[1]) == 0:
+        raise ConfigurationError([f"{text!r} is no size: write for example 500MB or 8GiB"])
+    return int(found[1]) * unit

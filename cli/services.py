@@ -1,0 +1,157 @@
+"""The embedded Prefect: a server on SQLite and one process worker, on loopback, behind a login."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from cli.processes import Child
+from core.errors import RefusedError, UnavailableError
+
+POOL = "exits"
+DEFAULT_PORT = 4200
+START_SECONDS = 120
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Services:
+    """Server and worker, started and stopped together. `home` keeps their database, login and logs (mode 0700)."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._children: list[Child] = []
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @property
+    def url(self) -> str:
+        """Where people look."""
+        return f"http://127.0.0.1:{self._connection()['port']}"
+
+    @property
+    def login(self) -> str:
+        """What the login page of the UI asks for, `admin:…`."""
+        return str(self._connection()["login"])
+
+    def environment(self) -> dict[str, str]:
+        """Settings for server, worker and clients. Source: Prefect's settings reference, each tried."""
+        return os.environ | {
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_API_URL": f"{self.url}/api",
+            "PREFECT_API_AUTH_STRING": self.login,
+            "PREFECT_SERVER_API_AUTH_STRING": self.login,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_UI_V2_ENABLED": "false",  # the newer pages contact an outside analytics host
+            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+            "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",  # with these two a run starts within a second of its instant
+            "PREFECT_WORKER_PREFETCH_SECONDS": "30",
+            "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+            "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            "PREFECT_CLI_PROMPT": "false",
+            "DO_NOT_TRACK": "1",
+            "PYTHONPATH": str(PROJECT),
+        }
+
+    def start_server(self) -> None:
+        """Start the server and wait until it answers. Raises UnavailableError with the end of its log."""
+        self._choose_connection()
+        port = str(self._connection()["port"])
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
+        server = Child(command, self.environment(), self.home / "server.log")
+        self._children.append(server)
+        self._wait(server, self._answers, "the Prefect server")
+
+    def start_worker(self) -> None:
+        """Start one process worker; it makes the work pool where that is missing."""
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "embedded"]
+        worker = Child(command, self.environment(), self.home / "worker.log", PROJECT)
+        self._children.append(worker)
+        self._wait(worker, self._pool_is_ready, "the Prefect worker")
+
+    def deploy(self) -> None:
+        """Register every deployment of prefect.yaml, with today's engagement files in the forms' drop-downs."""
+        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+        done = subprocess.run(command, env=self.environment(), cwd=PROJECT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RefusedError(
+                f"the deployments could not be registered: {(done.stdout + done.stderr)[-2000:]}", untouched="every engagement"
+            )
+
+    def stop(self) -> None:
+        """Stop what was started here, the worker first, with all their children."""
+        for child in reversed(self._children):
+            child.stop()
+        self._children.clear()
+
+    def _connection(self) -> dict[str, object]:
+        try:
+            return dict(json.loads((self.home / "connection.json").read_text()))
+        except FileNotFoundError:
+            raise UnavailableError("no Prefect server has been started here", todo="run `make up` first") from None
+
+    def _choose_connection(self) -> None:
+        path = self.home / "connection.json"
+        login = str(self._connection()["login"]) if path.exists() else f"admin:{secrets.token_urlsafe(18)}"
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump({"port": _free_port(DEFAULT_PORT), "login": login}, out)
+
+    def _get(self, path: str) -> httpx.Response:
+        user, _, password = self.login.partition(":")
+        return httpx.get(f"{self.url}/api/{path}", auth=(user, password), timeout=5, trust_env=False)
+
+    def _answers(self) -> bool:
+        return self._get("health").is_success
+
+    def _pool_is_ready(self) -> bool:
+        return self._get(f"work_pools/{POOL}").is_success
+
+    @staticmethod
+    def _wait(child: Child, ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and child.running:
+            try:
+                if ready():
+                    return
+            except httpx.TransportError:
+                pass  # not listening yet
+            time.sleep(0.2)
+        end = child.log.read_text(errors="replace")[-2000:]
+        raise UnavailableError(f"{what} did not start within {START_SECONDS} s; the end of {child.log}:\n{end}", untouched="every engagement")
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise UnavailableError("no free port on 127.0.0.1", untouched="every engagement")
+
+
+def up(home: Path, out: Console) -> None:
+    """Run server, worker and deployments until Ctrl-C or SIGTERM; then stop them with all their children."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    services = Services(home)
+    try:
+        out.print("Starting the Prefect server …")
+        services.start_server()
+        services.start_worker()
+        services.deploy()
+        out.print(f"Prefect UI: {services.url}   (login: {services.login})\nCtrl-C stops server and worker.", markup=False)
+        signal.pause()
+    except KeyboardInterrupt:
+        out.print("Stopping …")
+    finally:
+        services.stop()

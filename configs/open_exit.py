@@ -1,0 +1,81 @@
+"""The composition root: one engagement, its connectors, its ledger, and the lease upon it."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from configs.engagement_file import EngagementFile, find
+from configs.settings import Settings
+from core.exit import Exit, Systems
+from core.ledger.lease import hold
+from core.ledger.note import LogKey
+from core.ledger.store import Ledger
+
+LEASE = timedelta(seconds=30)
+PATIENCE = LEASE + timedelta(seconds=5)  # a pass that was killed leaves its lease behind for at most this long
+
+
+def utc_now() -> datetime:
+    """Read the clock: the one place where the exit's time comes from."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_exit(slug: str, *, holder: str | None = None) -> Iterator[Exit]:
+    """Open one engagement; with `holder`, under its lease, so that this process may act on systems.
+
+    Raises ConfigurationError (unknown engagement, mistakes in its file), LeaseHeldError (another pass is at work).
+    """
+    settings = Settings.from_environment()
+    engagement = find(settings, slug)
+    folder = settings.state / slug
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = LogKey.load_or_create(folder / "ledger-key.pem", f"{engagement.provider.domain}/offboard/{slug}")
+    ledger = Ledger(settings.ledger, slug, key)
+    try:
+        ledger.replay()
+        parts = {
+            "engagement": engagement,
+            "systems": _systems(engagement),
+            "ledger": ledger,
+            "key": key,
+            "clock": utc_now,
+            "folder": folder,
+        }
+        more = {"receipt_secret": _receipt_secret(folder / "receipt-secret"), "evidence_folder": engagement.evidence_folder}
+        if holder is None:
+            yield Exit(lease=None, **parts, **more)
+        else:
+            with hold(ledger, holder, utc_now, ttl=LEASE, wait=PATIENCE) as lease:
+                yield Exit(lease=lease, **parts, **more)
+    finally:
+        ledger.close()
+
+
+def _systems(engagement: EngagementFile) -> Systems:
+    return Systems(
+        data_sources=engagement.data_sources,
+        access_targets=engagement.access_targets,
+        credential_sources=engagement.credential_sources,
+        document_sources=engagement.document_sources,
+        obligation_sources=engagement.obligation_sources,
+        archive_store=engagement.archive_store,
+        delta_store=engagement.delta_store,
+        handover_store=engagement.handover_store,
+        notifier=engagement.notifier,
+    )
+
+
+def _receipt_secret(path: Path) -> bytes:
+    """Read the secret from which receipt codes are derived, made once, so that a repeated pass packs the same code."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(secrets.token_bytes(32))
+            out.flush()
+            os.fsync(out.fileno())
+    except FileExistsError:
+        pass
+    return path.read_bytes()

@@ -1,0 +1,39 @@
+"""A folder as a source of data."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+from connectors.folder.below import Reader
+from connectors.folder.walk import Walk
+from core.model import Dataset, InventoryItem, Noun
+
+
+class FolderFiles(Noun):
+    """Everything below one folder, as it lies there. It has no way to write; it follows no link."""
+
+    kind: Literal["folder"] = "folder"
+    name: str
+    path: Path
+
+    def dataset(self) -> Dataset:
+        """Say what is exported from here, without looking."""
+        return Dataset(source=self.name, selectors=(str(self.path),))
+
+    def inventory(self) -> Iterator[InventoryItem]:
+        """List the tree in the order of its paths' bytes, one directory at a time in memory.
+
+        A directory that cannot be listed comes as OTHER. Raises RefusedError or UnavailableError if the folder itself cannot be.
+        """
+        yield from Walk(self.name, self.path)
+
+    @contextmanager
+    def open(self, item: InventoryItem) -> Iterator[BinaryIO]:
+        """Read one file. Its stream says by `stat_now()` what size and mtime the file has now.
+
+        Raises FileNotFoundError if it has vanished; RefusedError if it cannot be read or is no plain file any more (a link that was put
+        in its place, or in place of a directory above it, is not followed).
+        """
+        with Reader(self.path, item.path) as reader:
+            yield cast("BinaryIO", reader)

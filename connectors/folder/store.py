@@ -1,0 +1,121 @@
+"""A folder as a place for archives."""
+
+import fcntl
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+from connectors.folder.below import Reader, translated
+from connectors.folder.walk import Walk
+from core.errors import RefusedError
+from core.model import ItemKind, Noun
+
+
+class FolderStore(Noun):
+    """A folder, or a mounted drive, for archives. Objects appear whole; none is ever overwritten or removed."""
+
+    kind: Literal["folder"] = "folder"
+    path: Path
+
+    @contextmanager
+    def put(self, name: str) -> Iterator[BinaryIO]:
+        """Write a new object: under another name first, then on disk, then renamed.
+
+        Raises RefusedError if the name leads elsewhere, is taken, or the disk is full.
+        """
+        parts = self._checked(name)
+        folder = self.path.joinpath(*parts[:-1])
+        temporary, final = folder / f".{parts[-1]}.part", folder / parts[-1]
+        with translated(name):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with _Writer(descriptor, name) as writer:
+            self._refuse_taken(final)
+            try:
+                writer.begin()
+                yield cast("BinaryIO", writer)
+                writer.finish()
+                self._refuse_taken(final)
+                with translated(name):
+                    temporary.rename(final)
+                    _sync_folders(folder, self.path.parent)
+            except BaseException:
+                # Our own unfinished bytes; on a full disk their room is needed.
+                temporary.unlink(missing_ok=True)
+                raise
+
+    @contextmanager
+    def get(self, name: str) -> Iterator[BinaryIO]:
+        """Read an object. Raises FileNotFoundError; RefusedError if a link or something else lies under that name."""
+        with Reader(self.path, "/".join(self._checked(name))) as reader:
+            yield cast("BinaryIO", reader)
+
+    def list(self) -> tuple[str, ...]:
+        """Name all that is there but directories and our own unfinished objects, sorted."""
+        if not self.path.exists():
+            return ()
+        items = (item for item in Walk("", self.path) if item.kind is not ItemKind.DIRECTORY)
+        return tuple(item.path for item in items if not _is_unfinished(item.path))
+
+    def where(self) -> str:
+        """Say in words where a person finds it."""
+        return f"the folder {self.path}"
+
+    def _checked(self, name: str) -> tuple[str, ...]:
+        parts = tuple(name.split("/"))
+        if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts) or _is_unfinished(name):
+            raise RefusedError(f"{name!r} cannot be the name of an object here", untouched="the folder", todo="use a plain relative name")
+        return parts
+
+    def _refuse_taken(self, final: Path) -> None:
+        if os.path.lexists(final):
+            raise RefusedError(f"{final} is there already and is never overwritten", untouched="it", todo="name an empty place")
+
+
+class _Writer(io.FileIO):
+    """A new object's bytes; holds a lock, so that two writers cannot mix theirs."""
+
+    def __init__(self, descriptor: int, what: str) -> None:
+        super().__init__(descriptor, "wb")
+        self._what = what
+
+    def begin(self) -> None:
+        """Take the lock, then empty what a killed run left."""
+        try:
+            fcntl.flock(self.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(
+                f"{self._what} is being written by another run", untouched="it", todo="wait until that run has ended"
+            ) from None
+        self.truncate(0)
+
+    def write(self, data: bytes, /) -> int:  # type: ignore[override]  # bytes are all that we write
+        left = memoryview(data)
+        with translated(self._what):
+            while left:
+                left = left[super().write(left) or 0 :]
+        return len(data)
+
+    def finish(self) -> None:
+        """Bring everything to the disk."""
+        with translated(self._what):
+            os.fsync(self.fileno())
+
+
+def _is_unfinished(name: str) -> bool:
+    last = name.rsplit("/", 1)[-1]
+    return last.startswith(".") and last.endswith(".part")
+
+
+def _sync_folders(folder: Path, above: Path) -> None:
+    """Bring the new name to the disk, and the folders that were made for it."""
+    while folder != above:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        folder = folder.parent

@@ -1,0 +1,6 @@
+"""A Unix host reached by SSH: its files, read only, and the key lines by which we come in."""
+
+from connectors.ssh_host.access import SshAccess
+from connectors.ssh_host.files import SshFiles
+
+__all__ = ["SshAccess", "SshFiles"]

@@ -1,0 +1,215 @@
+"""The key lines on a Unix host by which we come in: found, taken out, seen to be refused, and put back.
+
+The plan's grants carry no undo once they were saved; `verify` and `reinstate` need the undo of discovery or of the receipt, since it holds
+the public key that the server is asked about.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Final
+
+from pydantic import Field
+
+from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.authorized_keys import KeyLine, key_lines, layout, put_back, split_lines, split_options, take_out
+from connectors.ssh_host.host import AbsolutePath, LoginRefusedError, PublicLine, SshHost
+from connectors.ssh_host.names import encode
+from connectors.ssh_host.replacement import read_regular, replace, temporary
+from connectors.ssh_host.sftp import Attributes, Sftp
+from core.errors import RefusedError, UnavailableError
+from core.model import Assurance, ClientControl, Grant, GrantState, Holder, Receipt, Verdict
+from core.signatures.public_key import PublicKey, read_blob, read_line
+
+CERTIFICATE_AUTHORITY: Final = "certificate authority"
+_ID: Final = re.compile(r"^(SHA256:\S+) in (/.*)$", re.DOTALL)
+_HOME: Final = re.compile(r"^/(?:home/([^/]+)|(root))/")
+
+
+class SshAccess(SshHost):
+    """An AccessTarget: lines in these files that hold a key of ours. A grant is one key in one file, however many lines it has there.
+
+    Raises UnavailableError when the host does not answer or changes under us, RefusedError for everything that needs a person.
+    """
+
+    authorized_keys: tuple[AbsolutePath, ...] = Field(min_length=1, description="every file in which the server looks for keys")
+    client_keys: tuple[PublicLine, ...] = Field(default=(), description="the client's own public keys: one must be able to come in")
+
+    def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
+        """Find every line of these holders' keys and no other, by the key itself, never by its comment. Changes nothing."""
+        owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
+        own = self.own_key().blob
+        grants = []
+        with self.sftp(tuple(encode(path) for path in self.authorized_keys)) as sftp:
+            for path in self.authorized_keys:
+                content, attributes = read_regular(sftp, encode(path))
+                found = [line for line in key_lines(content) if line.blob in owners]
+                for blob, authority in sorted({(line.blob, line.is_certificate_authority) for line in found}):
+                    lines = [line for line in found if (line.blob, line.is_certificate_authority) == (blob, authority)]
+                    privilege = CERTIFICATE_AUTHORITY if authority else self._privilege(path, lines)
+                    grants.append(
+                        Grant(
+                            system=self.name,
+                            id=f"{lines[0].fingerprint} in {path}",
+                            holder=owners[blob],
+                            privilege=privilege,
+                            own=blob == own and not authority,
+                            undo=self._undo(path, content, attributes, lines),
+                        )
+                    )
+        return tuple(sorted(grants, key=lambda grant: (grant.own, grant.id, grant.privilege)))
+
+    def revoke(self, grant: Grant) -> Receipt:
+        """Take the lines of one key out of one file; everybody else's bytes stay. Twice is fine.
+
+        Raises RefusedError before anything is changed if the host is not on loopback, the key is a certificate authority, or no line of the
+        client's own would be left in the file.
+        """
+        fingerprint, path = self._named(grant)
+        self._refuse_unless_on_loopback("revoked")
+        if grant.privilege == CERTIFICATE_AUTHORITY:
+            raise RefusedError(
+                f"{grant.id} is a certificate authority: others may come in by certificates that it signed",
+                untouched="the file",
+                todo="have the client take the line out, or replace the authority, together with those who use it",
+            )
+        try:
+            with self._writing_sftp(path) as sftp:
+                return self._take_out(sftp, fingerprint, path, grant)
+        except LoginRefusedError:
+            if grant.own and self._ask(grant, path)[0] == Answer.REFUSED:
+                return Receipt(done=f"it was already so: {self.address} refuses {fingerprint}", undo=grant.undo, facts={"changed": False})
+            raise
+
+    def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
+        """Ask the server whether it would still accept the key; with `log_in`, for our own key, by one real login.
+
+        Only the server's own clear refusal counts as revoked. Raises RefusedError for another host key.
+        """
+        _fingerprint, path = self._named(grant)
+        try:
+            answer, why = self.try_login() if log_in and grant.own else self._ask(grant, path)
+        except UnavailableError as error:
+            return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
+        states = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}
+        how = "tried to log in by it" if log_in and grant.own else "asked without logging in"
+        return Verdict(
+            state=states[answer],
+            assurance=Assurance.UNKNOWN if answer == Answer.UNCLEAR else Assurance.OBSERVED,
+            evidence=f"{self._login(path)}@{self.host}:{self.port}, {how}: {why}",
+        )
+
+    def reinstate(self, grant: Grant) -> Receipt:
+        """Put the lines of `grant.undo` back in their place. Twice is fine. Raises RefusedError if our own key no longer lets us in."""
+        _fingerprint, path = self._named(grant)
+        self._refuse_unless_on_loopback("reinstated")
+        lines = _stored_lines(grant)
+        try:
+            with self._writing_sftp(path) as sftp:
+                old = read_regular(sftp, encode(path))
+                missing = [(position, text) for position, text in lines if text.rstrip(b"\n") not in _bare(old[0])]
+                if not missing:
+                    return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})
+                replace(sftp, encode(path), old, put_back(old[0], missing, grant.undo.get("layout", "").split()))
+        except LoginRefusedError as exc:
+            shown = " / ".join(text.decode("utf-8", "replace").strip() for _position, text in lines)
+            raise RefusedError(
+                f"our own key no longer opens {self.address}, so we cannot put {grant.id} back ourselves",
+                untouched="the file",
+                todo=f"have the client add this line to {path} (it is public, no secret): {shown}",
+            ) from exc
+        return Receipt(done=f"put {len(missing)} line(s) of {grant.id} back", facts={"changed": True})
+
+    def client_control(self) -> ClientControl:
+        """Ask the server whether it would accept each of the client's own keys; one is enough. Nothing of theirs is needed."""
+        if not self.client_keys:
+            return ClientControl(system=self.name, proved=False, evidence="no key of the client's own is named in the engagement file")
+        accepted, seen = False, []
+        for line in self.client_keys:
+            answer, why = self.would_accept(self.user, line)
+            accepted = accepted or answer == Answer.ACCEPTED
+            seen.append(f"{read_line(line).fingerprint}: {why}")
+        return ClientControl(system=self.name, proved=accepted, evidence=f"{self.address}, asked without logging in: " + "; ".join(seen))
+
+    def _take_out(self, sftp: Sftp, fingerprint: str, path: str, grant: Grant) -> Receipt:
+        old = read_regular(sftp, encode(path))
+        every = [line for line in key_lines(old[0]) if not line.is_certificate_authority]
+        ours = [line for line in every if line.fingerprint == fingerprint]
+        if not ours:
+            return Receipt(done=f"it was already so: {path} holds no line of {fingerprint}", undo=grant.undo, facts={"changed": False})
+        clients = {read_line(key).blob for key in self.client_keys} - {ours[0].blob}
+        if not any(line.blob in clients for line in every):
+            raise RefusedError(
+                f"without {grant.id} no line of the client's own would be left in {path}",
+                untouched="the file",
+                todo="have the client add its own key there, and name it in the engagement file under client_keys",
+            )
+        texts = sorted(line.text for line in ours)
+        undo = grant.undo if grant.undo and sorted(text for _position, text in _stored_lines(grant)) == texts else None
+        replace(sftp, encode(path), old, take_out(old[0], ours))
+        return Receipt(
+            done=f"took {len(ours)} line(s) of {fingerprint} out of {path} on {self.host}",
+            undo=undo or self._undo(path, *old, ours),
+            facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours)},
+        )
+
+    def _ask(self, grant: Grant, path: str) -> tuple[Answer, str]:
+        key = self._public_key(grant)
+        if key is None:
+            return Answer.UNCLEAR, f"the public key of {grant.id} is not known here: the grant came without its undo"
+        return self.would_accept(self._login(path), key.line)
+
+    def _public_key(self, grant: Grant) -> PublicKey | None:
+        if "key" in grant.undo:
+            return read_line(grant.undo["key"])
+        own = self.own_key() if grant.own else None
+        return own if own is not None and grant.id.startswith(f"{own.fingerprint} ") else None
+
+    def _named(self, grant: Grant) -> tuple[str, str]:
+        match = _ID.match(grant.id)
+        if match is None or match[2] not in self.authorized_keys or grant.system != self.name:
+            raise RefusedError(f"{grant.subject} is no grant in the files of {self.name}", untouched="everything on the host")
+        return match[1], match[2]
+
+    def _writing_sftp(self, path: str) -> AbstractContextManager[Sftp]:
+        beside = temporary(encode(path))
+        return self.sftp((encode(path),), {beside: encode(path)})
+
+    def _refuse_unless_on_loopback(self, what: str) -> None:
+        if not self.is_on_loopback():
+            raise RefusedError(
+                f"access on {self.host} is not {what} by this version: it changes key files on this very machine only",
+                untouched="the host; no connection was made",
+                todo="take the lines out by hand, or wait for the version that arms a way back first",
+            )
+
+    def _login(self, path: str) -> str:
+        """Name the account that a file of key lines opens: by its home directory, else the one we come in as."""
+        match = _HOME.match(path)
+        return (match[1] or match[2]) if match else self.user
+
+    def _privilege(self, path: str, lines: Sequence[KeyLine]) -> str:
+        options = sorted({option for line in lines for option in split_options(line.options)})
+        return f"login as {self._login(path)}" + (f", with {', '.join(options)}" if options else "")
+
+    def _undo(self, path: str, content: bytes, attributes: Attributes, lines: Sequence[KeyLine]) -> dict[str, str]:
+        return {
+            "file": path,
+            "key": read_blob(lines[0].blob).line,
+            "lines": json.dumps([[line.position, line.text.decode("latin-1")] for line in lines]),  # each byte is one character
+            "layout": " ".join(layout(content)),
+            "mode": f"{attributes.mode & 0o7777:04o}",
+            "uid": str(attributes.uid),
+            "gid": str(attributes.gid),
+        }
+
+
+def _stored_lines(grant: Grant) -> list[tuple[int, bytes]]:
+    if "lines" not in grant.undo:
+        raise RefusedError(f"{grant.subject} came without its undo, so its lines are not known", untouched="everything on the host")
+    return [(position, text.encode("latin-1")) for position, text in json.loads(grant.undo["lines"])]
+
+
+def _bare(content: bytes) -> list[bytes]:
+    return [line.rstrip(b"\n") for line in split_lines(content)]

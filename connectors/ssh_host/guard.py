@@ -1,0 +1,191 @@
+"""What may leave this machine for a client's host: every SSH message and SFTP packet passes here, by operation and path.
+
+Sources: RFC 4250-4254 (SSH), draft-ietf-secsh-filexfer-02 (SFTP 3), OpenSSH's PROTOCOL (its SFTP extensions).
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+
+from paramiko import Message, Transport
+from paramiko.common import (
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_DATA,
+    MSG_CHANNEL_EOF,
+    MSG_CHANNEL_FAILURE,
+    MSG_CHANNEL_OPEN,
+    MSG_CHANNEL_OPEN_FAILURE,
+    MSG_CHANNEL_REQUEST,
+    MSG_CHANNEL_WINDOW_ADJUST,
+    MSG_DISCONNECT,
+    MSG_GLOBAL_REQUEST,
+    MSG_IGNORE,
+    MSG_KEXINIT,
+    MSG_NEWKEYS,
+    MSG_REQUEST_FAILURE,
+    MSG_SERVICE_REQUEST,
+    MSG_UNIMPLEMENTED,
+    MSG_USERAUTH_REQUEST,
+)
+from paramiko.packet import Packetizer
+from paramiko.sftp import (
+    CMD_CLOSE,
+    CMD_EXTENDED,
+    CMD_FSETSTAT,
+    CMD_FSTAT,
+    CMD_INIT,
+    CMD_LSTAT,
+    CMD_NAMES,
+    CMD_OPEN,
+    CMD_OPENDIR,
+    CMD_READ,
+    CMD_READDIR,
+    CMD_READLINK,
+    CMD_REALPATH,
+    CMD_SETSTAT,
+    CMD_STAT,
+    CMD_WRITE,
+    SFTP_FLAG_CREATE,
+    SFTP_FLAG_EXCL,
+    SFTP_FLAG_READ,
+    SFTP_FLAG_WRITE,
+)
+
+from core.errors import GuardError
+
+FSYNC: Final = b"fsync@openssh.com"
+POSIX_RENAME: Final = b"posix-rename@openssh.com"
+
+_BY_HANDLE: Final = {CMD_INIT, CMD_CLOSE, CMD_READ, CMD_FSTAT, CMD_READDIR}
+"""They say or touch nothing beyond what an allowed OPEN or OPENDIR already reached."""
+_BY_PATH: Final = {CMD_LSTAT, CMD_STAT, CMD_OPENDIR, CMD_READLINK, CMD_REALPATH}
+_WRITE_FLAGS: Final = (SFTP_FLAG_WRITE, SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_EXCL)
+
+_PLAIN_MESSAGES: Final = {
+    MSG_CHANNEL_CLOSE,
+    MSG_CHANNEL_DATA,
+    MSG_CHANNEL_EOF,
+    MSG_CHANNEL_FAILURE,
+    MSG_CHANNEL_OPEN_FAILURE,
+    MSG_CHANNEL_WINDOW_ADJUST,
+    MSG_DISCONNECT,
+    MSG_IGNORE,
+    MSG_KEXINIT,
+    MSG_NEWKEYS,
+    MSG_REQUEST_FAILURE,
+    MSG_SERVICE_REQUEST,
+    MSG_UNIMPLEMENTED,
+    *range(30, 50),  # key exchange, RFC 4250 section 4.1.2
+}
+
+
+class Guard:
+    """The SFTP packets that one session may send; all others raise GuardError before a byte of them leaves.
+
+    `readable`: absolute paths; each, and all below it, may be read. `replaceable`: temporary file → the file whose place it takes;
+    the temporary file may be written. Nothing can be removed, made a directory, linked, or renamed otherwise.
+    """
+
+    def __init__(self, readable: Sequence[bytes], replaceable: Mapping[bytes, bytes] | None = None) -> None:
+        self._readable = tuple(readable)
+        self._replaceable = dict(replaceable or {})
+        self._opening: set[int] = set()
+        self._writable: set[bytes] = set()
+
+    def check(self, kind: int, body: bytes) -> None:
+        """Let one packet pass or raise GuardError. `body` is what follows the type byte."""
+        fields = Message(body)
+        number = 0 if kind == CMD_INIT else fields.get_int()
+        if kind in _BY_HANDLE:
+            if kind == CMD_CLOSE:
+                self._writable.discard(fields.get_binary())  # the server may give the same handle to another file next
+            return
+        if kind in _BY_PATH:
+            path = fields.get_binary()
+            if self._is_readable(path) or path in self._replaceable:
+                return
+        elif kind == CMD_OPEN:
+            path, flags = fields.get_binary(), fields.get_int()
+            if flags == SFTP_FLAG_READ and self._is_readable(path):
+                return
+            if flags in _WRITE_FLAGS and path in self._replaceable:
+                self._opening.add(number)
+                return
+        elif self._may_change(kind, fields):
+            return
+        raise _refused(f"SFTP {CMD_NAMES.get(kind, kind)}")
+
+    def opened(self, number: int, handle: bytes) -> None:
+        """Learn the handle that answered request `number`: only a file opened for writing here may be written."""
+        if number in self._opening:
+            self._opening.remove(number)
+            self._writable.add(handle)
+
+    def _may_change(self, kind: int, fields: Message) -> bool:
+        target = fields.get_binary()
+        if kind in (CMD_WRITE, CMD_FSETSTAT):
+            return target in self._writable
+        if kind == CMD_SETSTAT:
+            return target in self._replaceable
+        if kind != CMD_EXTENDED:
+            return False
+        if target == FSYNC:
+            return fields.get_binary() in self._writable
+        return target == POSIX_RENAME and self._replaceable.get(fields.get_binary()) == fields.get_binary()
+
+    def _is_readable(self, path: bytes) -> bool:
+        if b".." in path.split(b"/"):
+            return False
+        return any(path == root or path.startswith(root.rstrip(b"/") + b"/") for root in self._readable)
+
+
+class RareRekeying(Packetizer):
+    """Renews keys after 64 GiB, the limit of RFC 4344 section 3.2 for AES.
+
+    paramiko's own limit of 512 MiB can stall a long transfer: a channel that is closed during a key exchange waits for itself.
+    """
+
+    REKEY_BYTES = 2**36
+    REKEY_PACKETS = 2**31
+
+
+class GuardedTransport(Transport):
+    """An SSH connection that can authenticate by public key and open SFTP, and nothing else: no command, shell or forwarding."""
+
+    def close(self) -> None:
+        """Hang up at once: without the shutdown, paramiko's thread notices up to a tenth of a second later."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        super().close()
+
+    def _send_message(self, data: Message) -> None:
+        """Every message of paramiko's leaves through here. Raises GuardError instead of sending what is not listed."""
+        payload = data.asbytes()
+        if payload[0] not in _PLAIN_MESSAGES and not _is_listed(payload[0], Message(payload[1:])):
+            raise _refused(f"SSH message {payload[0]}")
+        super()._send_message(data)  # type: ignore[misc]  # the one way out; the published stubs leave it out
+
+
+def _is_listed(kind: int, fields: Message) -> bool:
+    if kind == MSG_USERAUTH_REQUEST:
+        fields.get_binary()  # user
+        return fields.get_binary() == b"ssh-connection" and fields.get_binary() == b"publickey"
+    if kind == MSG_GLOBAL_REQUEST:
+        return fields.get_binary() == b"keepalive@lag.net"
+    if kind == MSG_CHANNEL_OPEN:
+        return fields.get_binary() == b"session"
+    if kind == MSG_CHANNEL_REQUEST:
+        fields.get_int()  # channel
+        request = fields.get_binary()
+        fields.get_boolean()  # whether a reply is wanted
+        return request == b"subsystem" and fields.get_binary() == b"sftp"
+    return False
+
+
+def _refused(what: str) -> GuardError:
+    return GuardError(
+        f"{what} is not among the operations that this connector may do here",
+        untouched="everything; nothing left this machine",
+        todo="report this as a defect of the program: it never needs this operation",
+    )

@@ -1,0 +1,215 @@
+"""The host at the other end: who it must prove to be, how we come in, and how its refusals and silences are told apart."""
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import StringIO
+from typing import Annotated, Final, Literal
+
+from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
+from paramiko.ssh_exception import IncompatiblePeer
+from pydantic import AfterValidator, Field
+
+from connectors.ssh_host.authentication import Answer, ask
+from connectors.ssh_host.authorized_keys import fingerprint
+from connectors.ssh_host.guard import Guard, GuardedTransport, RareRekeying
+from connectors.ssh_host.sftp import Sftp
+from core.errors import RefusedError, SignatureError, UnavailableError
+from core.model import Noun
+from core.secret import SecretReference
+from core.signatures.public_key import PublicKey, read_line
+
+CONNECT_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 30.0
+SILENCE_SECONDS: Final = 60.0
+KEEPALIVE_SECONDS: Final = 15
+WINDOW: Final = 8 * 1024 * 1024
+PACKET: Final = 256 * 1024
+
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors reach people as ours, not as tracebacks on the terminal
+
+
+def _public_line(line: str) -> str:
+    try:
+        return read_line(line).line
+    except SignatureError as exc:
+        raise ValueError(f"{exc.what}; {exc.todo}") from None
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in path[1:].split("/") if path != "/"):
+        raise ValueError("write an absolute path in its plain form: /srv/data, without a slash at the end, without . or ..")
+    return path
+
+
+PublicLine = Annotated[str, AfterValidator(_public_line)]
+"""An OpenSSH public key, kept as `type base64`."""
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+"""A path on the host, in its plain form."""
+
+
+class SshHost(Noun):
+    """How to reach one host: nothing is sent to a server that does not prove to hold `host_key`."""
+
+    kind: Literal["ssh_host"] = "ssh_host"
+    name: str
+    host: str
+    port: int = Field(default=22, ge=1, le=65535)
+    user: str = Field(min_length=1)
+    host_key: PublicLine = Field(description="the server's public key, one line as in known_hosts, without the host's name")
+    private_key: SecretReference = Field(description="our private key, without passphrase: env:NAME or file:PATH")
+
+    @property
+    def address(self) -> str:
+        """How messages name it."""
+        return f"{self.user}@{self.host}:{self.port}"
+
+    def is_on_loopback(self) -> bool:
+        """Whether it is this very machine."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def connect(self) -> GuardedTransport:
+        """Reach the server and have it prove its host key; nobody is logged in.
+
+        Raises RefusedError for another host key or no common algorithm, UnavailableError when there is no SSH server to talk to.
+        """
+        try:
+            transport = _transport(socket.create_connection((self.host, self.port), timeout=CONNECT_SECONDS), read_line(self.host_key).type)
+        except OSError as exc:
+            raise UnavailableError(f"{self.address} cannot be reached ({type(exc).__name__}: {exc.strerror or exc})") from exc
+        try:
+            transport.start_client(timeout=CONNECT_SECONDS)
+            self._check_host_key(transport)
+        except IncompatiblePeer as exc:
+            transport.close()
+            raise RefusedError(f"{self.address} and we have no algorithm in common ({exc})", untouched="the host") from exc
+        except (SSHException, OSError, EOFError) as exc:
+            transport.close()
+            raise UnavailableError(f"{self.address} broke off the key exchange ({type(exc).__name__})") from exc
+        except (RefusedError, UnavailableError):
+            transport.close()
+            raise
+        transport.set_keepalive(KEEPALIVE_SECONDS)
+        return transport
+
+    def would_accept(self, user: str, public_key: str) -> tuple[Answer, str]:
+        """Ask whether the server would let `user` in by this key, without holding its private half. Raises as `connect`."""
+        transport = self.connect()
+        try:
+            return ask(transport, user, read_line(public_key), signer=None, patience=ANSWER_SECONDS)
+        finally:
+            transport.close()
+
+    def try_login(self) -> tuple[Answer, str]:
+        """Try our own credential once, and leave at once. Raises as `connect`, and RefusedError if the key cannot be read."""
+        signer = self.signer()
+        transport = self.connect()
+        try:
+            return ask(transport, self.user, _public(signer), signer=signer, patience=ANSWER_SECONDS)
+        finally:
+            transport.close()
+
+    def log_in(self) -> GuardedTransport:
+        """Come in by our own key. Raises RefusedError when the server refuses it, UnavailableError when it says nothing clear."""
+        signer = self.signer()
+        transport = self.connect()
+        answer, why = ask(transport, self.user, _public(signer), signer=signer, patience=ANSWER_SECONDS)
+        if transport.is_authenticated():
+            return transport
+        transport.close()
+        if answer == Answer.UNCLEAR:
+            raise UnavailableError(f"{self.address}: {why}")
+        raise LoginRefusedError(
+            f"{self.address} does not let us in by our key {_public(signer).fingerprint}: {why}",
+            untouched="everything on the host",
+            todo="see that this key stands in the account's authorized_keys and that the account is open",
+        )
+
+    @contextmanager
+    def sftp(self, readable: tuple[bytes, ...], replaceable: Mapping[bytes, bytes] | None = None) -> Iterator[Sftp]:
+        """Log in and open one guarded SFTP session, closed at the end. Raises as `log_in`."""
+        transport = self.log_in()
+        try:
+            yield open_sftp(transport, Guard(readable, replaceable))
+        finally:
+            transport.close()
+
+    def own_key(self) -> PublicKey:
+        """Give the public half of our private key. Raises RefusedError if the key cannot be read."""
+        return _public(self.signer())
+
+    def signer(self) -> PKey:
+        """Read our private key. Raises RefusedError, never with a word of the key, if there is none that can be used."""
+        text = self.private_key.reveal() + "\n"
+        kinds: tuple[type[PKey], ...] = (Ed25519Key, ECDSAKey, RSAKey)
+        for kind in kinds:
+            try:
+                return kind.from_private_key(StringIO(text))
+            except (SSHException, ValueError, TypeError, IndexError, AttributeError):  # each says «not mine» in its own way
+                continue
+        raise RefusedError(
+            f"{self.private_key} holds no private key that can be used for {self.name}",
+            untouched="every system",
+            todo="give an ed25519, ecdsa or rsa key as ssh-keygen writes it, without a passphrase, readable for the worker alone",
+        ) from None
+
+    def _check_host_key(self, transport: GuardedTransport) -> None:
+        if not transport.initial_kex_done:
+            raise UnavailableError(f"{self.address} did not finish the key exchange in {CONNECT_SECONDS:.0f} seconds")
+        seen = transport.get_remote_server_key().asbytes()
+        expected = read_line(self.host_key)
+        if seen != expected.blob:
+            raise RefusedError(
+                f"{self.host}:{self.port} shows the host key {fingerprint(seen)}, but {expected.fingerprint} is expected",
+                untouched="everything; nothing was read and nobody was logged in",
+                todo="ask the client whether the host was set up anew; if it was, put the new host key into the engagement file",
+            )
+
+
+class LoginRefusedError(RefusedError):
+    """The server does not take our own key."""
+
+
+def open_sftp(transport: GuardedTransport, guard: Guard) -> Sftp:
+    """Open SFTP on a connection that is logged in. Raises UnavailableError, or RefusedError if the server offers none."""
+    try:
+        channel = transport.open_session(timeout=ANSWER_SECONDS)
+        channel.settimeout(SILENCE_SECONDS)
+    except (SSHException, OSError, EOFError) as exc:
+        raise UnavailableError(f"the server opened no session ({type(exc).__name__})") from exc
+    try:
+        channel.invoke_subsystem("sftp")
+    except (SSHException, OSError, EOFError) as exc:
+        if not transport.is_active():
+            raise UnavailableError(f"the connection broke off ({type(exc).__name__})") from exc
+        raise RefusedError(
+            "the server offers no SFTP to our account",
+            untouched="everything on the host",
+            todo="switch on its sftp subsystem for this account",
+        ) from exc
+    return Sftp(channel, guard)
+
+
+def _transport(sock: socket.socket, host_key_type: str) -> GuardedTransport:
+    transport = GuardedTransport(sock, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=RareRekeying)
+    options = transport.get_security_options()
+    fast = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+    options.ciphers = fast
+    wanted = ("rsa-sha2-512", "rsa-sha2-256") if host_key_type == "ssh-rsa" else (host_key_type,)
+    # the pinned type comes first, so that a server with several host keys shows that one; the others stay, so that a mismatch can be named
+    options.key_types = tuple(kind for kind in wanted if kind in options.key_types) + tuple(
+        kind for kind in options.key_types if kind not in wanted
+    )
+    return transport
+
+
+def _public(key: PKey) -> PublicKey:
+    return read_line(f"{key.get_name()} {key.get_base64()}")

@@ -1,0 +1,118 @@
+"""Where files are unpacked. Every step downwards is taken from an open directory and follows no link, so nothing leads out."""
+
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from core.archive.rows import Row
+from core.errors import RefusedError
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Destination:
+    """A new or empty folder. Raises RefusedError if it is neither."""
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        with os.scandir(root) as entries:
+            if next(entries, None) is not None:
+                raise RefusedError(f"{root} is not empty", untouched="what is in it", todo="name a new folder")
+        self._root = root
+
+    def file(self, row: Row, pieces: Iterable[bytes]) -> bool:
+        """Write one file if its sum is the row's; until then it has another name. Says whether it was written."""
+        with self._parent(row.path) as (directory, name):
+            temporary = f".{secrets.token_hex(8)}.part"
+            descriptor = os.open(temporary, _NEW, 0o600, dir_fd=directory)
+            try:
+                with os.fdopen(descriptor, "wb", buffering=0) as file:
+                    digest = hashlib.sha256()
+                    for piece in pieces:
+                        digest.update(piece)
+                        file.write(piece)
+                    whole = digest.hexdigest() == row.sha256
+                    os.fchmod(descriptor, row.mode & 0o777)
+                    os.utime(descriptor, ns=(row.mtime_ns, row.mtime_ns))
+                if whole:
+                    os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+            finally:
+                if _is_there(temporary, directory):
+                    os.unlink(temporary, dir_fd=directory)
+        return whole
+
+    def directory(self, path: str) -> None:
+        """Make a directory and those above it."""
+        os.close(self._entered(_parts(path)))
+
+    def finish_directory(self, row: Row) -> None:
+        """Give a directory its mode and time, once nothing more is written to it."""
+        descriptor = self._entered(_parts(row.path))
+        try:
+            # Its owner must be able to go in, whatever it was like at the source.
+            os.fchmod(descriptor, row.mode & 0o777 | stat.S_IRUSR | stat.S_IXUSR)
+            os.utime(descriptor, ns=(row.mtime_ns, row.mtime_ns))
+        finally:
+            os.close(descriptor)
+
+    def link(self, row: Row) -> bool:
+        """Make a symbolic link, if it stays inside whatever else is linked. Says whether it was made."""
+        if not stays_inside(row.path, row.note):
+            return False
+        with self._parent(row.path) as (directory, name):
+            os.symlink(os.fsencode(row.note), name, dir_fd=directory)
+        return True
+
+    @contextmanager
+    def _parent(self, path: str) -> Iterator[tuple[int, bytes]]:
+        *above, name = _parts(path)
+        descriptor = self._entered(above)
+        try:
+            yield descriptor, name
+        finally:
+            os.close(descriptor)
+
+    def _entered(self, parts: list[bytes]) -> int:
+        descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in parts:
+            try:
+                below = _enter(part, descriptor)
+            finally:
+                os.close(descriptor)
+            descriptor = below
+        return descriptor
+
+
+def stays_inside(path: str, target: str) -> bool:
+    """Whether a link at `path` leads below the root in any tree whose other links do so too.
+
+    `..` may only come first, where it goes up from real directories; after a name it would go up from wherever that name leads.
+    """
+    parts = [part for part in target.split("/") if part not in ("", ".")]
+    ups = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
+    return bool(target) and "\0" not in target and not target.startswith("/") and ".." not in parts[ups:] and ups <= path.count("/")
+
+
+def _parts(path: str) -> list[bytes]:
+    return os.fsencode(path).split(b"/")
+
+
+def _enter(part: bytes, directory: int) -> int:
+    try:
+        return os.open(part, _DIRECTORY, dir_fd=directory)
+    except FileNotFoundError:
+        os.mkdir(part, 0o700, dir_fd=directory)
+        return os.open(part, _DIRECTORY, dir_fd=directory)
+
+
+def _is_there(name: str, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

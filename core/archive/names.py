@@ -1,0 +1,88 @@
+"""Names inside volumes: as they are where every tool can carry them, renamed with their true bytes on record where not."""
+
+import re
+import unicodedata
+
+from core.archive.errors import HostileEntryError
+from core.errors import ConfigurationError, RefusedError
+
+RENAMED = "_renamed"
+
+_DATASET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+# Windows refuses : * ? " < > | and \ ; bagit.py does not undo %25 and ends lines at every Unicode line end; sha256sum escapes \ and
+# line ends. Surrogates are the bytes of names that are not UTF-8.
+_ODD = re.compile(r"""[%:*?"<>|\\\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|[\s.](?:/|$)""")
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_SLUG = re.compile(r"[^A-Za-z0-9._-]+")
+_LONGEST_COMPONENT = 255
+
+
+def check_archive_name(name: str) -> str:
+    """Refuse a name of an archive or dataset that is not plain on every system. Raises ConfigurationError."""
+    if not _DATASET.match(name) or name.endswith("."):
+        raise ConfigurationError([f"{name!r} cannot name an archive or a dataset: use letters, digits, dots, dashes and underscores"])
+    return name
+
+
+def check_source_path(path: str, dataset: str) -> str:
+    """Refuse a path that a source should never list. Raises RefusedError."""
+    if not is_relative(path):
+        raise RefusedError(
+            f"{dataset} lists {path!r}, which is no path below it",
+            untouched="the source; this volume",
+            todo="check the source: it is broken or hostile",
+        )
+    return path
+
+
+def is_relative(path: str) -> bool:
+    """Whether every part of the path goes downwards."""
+    return "\0" not in path and not any(part in ("", ".", "..") for part in path.split("/"))
+
+
+def check_safe(path: str, what: str) -> str:
+    """Raise HostileEntryError unless the path stays below where it is unpacked."""
+    if not is_relative(path):
+        raise HostileEntryError(
+            f"{what} holds {path!r}, which leads out of the place where it is unpacked", untouched="everything outside it"
+        )
+    return path
+
+
+def is_odd(path: str) -> bool:
+    """Whether some tool that people open volumes with would refuse or change this name."""
+    return (
+        bool(_ODD.search(path))
+        or path.split("/", 1)[0] == RENAMED
+        or not unicodedata.is_normalized("NFC", path)
+        or any(len(part.encode("utf-8")) > _LONGEST_COMPONENT for part in path.split("/"))
+    )
+
+
+def carried_name(path: str, volume: int, number: int) -> str:
+    """Name an odd path `_renamed/VVVVVV-NNNNNN-slug`: unique in the archive, so that unpacked volumes can be merged."""
+    slug = _SLUG.sub("_", path.rsplit("/", 1)[-1].encode("ascii", "replace").decode())[-40:].strip("._-") or "x"
+    return f"{RENAMED}/{volume:06d}-{number:06d}-{slug}"
+
+
+def is_text(value: str) -> bool:
+    """Whether it can stand in a line of tab-separated values as it is."""
+    return not _NOT_TEXT.search(value)
+
+
+def shown(path: str) -> str:
+    """Spell a path for messages: what could upset a terminal, or is no text, is escaped."""
+    return _NOT_TEXT.sub(lambda found: ascii(found[0])[1:-1], path)
+
+
+def volume_name(archive: str, number: int) -> str:
+    """Name a volume's inner bag; counts from 1."""
+    return f"{archive}-vol-{number:06d}"
+
+
+def volume_file(archive: str, number: int) -> str:
+    """Say where a volume lies in the outer bag."""
+    return f"data/{volume_name(archive, number)}.tar.zst.age"
+
+
+INVENTORY_FILE = "data/inventory.tsv.zst.age"

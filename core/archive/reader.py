@@ -1,0 +1,190 @@
+"""Opening an archive: the outer bag, the plaintext of its objects as streams, the inventory in step with the volumes."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO, TypeAlias
+
+import zstandard
+
+from core.archive.bag import parse_info, parse_manifest
+from core.archive.encryption import Source, decrypting
+from core.archive.errors import AlteredError, ForeignFileError, IncompleteArchiveError, MissingFileError, NotAnArchiveError, TruncatedError
+from core.archive.identities import AgeIdentity
+from core.archive.names import INVENTORY_FILE, shown, volume_file
+from core.archive.outer import MANIFEST, SIGNATURE, SIZE_LABEL, TAG_FILES, TAG_MANIFEST, TIME_STAMP
+from core.archive.rows import HEADING, Row, parse_row
+from core.errors import ArchiveError
+from core.ports import ArchiveStore
+
+_BUFFER = 1 << 20
+_LARGEST_TAG_FILE = 256 << 20
+_LONGEST_LINE = 1 << 18
+_AGAIN = "fetch it again from where it was stored, or ask for another copy"
+
+
+class HashingSource:
+    """Hashes and counts what is read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Pass it on."""
+        piece = self._stream.read(size)
+        self._digest.update(piece)
+        self.size += len(piece)
+        return piece
+
+    def rest(self) -> str:
+        """Read to the end; the SHA-256 of everything, lower case hex."""
+        while self.read(_BUFFER):
+            pass
+        return self._digest.hexdigest()
+
+
+class _Unpacked(io.RawIOBase):
+    def __init__(self, compressed: Source, what: str) -> None:
+        self._reader = zstandard.ZstdDecompressor().stream_reader(compressed, read_size=_BUFFER, closefd=False)  # type: ignore[arg-type]  # read() suffices
+        self._what = what
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
+        try:
+            return self._reader.readinto(buffer)
+        except zstandard.ZstdError:
+            raise AlteredError(f"{self._what} does not decompress", todo=_AGAIN) from None
+
+
+Content: TypeAlias = "io.BufferedReader[_Unpacked]"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One object, decrypted and decompressed while it is read; nothing touches a disk."""
+
+    content: Content
+    ciphertext: HashingSource
+    _compressed: BinaryIO
+    _what: str
+
+    def finish(self) -> None:
+        """Read to the end. Raises AlteredError if anything comes after the content, or age finds the end missing."""
+        if self.content.read(1) or self._compressed.read(1):
+            raise AlteredError(f"{self._what} goes on after its end", todo=_AGAIN)
+
+
+@contextmanager
+def opened(store: ArchiveStore, file: str, keys: Sequence[AgeIdentity]) -> Iterator[Opened]:
+    """Open one object of the payload. Reading raises the errors of `decrypting` besides FileNotFoundError."""
+    with store.get(file) as stream:
+        ciphertext = HashingSource(stream)
+        with decrypting(ciphertext, keys, file) as compressed:
+            content = io.BufferedReader(_Unpacked(compressed, file), _BUFFER)
+            yield Opened(content, ciphertext, compressed, file)
+
+
+class OuterBag:
+    """What the outer bag says, and what is wrong with it that shows without reading the payload (`faults`).
+
+    Raises NotAnArchiveError or IncompleteArchiveError where there is nothing to go by.
+    """
+
+    def __init__(self, store: ArchiveStore) -> None:
+        self.there = frozenset(store.list())
+        self.faults: list[ArchiveError] = []
+        self._store = store
+        if "bagit.txt" not in self.there and not any(name.endswith(".age") for name in self.there):
+            raise NotAnArchiveError(f"there is no archive in {store.where()}", todo="name the folder that holds bagit.txt")
+        if missing := [name for name in (TAG_MANIFEST, MANIFEST, "bag-info.txt") if name not in self.there]:
+            raise IncompleteArchiveError(
+                f"the archive has no {missing[0]}: writing it was not finished, or the file was lost",
+                todo="start the command that was writing it again, or fetch the file again",
+            )
+        self._check_tags()
+        info = parse_info(self._read("bag-info.txt"))
+        self.sums = parse_manifest(self._read(MANIFEST), MANIFEST)
+        self.sizes = {
+            file: int(size) for label, value in info if label == SIZE_LABEL for size, _, file in [value.partition(" ")] if size.isdigit()
+        }
+        self.name = dict(info).get("Bag-Group-Identifier", "")
+        count = dict(info).get("Volumes", "")
+        volumes = int(count) if count.isdigit() else 0
+        # A list of real names bounds a count that somebody made up.
+        self.volumes = tuple(volume_file(self.name, number) for number in range(1, min(volumes, len(self.sums)) + 1))
+        self._check_names()
+
+    def _check_tags(self) -> None:
+        tags = parse_manifest(self._read(TAG_MANIFEST), TAG_MANIFEST)
+        for name in TAG_FILES:
+            if name not in tags or name not in self.there:
+                self.faults.append(MissingFileError(f"{name} is missing from the archive or its tag manifest", todo=_AGAIN))
+            elif hashlib.sha256(self._read(name)).hexdigest() != tags[name]:
+                self.faults.append(AlteredError(f"{name} was altered: its sum is not the tag manifest's", todo=_AGAIN))
+
+    def _check_names(self) -> None:
+        expected = {*self.volumes, INVENTORY_FILE}
+        if expected != set(self.sums):
+            self.faults.append(AlteredError(f"{MANIFEST} does not name volumes 1 to {len(self.volumes)} and the inventory", todo=_AGAIN))
+        known = {*self.sums, *TAG_FILES, TAG_MANIFEST, SIGNATURE, TIME_STAMP}
+        for name in sorted(self.there - known):
+            self.faults.append(
+                ForeignFileError(f"{shown(name)} is no part of the archive", untouched="it", todo="move it out of the folder")
+            )
+
+    def _read(self, name: str) -> bytes:
+        with self._store.get(name) as stream:
+            content = stream.read(_LARGEST_TAG_FILE + 1)
+        if len(content) > _LARGEST_TAG_FILE:
+            raise AlteredError(f"{name} is larger than any that we write", todo=_AGAIN)
+        return content
+
+    def fault_of(self, file: str, ciphertext: HashingSource) -> ArchiveError | None:
+        """Compare an object with the manifest, reading it to its end."""
+        digest = ciphertext.rest()
+        if file in self.sizes and ciphertext.size < self.sizes[file]:
+            return TruncatedError(f"{file} has {ciphertext.size} of {self.sizes[file]} bytes", todo=_AGAIN)
+        if digest != self.sums.get(file):
+            return AlteredError(f"{file} was altered: its sum is not the manifest's", todo=_AGAIN)
+        return None
+
+
+class Inventory:
+    """Reads the inventory in step with the volumes; holds one volume's rows at a time."""
+
+    def __init__(self, content: Content) -> None:
+        self._lines = content
+        if self._line() != HEADING:
+            raise AlteredError("the inventory does not begin with the heading that we write", todo=_AGAIN)
+        self._next = self._row()
+
+    def rows_of(self, volume: int) -> list[Row]:
+        """Give the rows of a volume; ask in ascending order. Raises AlteredError."""
+        rows = []
+        while self._next is not None and self._next.volume <= volume:
+            if self._next.volume < volume:
+                raise AlteredError("the inventory is out of order", todo=_AGAIN)
+            rows.append(self._next)
+            self._next = self._row()
+        return rows
+
+    def finish(self) -> None:
+        """Raise AlteredError if rows are left that belong to no volume."""
+        if self._next is not None:
+            raise AlteredError("the inventory names volumes that the archive does not have", todo=_AGAIN)
+
+    def _row(self) -> Row | None:
+        line = self._line()
+        return parse_row(line) if line else None
+
+    def _line(self) -> bytes:
+        line = self._lines.readline(_LONGEST_LINE)
+        if line and not line.endswith(b"\n"):
+            raise TruncatedError("the inventory ends within a line", todo=_AGAIN)
+        return line

@@ -1,0 +1,202 @@
+"""One volume: a tar of an inner bag, written in one pass with every file hashed on its way."""
+
+import hashlib
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from core.archive.bag import BAGIT, bag_info, manifest_line
+from core.archive.names import carried_name, is_odd, shown, volume_name
+from core.archive.rows import Row, State, in_base64, spell
+from core.archive.tar import CHUNK, END, Member, padding
+from core.errors import RefusedError
+from core.model import InventoryItem, ItemKind
+
+TRIES = 3
+"""How often a file that changes while it is read is read anew."""
+
+_READABLE, _ENTERABLE = 0o400, 0o500
+
+
+Opener = Callable[[InventoryItem], AbstractContextManager[BinaryIO]]
+
+
+@runtime_checkable
+class SaysNow(Protocol):
+    """What the stream of `DataSource.open` may offer besides: the file's state as the source shows it now."""
+
+    def stat_now(self) -> tuple[int, int]:
+        """Return (size in bytes, mtime in nanoseconds) of the file that is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    sha256: str
+    size: int
+    mtime_ns: int
+    problem: str
+
+
+@dataclass(slots=True)
+class VolumeWriter:
+    """Writes the members of one volume to `sink`, uncompressed. Holds one row and one manifest line for each in memory."""
+
+    archive: str
+    number: int
+    sink: BinaryIO
+    files: int = 0
+    size: int = 0
+    items: int = 0
+    datasets: dict[str, tuple[int, int]] = field(default_factory=dict)
+    rows: list[bytes] = field(default_factory=list)
+    not_carried: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    _moved: Callable[[int], None] | None = None
+    _manifest: dict[str, str] = field(default_factory=dict)
+    _tags: dict[str, list[str]] = field(default_factory=dict)
+    _sums: dict[str, str] = field(default_factory=dict)
+
+    def begin(self, mtime_ns: int) -> None:
+        """Open the inner bag."""
+        for name in (self._top, f"{self._top}/data"):
+            self.sink.write(Member(name.encode(), mode=0o755, mtime_ns=mtime_ns, directory=True).header())
+        self._tag("bagit.txt", BAGIT, mtime_ns)
+
+    def add(self, item: InventoryItem, open_item: Opener, moved: Callable[[int], None]) -> None:
+        """Add one thing, or record why it is not carried. `moved` hears of the volume's bytes so far."""
+        self.items += 1
+        self._moved = moved
+        path = f"{item.dataset}/{item.path}"
+        match item.kind:
+            case ItemKind.FILE:
+                self._file(item, path, open_item)
+            case ItemKind.DIRECTORY:
+                member = Member(
+                    self._place(item, path), mode=item.mode | _ENTERABLE, mtime_ns=item.mtime_ns, uid=item.uid, gid=item.gid, directory=True
+                )
+                self.sink.write(member.header())
+                self._record(item, path, State.WHOLE)
+            case ItemKind.SYMLINK:
+                # Not a tar member: bag readers follow links, and refuse those that loop or lead out.
+                self._tags.setdefault("symlinks.tsv", []).append(_line(path, item.target))
+                self._record(item, path, State.WHOLE, note=item.target)
+            case ItemKind.OTHER:
+                self._leave_out(item, path, State.NOT_CARRIED, _other(item.mode))
+
+    def _file(self, item: InventoryItem, path: str, open_item: Opener) -> None:
+        reading: _Reading | None = None
+        try:
+            for _ in range(TRIES):
+                with open_item(item) as stream:
+                    reading = self._copy(item, self._place(item, path), stream)
+                if not reading.problem:
+                    break
+        except (FileNotFoundError, RefusedError) as error:
+            gone = isinstance(error, FileNotFoundError)
+            why = "vanished after it was listed" if gone else getattr(error, "what", str(error))
+            if reading is None:
+                self._leave_out(item, path, State.VANISHED if gone else State.NOT_CARRIED, why)
+                return
+            reading = _Reading(reading.sha256, reading.size, reading.mtime_ns, f"{reading.problem}; then {why}")
+        assert reading is not None  # noqa: S101 - there is at least one try
+        self.files += 1
+        self.size += reading.size
+        before = self.datasets.get(item.dataset, (0, 0))
+        self.datasets[item.dataset] = (before[0] + 1, before[1] + reading.size)
+        self._manifest[self._place(item, path).decode().removeprefix(f"{self._top}/")] = reading.sha256
+        state = State.CHANGED if reading.problem else State.WHOLE
+        if reading.problem:
+            self.changed.append(f"{shown(path)}: {reading.problem}")
+            self._tags.setdefault("changed.tsv", []).append(_line(path, reading.problem))
+        seen = item.model_copy(update={"size": reading.size, "mtime_ns": reading.mtime_ns})
+        self._record(seen, path, state, sha256=reading.sha256, note=reading.problem)
+
+    def _copy(self, item: InventoryItem, name: bytes, stream: BinaryIO) -> _Reading:
+        """Write one member. The header promises a size, so a file that ends early is filled up with zeros."""
+        size, mtime_ns = stream.stat_now() if isinstance(stream, SaysNow) else (item.size, item.mtime_ns)
+        member = Member(name, size=size, mtime_ns=mtime_ns, mode=item.mode | _READABLE, uid=item.uid, gid=item.gid)
+        self.sink.write(member.header())
+        digest, left, problem = hashlib.sha256(), size, ""
+        try:
+            while left and (piece := stream.read(min(left, CHUNK))):
+                left -= len(piece)
+                digest.update(piece)
+                self.sink.write(piece)
+                if self._moved:
+                    self._moved(self.size + size - left)
+            if left:
+                problem = f"{left} of {size} bytes were gone and are filled with zeros"
+            elif stream.read(1):
+                problem = f"it grew beyond {size} bytes while it was read"
+            elif isinstance(stream, SaysNow) and stream.stat_now() != (size, mtime_ns):
+                problem = "it was changed while it was read"
+        except RefusedError as error:
+            problem = f"{left} of {size} bytes could not be read and are filled with zeros ({error.what})"
+        for zeros in _zeros(left):
+            digest.update(zeros)
+            self.sink.write(zeros)
+        self.sink.write(padding(size))
+        return _Reading(digest.hexdigest(), size, mtime_ns, problem)
+
+    def _place(self, item: InventoryItem, path: str) -> bytes:
+        return f"{self._top}/data/{self._carried(item) or path}".encode("utf-8", "surrogateescape")
+
+    def _carried(self, item: InventoryItem) -> str:
+        return f"{item.dataset}/{carried_name(item.path, self.number, self.items)}" if is_odd(item.path) else ""
+
+    def _leave_out(self, item: InventoryItem, path: str, state: State, why: str) -> None:
+        self.not_carried.append(f"{shown(path)}: {why}")
+        self._tags.setdefault("not-carried.tsv", []).append(_line(path, why))
+        self._record(item, path, state, note=why)
+
+    def _record(self, item: InventoryItem, path: str, state: State, *, sha256: str = "", note: str = "") -> None:
+        inside = item.kind in (ItemKind.FILE, ItemKind.DIRECTORY) and state in (State.WHOLE, State.CHANGED)
+        carried = self._carried(item) if inside else ""
+        if carried:
+            self._tags.setdefault("renamed.tsv", []).append(f"{carried}\t{in_base64(path)}\n")
+        mode = stat.S_IMODE(item.mode)
+        row = Row(path, item.kind, state, self.number, sha256, item.size, item.mtime_ns, mode, carried, note)
+        self.rows.append(row.line())
+
+    def finish(self, started_ns: int, started_day: str, receipt: str | None) -> None:
+        """Write the tag files and manifests, last because only now all sums are known, and end the tar."""
+        if receipt is not None:
+            self._tag("RECEIPT-CODE.txt", f"{receipt}\n".encode(), started_ns)
+        for name, lines in sorted(self._tags.items()):
+            self._tag(name, "".join(lines).encode(), started_ns)
+        self._tag("manifest-sha256.txt", b"".join(manifest_line(*entry) for entry in sorted(self._manifest.items())), started_ns)
+        info = bag_info(self.archive, started_day, self.size, self.files, [("Bag-Count", f"{self.number} of ?")])
+        self._tag("bag-info.txt", info, started_ns)
+        self._tag("tagmanifest-sha256.txt", b"".join(manifest_line(*entry) for entry in sorted(self._sums.items())), started_ns)
+        self.sink.write(END)
+
+    def _tag(self, name: str, content: bytes, mtime_ns: int) -> None:
+        self._sums[name] = hashlib.sha256(content).hexdigest()
+        self.sink.write(Member(f"{self._top}/{name}".encode(), size=len(content), mtime_ns=mtime_ns).header())
+        self.sink.write(content + padding(len(content)))
+
+    @property
+    def _top(self) -> str:
+        return volume_name(self.archive, self.number)
+
+
+def _line(first: str, second: str) -> str:
+    encoding, left, right = spell(first, second)
+    return f"{left}\t{right}\t{encoding}\n"
+
+
+def _zeros(count: int) -> Iterator[bytes]:
+    while count:
+        step = min(count, CHUNK)
+        yield bytes(step)
+        count -= step
+
+
+def _other(mode: int) -> str:
+    kinds = (
+        (stat.S_ISSOCK, "a socket"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISBLK, "a block device"),
+        (stat.S_ISCHR, "a character device"), (stat.S_ISDIR, "a directory that could not be listed"),
+    )  # fmt: skip
+    return next((words for test, words in kinds if test(mode)), "neither file, directory nor link, or could not be looked at")

@@ -1,0 +1,135 @@
+"""The checklist: what is done, what is open, and how each thing was verified. Everybody is shown the same rows."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+from core.dates import local
+from core.errors import GoodLeaverError, Waiting
+from core.exit import Exit
+from core.gates import acknowledgement, elected, require_conversation, require_obligations, require_signatures
+from core.model import Action, EntryKind, ExitPlan, Noun, Party
+from core.signed_statements import approvers, waived
+from core.steps.close import closed_sentence
+from core.steps.export import AFTER, BEFORE
+from core.steps.tell import confirmation
+
+
+class Progress(StrEnum):
+    """How far one row is."""
+
+    DONE = "done"
+    OPEN = "open"
+    UNKNOWN = "unknown"
+
+
+class Row(Noun):
+    """One line of the checklist."""
+
+    step: str
+    progress: Progress
+    what: str = ""
+    verified: str = ""
+
+
+def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
+    """Draw the checklist from the ledger. It asks no system; only the register of obligations is read anew."""
+    if plan is None:
+        return (Row(step="Plan", progress=Progress.OPEN, what="not drawn yet: start client-exit"),)
+    return (
+        Row(step="Plan", progress=Progress.DONE, what=f"{plan.digest[:12]}: {_scope(plan)}", verified="drawn by looking only; nothing was changed"),
+        *_people(exit_, plan),
+        _obligations(exit_, plan),
+        _inventory(exit_, BEFORE, "First inventory"),
+        _action(exit_, "Data exported", Action.EXPORT, plan.archive_subject),
+        _action(exit_, "Credentials and documents handed over", Action.HAND_OVER, plan.package_subject),
+        _receipt(exit_, plan),
+        _action(exit_, "Last changes exported", Action.EXPORT, plan.delta_subject),
+        _inventory(exit_, AFTER, "Last inventory"),
+        *_grants(exit_, plan),
+        _drift(exit_),
+        Row(step="Closed", progress=_done(closed_sentence(exit_, plan)), what=closed_sentence(exit_, plan) or _cutoff(plan)),
+    )
+
+
+def _people(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
+    given = ", ".join(one.name for one in approvers(exit_, plan))
+    signed = "signatures by their own SSH keys over the plan's digest"
+    yield Row(step="Approved by two executives", progress=_passed(require_signatures, exit_, plan), what=given, verified=signed if given else "")
+    if any(one.party == Party.SUCCESSOR for one in plan.recipients):
+        chosen = elected(exit_, plan)
+        what = "the successor may receive data and credentials" if chosen else ""
+        yield Row(step="Elected by the client", progress=_done(chosen), what=what, verified="the client's own signature" if chosen else "")
+    told = _passed(require_conversation, exit_, plan)
+    yield Row(step="Told in person or by phone", progress=told, verified="an executive's signature" if told == Progress.DONE else "")
+    yield _action(exit_, "Confirmed in writing", Action.NOTIFY, confirmation(plan))
+
+
+def _obligations(exit_: Exit, plan: ExitPlan) -> Row:
+    try:
+        require_obligations(exit_, plan)
+    except Waiting as waiting:
+        return Row(step="Obligations fulfilled", progress=Progress.OPEN, what=waiting.message.partition(". ")[0])
+    except GoodLeaverError as error:
+        return Row(step="Obligations fulfilled", progress=Progress.UNKNOWN, what=error.what)
+    return Row(step="Obligations fulfilled", progress=Progress.DONE, what="none of ours is open", verified="read from the register just now")
+
+
+def _inventory(exit_: Exit, when: str, step: str) -> Row:
+    taken = [entry for entry in exit_.ledger.entries(kind=EntryKind.INVENTORY) if entry.data["when"] == when]
+    what = ", ".join(f"{entry.subject}: {entry.data['items']} items" for entry in taken)
+    return Row(step=step, progress=_done(what), what=what, verified=f"SHA-256 {taken[-1].data['document'][:12]}" if taken else "")
+
+
+def _action(exit_: Exit, step: str, action: Action, subject: str) -> Row:
+    receipt = exit_.last(EntryKind.RECEIPT, action=action, subject=subject)
+    verdict = exit_.last(EntryKind.VERDICT, action=action, subject=subject)
+    if receipt is None:
+        begun = exit_.last(EntryKind.INTENT, action=action, subject=subject)
+        return Row(step=step, progress=Progress.UNKNOWN if begun else Progress.OPEN, what="begun, not finished" if begun else "")
+    verified = f"{verdict.data['assurance']}: {verdict.data['evidence']}" if verdict else "acknowledged by the receiving system"
+    return Row(step=step, progress=Progress.DONE, what=receipt.data["done"], verified=verified)
+
+
+def _receipt(exit_: Exit, plan: ExitPlan) -> Row:
+    step = "Opened by the recipient"
+    if waived(exit_, plan, "receipt"):
+        return Row(step=step, progress=Progress.DONE, what="waived by two executives", verified="their signatures")
+    newest, problems = acknowledgement(exit_, plan)
+    if newest is None or problems:
+        return Row(step=step, progress=Progress.OPEN, what="; ".join(problems))
+    what = f"receipt signed by {newest.one('principal')}: {newest.one('result')}"
+    return Row(step=step, progress=Progress.DONE, what=what, verified="signature, and two codes that are found only inside archive and vault")
+
+
+def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
+    for grant in plan.grants:
+        verdict = exit_.last(EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
+        gone = verdict is not None and verdict.data["state"] == "revoked"
+        what = f"{grant.holder}: {grant.privilege} on {grant.system}"
+        verified = f"{verdict.data['assurance']}: {verdict.data['evidence']}" if verdict else ""
+        yield Row(step="Access given up", progress=_done(gone), what=what, verified=verified)
+
+
+def _drift(exit_: Exit) -> Row:
+    found = [entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)]
+    return Row(step="Nothing of ours beyond the plan", progress=Progress.UNKNOWN if found else Progress.DONE, what="; ".join(found))
+
+
+def _passed(gate: Callable[[Exit, ExitPlan], None], exit_: Exit, plan: ExitPlan) -> Progress:
+    try:
+        gate(exit_, plan)
+    except Waiting:
+        return Progress.OPEN
+    return Progress.DONE
+
+
+def _done(fact: object) -> Progress:
+    return Progress.DONE if fact else Progress.OPEN
+
+
+def _cutoff(plan: ExitPlan) -> str:
+    return f"cutoff: {local(plan.cutoff.instant, plan.cutoff.zone)}"
+
+
+def _scope(plan: ExitPlan) -> str:
+    return f"{len(plan.datasets)} dataset(s), {len(plan.credentials)} credentials, {len(plan.documents)} documents, {len(plan.grants)} grants"

@@ -1,0 +1,1 @@
+"""The evidence bundle: written, summarised and verified."""

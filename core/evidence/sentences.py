@@ -1,0 +1,131 @@
+"""Say in one sentence what a ledger entry states, for people who read the timeline."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from core.model import Action, EntryKind, LedgerEntry
+from core.signatures.statements import Purpose
+
+DOING = {
+    Action.SETTLE: "settle",
+    Action.EXPORT: "export",
+    Action.HAND_OVER: "hand over",
+    Action.REVOKE: "take away our access",
+    Action.REINSTATE: "put back our access",
+    Action.NOTIFY: "send",
+    Action.DISPOSE: "dispose of our copy",
+}
+"""What each action does, in plain words."""
+
+SHOWN = 400
+"""Characters of a value that are shown; the whole of it stands in ledger.jsonl."""
+
+
+def sentence(entry: LedgerEntry) -> str:
+    """Say what one entry states. Missing data never stops a report: what is not there is not said."""
+    return clip(_SENTENCES[entry.kind](entry, entry.data))
+
+
+def clip(text: str) -> str:
+    """Bring a value onto one line of bearable length."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= SHOWN else flat[: SHOWN - 1] + "…"
+
+
+def scalars(data: Mapping[str, Any]) -> dict[str, str]:
+    """Pick what can be shown in a table cell: texts, numbers, yes and no."""
+    return {key: clip(str(value)) for key, value in data.items() if isinstance(value, str | int) and value != ""}
+
+
+def statement_fields(text: str) -> dict[str, tuple[str, ...]]:
+    """Read the `key: value` lines of a recorded statement; keys may repeat."""
+    found: dict[str, tuple[str, ...]] = {}
+    for key, colon, value in (line.partition(": ") for line in text.split("\n")[1:]):
+        if colon:
+            found[key] = (*found.get(key, ()), value)
+    return found
+
+
+def statement_words(purpose: str, fields: Mapping[str, tuple[str, ...]]) -> str:
+    """Say what somebody signed, without nonces and digests."""
+
+    def of(key: str) -> str:
+        return ", ".join(fields.get(key, ()))
+
+    words = {
+        Purpose.APPROVAL: f"{of('decision')} plan {of('plan-sha256')[:12]} for {of('scope')}",
+        Purpose.CONVERSATION: f"told the client, {of('channel')}, with {of('with')}, on {of('held-at')}",
+        Purpose.ELECTION: f"deliver to {of('deliver-to')}; copies: {of('copies')}",
+        Purpose.ACKNOWLEDGEMENT: f"{of('result')}{': ' + of('exception') if of('exception') else ''}",
+        Purpose.WAIVER: f"waived {of('subject')}: {of('reason')}",
+        Purpose.REINSTATEMENT: f"put back {of('grant')}: {of('reason')}",
+    }
+    return clip(words.get(Purpose(purpose), purpose) if purpose in set(Purpose) else purpose)
+
+
+def _what(entry: LedgerEntry) -> str:
+    return f"{DOING[entry.action] if entry.action else 'act'}: {entry.subject}"
+
+
+def _plan(_: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"Plan {str(data.get('plan-sha256', ''))[:12]} was drawn by looking only"
+
+
+def _statement(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"{data.get('principal', '?')} signed: {statement_words(entry.subject, statement_fields(str(data.get('text', ''))))}"
+
+
+def _intent(entry: LedgerEntry, _: Mapping[str, Any]) -> str:
+    return f"About to {_what(entry)}"
+
+
+def _receipt(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"Done, {_what(entry)}: {data.get('done', '')}"
+
+
+def _verdict(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    state = f" is {data.get('state', 'unknown')}" if entry.action in {Action.REVOKE, Action.REINSTATE} else ""
+    return f"Read back, {entry.subject}{state} ({data.get('assurance', 'unknown')}): {data.get('evidence', '')}"
+
+
+def _inventory(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"Inventory of {entry.subject}, {data.get('when', '')}: {data.get('items', '?')} items"
+
+
+def _drift(entry: LedgerEntry, _: Mapping[str, Any]) -> str:
+    return f"Found beyond the signed plan and left untouched: {entry.subject}"
+
+
+def _guard(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"An operation was refused before it left this machine: {entry.subject} {_listed(data)}"
+
+
+def _scheduled(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"Scheduled: {entry.subject} {_listed(data)}"
+
+
+def _held(_: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"Held: {data.get('why', '')}"
+
+
+def _closed(_: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"The exit was closed ({_listed(data)})"
+
+
+def _listed(data: Mapping[str, Any]) -> str:
+    return "; ".join(f"{key}: {value}" for key, value in scalars(data).items())
+
+
+_SENTENCES: Mapping[EntryKind, Callable[[LedgerEntry, Mapping[str, Any]], str]] = {
+    EntryKind.PLAN: _plan,
+    EntryKind.STATEMENT: _statement,
+    EntryKind.INTENT: _intent,
+    EntryKind.RECEIPT: _receipt,
+    EntryKind.VERDICT: _verdict,
+    EntryKind.INVENTORY: _inventory,
+    EntryKind.DRIFT: _drift,
+    EntryKind.GUARD: _guard,
+    EntryKind.SCHEDULED: _scheduled,
+    EntryKind.HELD: _held,
+    EntryKind.CLOSED: _closed,
+}

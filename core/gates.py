@@ -1,0 +1,104 @@
+"""Reasons to wait. Each gate returns, or says in one sentence what is missing and who can supply it."""
+
+from core.dates import local
+from core.errors import Waiting
+from core.exit import Exit
+from core.handover.receipt import check_acknowledgement
+from core.model import Action, EntryKind, ExitPlan, ObligationSide, Party, Role, WaitingFor
+from core.signatures.statements import Purpose, Statement
+from core.signed_statements import approvers, statements, waived
+
+APPROVALS_NEEDED = 2
+
+
+def require_signatures(exit_: Exit, plan: ExitPlan) -> None:
+    """Two distinct executives approved this very plan; the client itself elected who receives its data."""
+    given = approvers(exit_, plan)
+    signed = {one.principal for one in given}
+    missing = []
+    if len(given) < APPROVALS_NEEDED:
+        able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE and one.principal not in signed]
+        missing.append(
+            f"{APPROVALS_NEEDED - len(given)} more approval(s), by {' or '.join(able)}: "
+            f"offboard sign approval {plan.engagement} --as PRINCIPAL --key PRIVATE_KEY"
+        )
+    if _needs_election(plan) and not elected(exit_, plan):
+        able = [one.name for one in exit_.engagement.people if one.role == Role.CLIENT]
+        missing.append(
+            f"the client's election that the successor may receive its data, by {' or '.join(able)}: "
+            f"offboard sign election {plan.engagement} --deliver-to client --deliver-to successor --as PRINCIPAL --key PRIVATE_KEY"
+        )
+    if missing:
+        raise Waiting(
+            WaitingFor.SIGNATURE,
+            f"Plan {plan.digest[:12]} is drawn and nothing has been changed. Missing: {'; '.join(missing)}",
+        )
+
+
+def elected(exit_: Exit, plan: ExitPlan) -> bool:
+    """Whether the client's own signed election names the successor."""
+    held = statements(exit_, Purpose.ELECTION, plan, at=exit_.now())
+    return bool(held) and Party.SUCCESSOR in held[-1][0].many("deliver-to")
+
+
+def require_conversation(exit_: Exit, plan: ExitPlan) -> None:
+    """An executive told the client in person or by phone before anything is written."""
+    if not statements(exit_, Purpose.CONVERSATION, plan, at=exit_.now()):
+        raise Waiting(
+            WaitingFor.CONVERSATION,
+            "No letter leaves before an executive has told the client in person or by phone. Record it with: "
+            f"offboard sign conversation {plan.engagement} --channel phone --with NAME --as PRINCIPAL --key PRIVATE_KEY",
+        )
+
+
+def require_obligations(exit_: Exit, plan: ExitPlan) -> None:
+    """Nothing that we owe is open, unless two executives waived it. What the client owes never holds anything back."""
+    outstanding = [one for source in exit_.systems.obligation_sources for one in source.outstanding()]
+    ours = [one for one in outstanding if one.owed_by == ObligationSide.OURS and not waived(exit_, plan, f"obligation {one.id}")]
+    if ours:
+        listed = "; ".join(f"{one.id} ({one.what}{f', due {one.due}' if one.due else ''})" for one in ours)
+        raise Waiting(
+            WaitingFor.OBLIGATIONS,
+            f"We still owe the client: {listed}. Settle each and write `settled` and `evidence` into the register, or have two "
+            f"executives waive it: offboard sign waiver {plan.engagement} --subject 'obligation {ours[0].id}' --reason TEXT --as PRINCIPAL --key PRIVATE_KEY",
+        )
+
+
+def acknowledgement(exit_: Exit, plan: ExitPlan) -> tuple[Statement | None, tuple[str, ...]]:
+    """Find the newest acknowledgement with what speaks against it; no problems means that it was opened and accepted."""
+    held = statements(exit_, Purpose.ACKNOWLEDGEMENT, plan, at=exit_.now())
+    archive = exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=plan.archive_subject)
+    package = exit_.last(EntryKind.RECEIPT, action=Action.HAND_OVER, subject=plan.package_subject)
+    if not held or not archive or not package:
+        return None, ()
+    newest, inside = held[-1][0], archive.data["facts"]
+    return newest, check_acknowledgement(newest, package.data["facts"], inside["commitment"], inside["salt"])
+
+
+def require_receipt(exit_: Exit, plan: ExitPlan) -> None:
+    """Archive and package were opened: a receipt with the codes found only inside, or a waiver by two executives."""
+    if waived(exit_, plan, "receipt"):
+        return
+    newest, problems = acknowledgement(exit_, plan)
+    if newest is None or problems:
+        why = f"The receipt on record does not hold: {'; '.join(problems)}. " if problems else ""
+        raise Waiting(
+            WaitingFor.RECEIPT,
+            f"{why}Archive and package are ready ({exit_.systems.archive_store.where()}; {exit_.systems.handover_store.where()}). The "
+            f"recipient opens both, fills in receipt-template.txt with the two codes found inside, signs it with ssh-keygen and returns it; "
+            f"record it with: offboard sign take-in {plan.engagement} receipt.txt",
+        )
+
+
+def wait_for_cutoff(exit_: Exit, plan: ExitPlan) -> str:
+    """All that comes before the cutoff is done. Always raises Waiting: what follows is the cutoff's own run."""
+    instant = local(plan.cutoff.instant, plan.cutoff.zone)
+    if exit_.now() < plan.cutoff.instant:
+        message = f"All is ready. The cutoff runs by itself on {instant}; nobody has to do anything."
+    else:
+        message = f"All is ready, and {instant} has passed: the cutoff's own run is starting or at work."
+    raise Waiting(WaitingFor.CUTOFF, message)
+
+
+def _needs_election(plan: ExitPlan) -> bool:
+    return any(one.party == Party.SUCCESSOR for one in plan.recipients)

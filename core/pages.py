@@ -1,0 +1,67 @@
+"""Pages in Markdown for people: the plan before it is signed, and the checklist. The Prefect UI shows them as artifacts."""
+
+from collections.abc import Iterable, Sequence
+
+from core.checklist import Progress, Row
+from core.dates import local
+from core.model import Engagement, ExitPlan, Owner
+
+MARK = {Progress.DONE: "✅ done", Progress.OPEN: "⬜ open", Progress.UNKNOWN: "⚠️ unknown"}
+FATE = {Owner.CLIENT: "handed over", Owner.OURS: "ours: revoked, never handed over", Owner.SHARED: "shared with others: rotated by us, never handed over"}
+LONGEST_LIST = 200
+
+
+def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
+    """Show all that the plan would do, and what it would not."""
+    return "\n".join(
+        [
+            f"# Exit plan for {engagement.client.name}",
+            "",
+            f"**Nothing has been changed.** This is what will be done once it is signed. Plan digest (SHA-256):\n\n`{plan.digest}`",
+            "",
+            f"**Cutoff:** {local(plan.cutoff.instant, plan.cutoff.zone)}",
+            "",
+            "## Access that we give up, in this order",
+            _table(("system", "what", "held by", "grant"), ((one.system, one.privilege, one.holder, one.id) for one in plan.grants)),
+            "## Data that we export, encrypted",
+            _table(("from", "what"), ((one.source, ", ".join(one.selectors)) for one in plan.datasets)),
+            _table(("recipient", "key"), ((one.party, one.age) for one in plan.recipients)),
+            "## Credentials",
+            _table(("title", "user", "what happens"), ((one.title, one.username, FATE.get(one.owner, "")) for one in plan.credentials if one.owner)),
+            "## Documents that we hand over",
+            _table(("document",), ((one,) for one in plan.documents)),
+            "## Obligations open when this was drawn",
+            _table(("id", "owed by", "what", "due"), ((one.id, one.owed_by, one.what, str(one.due or "")) for one in plan.obligations)),
+            "Nothing of the client's is deleted, locked or switched off: this program has no operation for it.",
+        ]
+    )
+
+
+def checklist_page(engagement: Engagement, rows: Sequence[Row], sentence: str) -> str:
+    """Show the checklist, with what is waited for on top."""
+    return "\n".join(
+        [
+            f"# Exit of {engagement.client.name}",
+            "",
+            f"**{escape(sentence)}**",
+            "",
+            _table(("", "step", "what", "verified how"), ((MARK[row.progress], row.step, row.what, row.verified) for row in rows)),
+            f"Cutoff: {local(engagement.cutoff.instant, engagement.cutoff.zone)}",
+        ]
+    )
+
+
+def escape(text: str) -> str:
+    """Make a text safe inside a cell: whatever a system, a file name or a person wrote stays text."""
+    for mark in "\\`*_<>[]|#":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    listed = list(rows)
+    if not listed:
+        return "\n(none)\n"
+    shown = ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in listed[:LONGEST_LIST]]
+    more = [f"\nand {len(listed) - LONGEST_LIST} more, all in the saved plan"] if len(listed) > LONGEST_LIST else []
+    return "\n".join(["", "| " + " | ".join(head) + " |", "|" + "---|" * len(head), *shown, *more, ""])

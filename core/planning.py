@@ -1,0 +1,57 @@
+"""Draw the plan by looking only; save it; find it again."""
+
+from core.dates import require_future
+from core.errors import HeldError
+from core.exit import Exit
+from core.handover.credentials import divide
+from core.model import EntryKind, ExitPlan
+
+
+def draw_plan(exit_: Exit) -> ExitPlan:
+    """Look at every system, and save what would be done as the plan in force. Changes no system.
+
+    Raises HeldError if the cutoff is past or a credential has no owner; UnavailableError and RefusedError from
+    the systems. The digest does not depend on the order in which systems answer.
+    """
+    engagement, systems = exit_.engagement, exit_.systems
+    require_future(engagement.cutoff, exit_.now())
+    credentials = [one for source in systems.credential_sources for one in source.credentials()]
+    divide(credentials)  # a credential without an owner blocks before anybody signs
+    plan = ExitPlan(
+        engagement=engagement.slug,
+        cutoff=engagement.cutoff,
+        obligations=tuple(
+            sorted((one for source in systems.obligation_sources for one in source.outstanding()), key=lambda one: (one.source, one.id))
+        ),
+        datasets=tuple(sorted((source.dataset() for source in systems.data_sources), key=lambda one: one.source)),
+        recipients=tuple(sorted(engagement.recipients, key=lambda one: (one.party, one.age))),
+        credentials=tuple(sorted(credentials, key=lambda one: (one.source, one.title, one.reference))),
+        documents=tuple(sorted(f"{one.source}: {one.path}" for source in systems.document_sources for one in source.documents())),
+        grants=tuple(
+            sorted(
+                (grant for target in systems.access_targets for grant in target.discover(engagement.holders)),
+                key=lambda one: (one.own, one.system, one.id),  # the way by which we come in goes last
+            )
+        ),
+        negative_login=engagement.negative_login_consent,
+        second_check_after_seconds=int(engagement.second_check_after.total_seconds()),
+    )
+    document = exit_.ledger.put_document(plan.canonical, "application/json")
+    exit_.record(EntryKind.PLAN, data={"plan-sha256": plan.digest, "document": document})
+    return plan
+
+
+def saved_plan(exit_: Exit) -> ExitPlan | None:
+    """Find the plan in force: the newest one that was saved. It is applied as it is, never redrawn."""
+    entry = exit_.last(EntryKind.PLAN)
+    return ExitPlan.model_validate_json(exit_.ledger.document(entry.data["document"])) if entry else None
+
+
+def require_saved_plan(exit_: Exit) -> ExitPlan:
+    """Find the plan in force. Raises HeldError if none was drawn yet."""
+    plan = saved_plan(exit_)
+    if plan is None:
+        raise HeldError(
+            f"no plan was drawn for {exit_.engagement.slug} yet", untouched="everything", todo="start client-exit for it, or run `offboard plan`"
+        )
+    return plan

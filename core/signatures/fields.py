@@ -1,0 +1,74 @@
+"""Which fields a statement of each purpose has. Anything more is refused: a condition that no program reads must not look agreed."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from core.signatures.purposes import Purpose
+
+_INSTANT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
+_SHA256: Final = r"[0-9a-f]{64}"
+_SCOPE: Final = r"(export|hand-over|revoke)(,(export|hand-over|revoke))*"
+_TEXT: Final = r".+"
+_ONCE, _PERHAPS, _SOME, _ANY = (1, 1), (0, 1), (1, None), (0, None)
+
+_COMMON: Final = {"client": (_ONCE, _TEXT), "principal": (_ONCE, _TEXT), "nonce": (_ONCE, r"[0-9a-f]{32}"), "made-at": (_ONCE, _INSTANT)}
+_PLAN: Final = {"plan-sha256": (_ONCE, _SHA256)}
+
+_FIELDS: Final[Mapping[Purpose, Mapping[str, tuple[tuple[int, int | None], str]]]] = {
+    Purpose.APPROVAL: _COMMON
+    | _PLAN
+    | {
+        "decision": (_ONCE, r"approve|rescind"),
+        "scope": (_ONCE, _SCOPE),
+        "not-before": (_ONCE, _INSTANT),
+        "not-after": (_ONCE, _INSTANT),
+    },
+    Purpose.CONVERSATION: _COMMON | {"held-at": (_ONCE, _INSTANT), "channel": (_ONCE, r"in-person|phone"), "with": (_ONCE, _TEXT)},
+    Purpose.ELECTION: _COMMON | _PLAN | {"deliver-to": (_SOME, r"client|successor"), "copies": (_ONCE, r"return|delete")},
+    Purpose.ACKNOWLEDGEMENT: _COMMON
+    | {
+        "archive-manifest-sha256": (_PERHAPS, _SHA256),
+        "archive-code": (_PERHAPS, _TEXT),
+        "package-sha256": (_PERHAPS, _SHA256),
+        "package-code": (_PERHAPS, _TEXT),
+        "credentials": (_PERHAPS, r"0|[1-9]\d{0,8}"),
+        "result": (_ONCE, r"accepted|accepted-with-exceptions|refused"),
+        "exception": (_ANY, _TEXT),
+    },
+    Purpose.WAIVER: _COMMON | _PLAN | {"subject": (_ONCE, _TEXT), "reason": (_ONCE, _TEXT)},
+    Purpose.REINSTATEMENT: _COMMON | _PLAN | {"grant": (_SOME, _TEXT), "reason": (_ONCE, _TEXT)},
+}
+_ARCHIVE: Final = ("archive-manifest-sha256", "archive-code")
+_PACKAGE: Final = ("package-sha256", "package-code", "credentials")
+
+
+def problem(purpose: Purpose, fields: Iterable[tuple[str, str]]) -> str:
+    """Say in one clause what is wrong with the fields, or nothing (""): missing, repeated, unknown, or of another form."""
+    if purpose not in _FIELDS:
+        return f"no text is signed for the purpose {purpose}"
+    shape = _FIELDS[purpose]
+    values: dict[str, list[str]] = {}
+    for key, value in fields:
+        if key not in shape:
+            return f"{key[:40]} is no field of it"
+        if not re.fullmatch(shape[key][1], value, re.ASCII):
+            return f"the value of {key} is not of its form"
+        values.setdefault(key, []).append(value)
+    for key, ((least, most), _) in shape.items():
+        count = len(values.get(key, ()))
+        if count < least or (most is not None and count > most):
+            return f"it names {key} {count} times instead of {'once' if most == 1 else 'at least once'}"
+    return _acknowledgement(values) if purpose is Purpose.ACKNOWLEDGEMENT else ""
+
+
+def _acknowledgement(values: Mapping[str, list[str]]) -> str:
+    for group in (_ARCHIVE, _PACKAGE):
+        named = [key for key in group if key in values]
+        if named and len(named) < len(group):
+            return f"{', '.join(group)} belong together, and not all of them are there"
+    if not values.keys() & {*_ARCHIVE, *_PACKAGE}:
+        return "it names neither an archive nor a package"
+    if ("exception" in values) != (values["result"] == ["accepted-with-exceptions"]) and values["result"] != ["refused"]:
+        return "exceptions are listed if, and only if, it was accepted with exceptions or refused"
+    return ""

@@ -1,0 +1,117 @@
+"""What one is about to sign, said to an executive."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from core.errors import SignatureError
+from core.signatures.fields import problem
+from core.signatures.purposes import Purpose
+from core.signatures.statements import Statement
+
+_SCOPE: Final = {
+    "export": "the client's data is copied out and encrypted to the recipients that the plan names",
+    "hand-over": "documentation and credentials are handed over to those recipients",
+    "revoke": "our access to the client's systems ends at the cutoff that the plan names",
+}
+
+
+def plain_words(statement: Statement) -> str:
+    """Say in plain sentences, one a line, what signing this text means.
+
+    Raises SignatureError if a field is missing, unknown or of another form: what cannot be said must not be signed.
+    """
+    wrong = problem(statement.purpose, statement.fields)
+    if wrong:
+        raise SignatureError(f"this text is not fit to be signed: {wrong}", untouched="everything", todo="ask for a new text")
+    lines = [f"You sign as {statement.one('principal')}. This is about the client {statement.one('client')} and no other."]
+    lines += _WORDS[statement.purpose](statement)
+    lines.append(f"The text was made at {_instant(statement.one('made-at'))} and is for this one use (nonce {statement.one('nonce')}).")
+    return "\n".join(lines) + "\n"
+
+
+def _approval(statement: Statement) -> list[str]:
+    plan = statement.one("plan-sha256")
+    if statement.one("decision") == "rescind":
+        return [
+            f"You take back your approval of the exit plan with the SHA-256 sum {plan}.",
+            "Nothing new is begun under that plan on your word. What was begun is finished; what was done is not undone.",
+        ]
+    return [
+        f"You approve the exit plan with the SHA-256 sum {plan}, exactly as it is shown. A plan with another sum is another plan.",
+        *(f"You agree that {_SCOPE[part]}." for part in statement.one("scope").split(",")),
+        "Nothing of the client's is deleted.",
+        f"Your approval counts from {_instant(statement.one('not-before'))} until {_instant(statement.one('not-after'))}.",
+    ]
+
+
+def _conversation(statement: Statement) -> list[str]:
+    how = "in person" if statement.one("channel") == "in-person" else "by phone"
+    return [f"You state that at {_instant(statement.one('held-at'))} you told {statement.one('with')}, {how}, that the engagement ends."]
+
+
+def _election(statement: Statement) -> list[str]:
+    copies = {
+        "return": "The provider gives its copies of your data back to you and keeps none, unless a law requires it.",
+        "delete": "The provider deletes its copies of your data once you proved that your archive opens. Your systems stay as they are.",
+    }
+    parties = " and ".join(
+        {"client": "you, the client", "successor": "the provider that takes over"}[each] for each in statement.many("deliver-to")
+    )
+    return [
+        f"You choose, under the exit plan with the SHA-256 sum {statement.one('plan-sha256')}:",
+        f"Data and credentials are delivered to {parties}.",
+        copies[statement.one("copies")],
+    ]
+
+
+def _acknowledgement(statement: Statement) -> list[str]:
+    archive = [
+        f"You state that you opened the archive with the manifest sum {manifest} and found {statement.one('archive-code')} in it."
+        for manifest in statement.many("archive-manifest-sha256")
+    ]
+    package = [
+        f"You state that you opened the handover package with the SHA-256 sum {package}, found the code {statement.one('package-code')} "
+        f"in its vault, and counted {statement.one('credentials')} credentials."
+        for package in statement.many("package-sha256")
+    ]
+    result = {
+        "accepted": "You accept what you received.",
+        "accepted-with-exceptions": "You accept what you received, except for:",
+        "refused": "You refuse what you received.",
+    }
+    return [*archive, *package, result[statement.one("result")], *_list(statement.many("exception"))]
+
+
+def _waiver(statement: Statement) -> list[str]:
+    return [
+        f"You waive this condition of the exit plan with the SHA-256 sum {statement.one('plan-sha256')}: {statement.one('subject')}.",
+        f"Your reason, which the client can read in the record: {statement.one('reason')}",
+        "One waiver alone has no effect: a second executive has to sign one too.",
+    ]
+
+
+def _reinstatement(statement: Statement) -> list[str]:
+    return [
+        "You order that our access to the client's systems is put back as it was before it was revoked. It concerns:",
+        *_list(statement.many("grant")),
+        f"It was revoked under the exit plan with the SHA-256 sum {statement.one('plan-sha256')}.",
+        f"Your reason, which the client can read in the record: {statement.one('reason')}",
+    ]
+
+
+def _list(values: Sequence[str]) -> list[str]:
+    return [f"- {value}" for value in values]
+
+
+def _instant(value: str) -> str:
+    return value.replace("T", " ").removesuffix("Z") + " UTC"
+
+
+_WORDS: Final[dict[Purpose, Callable[[Statement], list[str]]]] = {
+    Purpose.APPROVAL: _approval,
+    Purpose.CONVERSATION: _conversation,
+    Purpose.ELECTION: _election,
+    Purpose.ACKNOWLEDGEMENT: _acknowledgement,
+    Purpose.WAIVER: _waiver,
+    Purpose.REINSTATEMENT: _reinstatement,
+}

@@ -1,0 +1,88 @@
+"""Hand over the client's credentials and documents, and tell the recipient."""
+
+from collections.abc import Iterator
+
+from core.actions import perform, redo
+from core.exit import Exit
+from core.handover.credentials import divide
+from core.handover.package import PACKAGE, PackageRequest, build_package, write_package
+from core.handover.receipt import derive_code, derive_salt
+from core.handover.vault import VaultEntry
+from core.letters import Letter
+from core.model import Action, Credential, EntryKind, ExitPlan, Obligation, Receipt
+from core.steps.tell import send, write
+
+ATTACHMENT = "vault-passphrase.txt.age"
+
+
+def hand_over(exit_: Exit, plan: ExitPlan) -> Receipt:
+    """Pack the client's credentials and the documents, encrypted to the plan's recipients, and put the package in its place."""
+    subject = plan.package_subject
+
+    def act() -> Receipt:
+        package = build_package(_request(exit_, plan, subject))
+        write_package(package, exit_.systems.handover_store)
+        passphrase = exit_.ledger.put_document(package.passphrase_age, "application/age-encryption")
+        sections = package.facts["sections"].values()
+        done = f"{package.facts['credentials']} credential(s), {sum(isinstance(one, int) for one in sections)} of {len(sections)} sections filled"
+        return Receipt(done=done, facts={**package.facts, "passphrase-document": passphrase, "where": exit_.systems.handover_store.where()})
+
+    return perform(exit_, Action.HAND_OVER, subject, intent={"package": PACKAGE}, act=act, find_out=redo)
+
+
+def announce(exit_: Exit, plan: ExitPlan, package: Receipt) -> None:
+    """Tell the recipient where archive and package are; then, in a message of its own, the vault's encrypted passphrase."""
+    recipient = exit_.engagement.successor or exit_.engagement.client
+    to, digest = (recipient.address,), str(package.facts["package_sha256"])
+    where = f"{exit_.systems.handover_store.where()}\nThe data archive: {exit_.systems.archive_store.where()}"
+    keys = [f"{one['party']}: {one['key']}" for one in package.facts["recipients"]]
+    notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=keys)
+    send(exit_, plan, f"notice of package {digest[:12]}", to, *notice)
+    attached = {ATTACHMENT: exit_.ledger.document(package.facts["passphrase-document"])}
+    letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=ATTACHMENT)
+    send(exit_, plan, f"passphrase of package {digest[:12]}", to, *letter, attachments=attached)
+
+
+def _request(exit_: Exit, plan: ExitPlan, scope: str) -> PackageRequest:
+    packed, withheld = divide(plan.credentials)
+    return PackageRequest(
+        engagement=exit_.engagement,
+        made_at=exit_.now(),
+        entries=[_entry(exit_, credential) for credential in packed],
+        withheld=withheld,
+        documents=_documents(exit_),
+        texts={"00-control/systems.md": _systems(plan), "14-money/obligations.md": _obligations(plan.obligations)},
+        recipients=plan.recipients,
+        code=derive_code(exit_.receipt_secret, "package", scope),
+        salt=derive_salt(exit_.receipt_secret, "package", scope),
+        archive=_archive_facts(exit_, plan),
+    )
+
+
+def _entry(exit_: Exit, credential: Credential) -> VaultEntry:
+    source = next(one for one in exit_.systems.credential_sources if one.name == credential.source)
+    return VaultEntry.of(credential, source.reveal(credential.reference))
+
+
+def _documents(exit_: Exit) -> Iterator[tuple[str, bytes]]:
+    for source in exit_.systems.document_sources:
+        for document in source.documents():
+            yield document.path, source.read(document)
+
+
+def _archive_facts(exit_: Exit, plan: ExitPlan) -> dict[str, object]:
+    receipt = exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=plan.archive_subject)
+    facts = receipt.data["facts"] if receipt else {}
+    return {key: facts[key] for key in ("name", "volumes", "files", "bytes", "manifest_sha256") if key in facts}
+
+
+def _systems(plan: ExitPlan) -> str:
+    lines = [f"| {grant.system} | {grant.privilege} | {grant.holder} |" for grant in plan.grants]
+    return "\n".join(
+        ["# Systems we had access to", "", "Our access ends at the cutoff.", "", "| system | privilege | held by |", "|---|---|---|", *lines, ""]
+    )
+
+
+def _obligations(obligations: tuple[Obligation, ...]) -> str:
+    lines = [f"| {one.id} | {one.owed_by} | {one.what} | {one.due or ''} |" for one in obligations]
+    return "\n".join(["# Obligations when the plan was drawn", "", "| id | owed by | what | due |", "|---|---|---|---|", *lines, ""])

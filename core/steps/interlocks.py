@@ -1,0 +1,90 @@
+"""What has to be true at the very instant before anything is taken away. Everything fails closed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from core.dates import local
+from core.errors import HeldError, Waiting
+from core.exit import Exit
+from core.gates import require_conversation, require_obligations, require_receipt, require_signatures
+from core.model import Action, EntryKind, ExitPlan
+from core.planning import saved_plan
+from core.steps.revoke import reinstated_at
+from core.steps.tell import require_confirmation
+
+LATEST_START = timedelta(hours=4)
+
+
+def revocation_has_begun(exit_: Exit, plan: ExitPlan) -> bool:
+    """Whether a first intent to revoke stands: what was begun under a valid approval stays authorised."""
+    subjects = {grant.subject for grant in plan.grants}
+    return any(entry.subject in subjects for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE))
+
+
+def require_plan_in_force(exit_: Exit, digest: str) -> ExitPlan:
+    """Refuse to run for a plan that is not the one in force. Raises HeldError; a run that is too late to matter does nothing."""
+    plan = saved_plan(exit_)
+    if plan is None or plan.digest != digest:
+        raise HeldError(
+            f"this cutoff was scheduled for plan {digest[:12]}, and the plan in force is {plan.digest[:12] if plan else 'not drawn yet'}",
+            untouched="every system",
+            todo="nothing, if the cutoff of the plan in force is scheduled; otherwise start client-exit for this engagement",
+        )
+    return plan
+
+
+def require_interlocks(exit_: Exit, plan: ExitPlan) -> None:
+    """Check every interlock and name all that is missing at once. Raises HeldError, with every system untouched."""
+    require_nothing_reinstated(exit_, plan)
+    if revocation_has_begun(exit_, plan):
+        return
+    missing = [*missed_start(exit_, plan), *_open_gates(exit_, plan), *_uncontrolled_systems(exit_)]
+    if missing:
+        raise HeldError(
+            "the cutoff does not run: " + "; ".join(missing),
+            untouched="every system; our access is as it was, and is not to be used any more from the cutoff on",
+            todo="supply what is missing; the next pass runs the cutoff if it starts within four hours of its instant, "
+            "later it needs a new signed plan",
+        )
+
+
+def missed_start(exit_: Exit, plan: ExitPlan) -> list[str]:
+    """Say that the cutoff can no longer run by itself, if so: it would start more than four hours late."""
+    late = exit_.now() - plan.cutoff.instant
+    if late <= LATEST_START:
+        return []
+    return [f"it starts {late.total_seconds() / 3600:.1f} hours after {local(plan.cutoff.instant, plan.cutoff.zone)}; more than four hours late"]
+
+
+def require_nothing_reinstated(exit_: Exit, plan: ExitPlan) -> None:
+    """What two executives gave back stays until a newer plan says otherwise. Raises HeldError."""
+    planned = exit_.last(EntryKind.PLAN)
+    given_back = [grant.subject for grant in plan.grants if planned and reinstated_at(exit_, grant) > planned.number]
+    if given_back:
+        raise HeldError(
+            f"access was reinstated under this plan: {', '.join(given_back)}",
+            untouched="every system; what was reinstated stays",
+            todo="when it may end again, start client-exit with `Draw a new plan` and have that one signed",
+        )
+
+
+def _open_gates(exit_: Exit, plan: ExitPlan) -> list[str]:
+    gates: tuple[Callable[[Exit, ExitPlan], None], ...] = (
+        require_signatures,
+        require_conversation,
+        require_confirmation,
+        require_obligations,
+        require_receipt,
+    )
+    missing = []
+    for gate in gates:
+        try:
+            gate(exit_, plan)
+        except Waiting as waiting:
+            missing.append(f"{waiting.what_for}: {waiting.message}")
+    return missing
+
+
+def _uncontrolled_systems(exit_: Exit) -> list[str]:
+    found = [target.client_control() for target in exit_.systems.access_targets]
+    return [f"client control is not proved on {one.system}: {one.evidence}" for one in found if not one.proved]

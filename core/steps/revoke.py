@@ -1,0 +1,120 @@
+"""Give up our access: every grant of the signed plan, each taken away once, read back, and tried."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from core.actions import judge, perform
+from core.errors import RefusedError, UnavailableError
+from core.exit import Exit
+from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
+from core.ports import AccessTarget
+
+FIRST, SECOND = "first", "second"
+
+
+def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
+    """Look once more, just before anything is taken away: fresh undo for each planned grant; all beyond the plan is drift.
+
+    Drift is recorded and not touched. Returns the planned grants that are still there, by subject. A system of which
+    every planned grant has its receipt is not entered any more: our own way in is gone by then.
+    """
+    present: dict[str, Grant] = {}
+    for target in exit_.systems.access_targets:
+        pending = [grant for grant in plan.grants if grant.system == target.name and not _receipt(exit_, grant)]
+        if pending or not any(grant.system == target.name for grant in plan.grants):
+            present |= _look(exit_, target, pending)
+    planned = {grant.subject for grant in plan.grants}
+    known = {entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)}
+    for subject in sorted(present.keys() - planned - known):
+        exit_.record(EntryKind.DRIFT, subject=subject, data={"grant": _dump(present[subject])})
+    return {subject: grant for subject, grant in present.items() if subject in planned}
+
+
+def _look(exit_: Exit, target: AccessTarget, pending: list[Grant]) -> dict[str, Grant]:
+    try:
+        return {grant.subject: grant for grant in target.discover(exit_.engagement.holders)}
+    except RefusedError:
+        # We cannot get in any more. That is no fault if all that is planned here is seen to be gone already.
+        if pending and all(target.verify(grant, log_in=False).state == GrantState.REVOKED for grant in pending):
+            return {}
+        raise
+
+
+def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt:
+    """Take one planned grant away, once. If it is gone already, say so instead of doing it."""
+    target = exit_.systems.target(planned.system)
+    begun = exit_.last(EntryKind.INTENT, action=Action.REVOKE, subject=planned.subject)
+    before = Grant.model_validate(begun.data["grant"]) if begun else planned
+    grant = present.get(planned.subject, before)  # the undo as it is now, else as it was noted before we were interrupted
+
+    def find_out(begun: LedgerEntry) -> Receipt | None:
+        verdict = target.verify(planned, log_in=False)
+        if verdict.state == GrantState.UNKNOWN:
+            raise UnavailableError(
+                f"it is not known whether {planned.subject} was taken away before we were interrupted: {verdict.evidence}",
+                untouched="the grants that come after it",
+            )
+        if verdict.state == GrantState.ACTIVE:
+            return None
+        return Receipt(done=f"seen to be gone after an interruption: {verdict.evidence}", undo=begun.data["grant"]["undo"])
+
+    return perform(
+        exit_,
+        Action.REVOKE,
+        planned.subject,
+        intent={"grant": _dump(grant)},
+        act=lambda: target.revoke(grant),
+        find_out=find_out,
+        since=reinstated_at(exit_, planned),
+    )
+
+
+def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST) -> tuple[str, ...]:
+    """See for every planned grant whether it still opens anything; try our own key where the contract lets us.
+
+    Returns one sentence for each that is not seen to be revoked. A grant seen revoked is not tried again in the same check.
+    """
+    open_ = []
+    for grant in plan.grants:
+        if _seen_revoked(exit_, grant, check):
+            continue
+        try:
+            verdict = exit_.systems.target(grant.system).verify(grant, log_in=plan.negative_login)
+        except (UnavailableError, RefusedError) as error:
+            verdict = Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
+        judge(exit_, Action.REVOKE, grant.subject, verdict, check=check)
+        if verdict.state != GrantState.REVOKED:
+            open_.append(f"{grant.subject} is {verdict.state}: {verdict.evidence}")
+    return tuple(open_)
+
+
+def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
+    """Say when what was revoked is looked at again; None while something is still to be revoked."""
+    if not all(_receipt(exit_, grant) for grant in plan.grants):
+        return None
+    subjects = {grant.subject for grant in plan.grants}
+    receipts = [entry for entry in exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE) if entry.subject in subjects]
+    last = max((entry.at for entry in receipts), default=plan.cutoff.instant)
+    return last + timedelta(seconds=plan.second_check_after_seconds)
+
+
+def reinstated_at(exit_: Exit, grant: Grant) -> int:
+    """Number the entry by which a grant was last given back; -1 if it never was. What came before belongs to an earlier round."""
+    entry = exit_.last(EntryKind.RECEIPT, action=Action.REINSTATE, subject=grant.subject)
+    return entry.number if entry else -1
+
+
+def _receipt(exit_: Exit, grant: Grant) -> bool:
+    entry = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=grant.subject)
+    return entry is not None and entry.number > reinstated_at(exit_, grant)
+
+
+def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> bool:
+    seen = exit_.ledger.entries(kind=EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
+    newest = [entry for entry in seen if entry.data["check"] == check and entry.number > reinstated_at(exit_, grant)]
+    return bool(newest) and newest[-1].data["state"] == GrantState.REVOKED
+
+
+def _dump(grant: Grant) -> dict[str, Any]:
+    return grant.model_dump(mode="json") | {"undo": dict(grant.undo)}

@@ -1,0 +1,86 @@
+"""Tell the client and the successor: letters, each sent once, and only after the spoken word."""
+
+from collections.abc import Mapping
+
+from core.actions import perform
+from core.errors import HeldError, RefusedError, UnavailableError, Waiting
+from core.exit import Exit
+from core.letters import Letter, render, review_letter
+from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Message, Receipt, Role, WaitingFor
+from core.signatures.statements import Purpose, read_instant
+from core.signed_statements import statements, waived
+
+
+def send_confirmation(exit_: Exit, plan: ExitPlan) -> Receipt:
+    """Send the client the written confirmation of what was said. Raises HeldError if the letter is incomplete or unkind."""
+    conversation = statements(exit_, Purpose.CONVERSATION, plan, at=exit_.now())[0][0]
+    spoken_at = read_instant(conversation.one("held-at"))
+    subject, body = write(exit_, plan, Letter.CONFIRMATION, spoken_at=spoken_at)
+    faults = review_letter(body, exit_.engagement)
+    if faults:
+        raise HeldError(
+            f"the confirmation letter is not fit to send: {'; '.join(faults)}",
+            untouched="everything; no letter has left",
+            todo="mend the decision's specifics and the transition in the engagement file, then start the exit again",
+        )
+    return send(exit_, plan, confirmation(plan), (exit_.engagement.client.address,), subject, body)
+
+
+def send_closing_notice(exit_: Exit, plan: ExitPlan) -> Receipt:
+    """Tell the client that our access has ended and what we still hold."""
+    closed = exit_.ledger.entries(kind=EntryKind.CLOSED)[-1]
+    retained = ("the record of this exit", "the encrypted archive and the handover package, until you have had us dispose of them")
+    subject, body = write(exit_, plan, Letter.CLOSING, closed_at=closed.at, verified=len(plan.grants), retained=retained)
+    return send(exit_, plan, f"closing notice for plan {plan.digest[:12]}", (exit_.engagement.client.address,), subject, body)
+
+
+def write(exit_: Exit, plan: ExitPlan, letter: Letter, **facts: object) -> tuple[str, str]:
+    """Write one letter; returns subject and body."""
+    executive = next(one for one in exit_.engagement.people if one.role == Role.EXECUTIVE)
+    return render(letter, engagement=exit_.engagement, plan=plan, contact=executive.name, **facts)
+
+
+def send(
+    exit_: Exit,
+    plan: ExitPlan,
+    what: str,
+    to: tuple[str, ...],
+    subject: str,
+    body: str,
+    attachments: Mapping[str, bytes] | None = None,
+) -> Receipt:
+    """Send one message once. Where its delivery is uncertain a person has to say so; it is not sent again by itself."""
+    letter = exit_.ledger.put_document(f"Subject: {subject}\n\n{body}".encode(), "text/plain")
+    identifier = f"<{letter[:32]}.{exit_.engagement.slug}@{exit_.engagement.provider.domain}>"
+    message = Message(to=to, subject=subject, body=body, identifier=identifier, attachments=attachments or {})
+
+    def find_out(_begun: LedgerEntry) -> Receipt | None:
+        if waived(exit_, plan, f"message {what}"):
+            return Receipt(done=f"taken as delivered by two executives' word: {what}")
+        raise HeldError(
+            f"it is not known whether this message has arrived: {what}, to {', '.join(to)}, Message-ID {identifier}",
+            untouched="everything else; the message is not sent a second time by itself",
+            todo=f"ask the receiver; once it is known to have arrived (hand it over yourself if not), two executives record it: "
+            f"offboard sign waiver {exit_.engagement.slug} --subject 'message {what}' --reason TEXT --as PRINCIPAL --key PRIVATE_KEY",
+        )
+
+    return perform(
+        exit_,
+        Action.NOTIFY,
+        what,
+        intent={"document": letter, "to": list(to)},
+        act=lambda: exit_.systems.notifier.send(message),
+        find_out=find_out,
+        not_done=(UnavailableError, RefusedError),  # a notifier raises these only if the other side never took it
+    )
+
+
+def require_confirmation(exit_: Exit, plan: ExitPlan) -> None:
+    """The client has the written confirmation of this plan's cutoff."""
+    if not exit_.last(EntryKind.RECEIPT, action=Action.NOTIFY, subject=confirmation(plan)):
+        raise Waiting(WaitingFor.CONVERSATION, "The confirmation letter has not been sent; the next pass of client-exit sends it")
+
+
+def confirmation(plan: ExitPlan) -> str:
+    """How the ledger names the letter."""
+    return f"confirmation letter for plan {plan.digest[:12]}"

@@ -1,0 +1,194 @@
+"""Walk the exit of Acme Dental, and tell it."""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+from rich.console import Console
+
+from cli.services import PROJECT, Services
+from demo.acme import SLUG, Acme
+from demo.successor import Successor
+
+SHORTEST_LEAD = timedelta(seconds=60)
+"""How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
+
+NAMESPACE = "offboard-acknowledgement@northwind.example"
+out = Console(highlight=False, soft_wrap=True)
+
+
+class Story:
+    """One walk. Every act of a person is what that person would type or click."""
+
+    def __init__(self, acme: Acme, services: Services, lead: timedelta) -> None:
+        self.acme, self.services, self.lead = acme, services, lead
+        self.environment = services.environment()
+
+    def tell(self) -> bool:
+        """Walk the exit to its end. Returns whether it closed and the evidence holds."""
+        self.decide()
+        self.approve()
+        self.fulfil()
+        self.receive()
+        closed = self.cut_off()
+        return self.prove() and closed
+
+    def decide(self) -> None:
+        """Draw the plan, looking only."""
+        cutoff = datetime.now(UTC) + self.lead
+        self.acme.write_engagement(cutoff.replace(microsecond=0), second_check_after=timedelta(seconds=5))
+        say(1, "The plan is drawn, by looking only")
+        self.services.deploy()
+        self.walk("Waiting for signature")
+
+    def approve(self) -> None:
+        """Two executives and the client sign; the client is told; only then a letter leaves."""
+        say(2, "People sign with their own keys; the client is told before anything is written")
+        bob = self.acme.folder / "approval-by-bob.txt"
+        acts = [
+            ("approval", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
+            ("approval", "--as", "bob@northwind.example", "--write", str(bob)),
+            ("election", "--as", "dana@acme-dental.example", "--deliver-to", "client", "--deliver-to", "successor", "--key", self.key("client-director"), "--yes"),
+            ("conversation", "--as", "alice@northwind.example", "--with", "Dana Reyes", "--channel", "phone", "--key", self.key("alice"), "--yes"),
+        ]  # fmt: skip
+        with ThreadPoolExecutor() as people:
+            for told in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
+                note(told.splitlines()[-1])
+        self.sign_by_hand(bob, "offboard-approval@northwind.example", "bob")
+        note(self.offboard("sign", "take-in", SLUG, str(bob)).splitlines()[-1])
+        self.walk("Waiting for obligations")
+        note(f"the confirmation letter has arrived: {self.acme.mail.messages()[0]['Subject']}")
+
+    def fulfil(self) -> None:
+        """Settle what is owed; export; pack."""
+        say(3, "What we owe is settled; the data is exported and encrypted; credentials and documents are packed")
+        self.acme.write_register(settled=True)
+        self.walk("Waiting for receipt")
+
+    def receive(self) -> None:
+        """Open archive and package as the successor, and sign the receipt."""
+        say(4, "The successor opens archive and package, and signs the receipt")
+        folder = self.acme.folder
+        successor = Successor(folder / "successor", self.acme.keys, folder / "archive", folder / "handover")
+        archive_code = successor.open_archive()
+        letter = next(mail for mail in self.acme.mail.messages() if "passphrase" in str(mail["Subject"]).lower())
+        attached = next(iter(letter.iter_attachments())).get_content()
+        package_code, count = successor.open_package(attached if isinstance(attached, bytes) else attached.encode())
+        receipt = successor.sign_receipt(archive_code, package_code, count, "sam@harbour-it.example", NAMESPACE)
+        for used in successor.used:
+            note(used)
+        note(self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1])
+
+    def cut_off(self) -> bool:
+        """Wait for the scheduled run, and try the keys from outside."""
+        say(5, "The cutoff runs by itself at its instant")
+        run = self.cutoff_run()
+        note(f"{run.name} is scheduled in Prefect")
+        while not (run.state and run.state.is_final()):
+            time.sleep(0.5)
+            run = self.cutoff_run()
+        note(f"{run.state.name}: {run.state.message}")
+        for name, wanted in (("our-automation", False), ("our-technician", False), ("client-admin", True)):
+            entered = asyncio.run(self.enters(name))
+            note(f"{name} tries its key: {'comes in' if entered else 'refused'}{'' if entered == wanted else '  ← WRONG'}")
+            if entered != wanted:
+                return False
+        return run.state.name == "Closed"
+
+    def prove(self) -> bool:
+        """Make the evidence bundle and verify it as a stranger would."""
+        say(6, "The evidence, verified as a stranger would")
+        self.run_deployment("review-audit-trail", {"form": {"engagement": SLUG, "audience": "the client"}})
+        evidence = self.acme.folder / "evidence"
+        checks: list[list[str]] = [[sys.executable, "verify.py", "."]]
+        if all(shutil.which(tool) for tool in ("sha256sum", "openssl", "ssh-keygen")):
+            checks.insert(0, ["./verify.sh"])
+        else:
+            note("sha256sum, openssl or ssh-keygen is not installed: the bundle is verified by our own libraries")
+            checks = [[sys.executable, "-m", "cli.main", "verify", str(evidence)]]
+        held = True
+        for command in checks:
+            done = subprocess.run(command, cwd=evidence, env=self.environment, capture_output=True, text=True, check=False)
+            note(f"{' '.join(command[-2:])}: exit status {done.returncode}")
+            if done.returncode:
+                out.print(done.stdout + done.stderr, markup=False)
+            held = held and done.returncode == 0
+        return held
+
+    def walk(self, expected: str) -> None:
+        """Start client-exit through Prefect, as the form does, and wait for its end."""
+        state = self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
+        if state.name != expected:
+            raise RuntimeError(f"client-exit ended as {state.name} instead of {expected}: {state.message}")
+
+    def run_deployment(self, name: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - Prefect's own state
+        """Run one deployment to its end and say how it ended."""
+        from prefect.deployments import run_deployment  # noqa: PLC0415 - reads the settings that the server was started with
+
+        run: Any = run_deployment(f"{name}/{name}", parameters=parameters, timeout=180, poll_interval=0.5)
+        note(f"{name}: {run.state.name}. {first_sentence(str(run.state.message))}")
+        return run.state
+
+    def cutoff_run(self) -> Any:  # noqa: ANN401 - Prefect's own run
+        """Find the scheduled run of the cutoff."""
+        from prefect.client.orchestration import get_client  # noqa: PLC0415 - as above
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags  # noqa: PLC0415
+        from prefect.client.schemas.sorting import FlowRunSort  # noqa: PLC0415
+
+        tags = FlowRunFilter(tags=FlowRunFilterTags(all_=[SLUG, "cutoff"]))
+        with get_client(sync_client=True) as client:
+            return client.read_flow_runs(flow_run_filter=tags, sort=FlowRunSort.EXPECTED_START_TIME_DESC)[0]
+
+    async def enters(self, key: str) -> bool:
+        """Try one private key against the client's server, with a client that is not the program's own."""
+        known = asyncssh.import_known_hosts(f"[127.0.0.1]:{self.acme.ssh.port} {self.acme.ssh.host_key_line}\n")
+        try:
+            async with asyncssh.connect(
+                "127.0.0.1", self.acme.ssh.port, username=self.acme.ssh.user, client_keys=[self.key(key)], known_hosts=known, config=None, agent_path=None
+            ):  # fmt: skip
+                return True
+        except asyncssh.PermissionDenied:
+            return False
+
+    def offboard(self, *words: str) -> str:
+        """Run the command as a person does."""
+        command = [sys.executable, "-m", "cli.main", *words]
+        done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"offboard {' '.join(words)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def sign_by_hand(self, text: Path, namespace: str, who: str) -> None:
+        """Sign with plain ssh-keygen where it is installed."""
+        if shutil.which("ssh-keygen"):
+            subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", self.key(who), str(text)], check=True, capture_output=True)
+            return
+        from core.signatures.sshsig import sign  # noqa: PLC0415 - only where ssh-keygen is missing
+
+        Path(f"{text}.sig").write_text(sign(Path(self.key(who)).read_bytes(), text.read_bytes(), namespace), encoding="ascii")
+
+    def key(self, name: str) -> str:
+        """Name a private key's file."""
+        return str(self.acme.keys / name)
+
+
+def say(number: int, what: str) -> None:
+    """Open a chapter."""
+    out.print(f"\n[bold]{number}/6  {what}[/bold]")
+
+
+def note(what: str) -> None:
+    """Tell one thing that happened."""
+    out.print(f"     {what}", markup=False)
+
+
+def first_sentence(text: str) -> str:
+    """Shorten a message for the story; the whole of it is in Prefect."""
+    return text.split(". ", maxsplit=1)[0]

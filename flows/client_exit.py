@@ -1,0 +1,44 @@
+"""One pass over the checklist of a client exit."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from core.exit import Exit
+from core.gates import require_conversation, require_obligations, require_receipt, require_signatures, wait_for_cutoff
+from core.steps.close import closed_sentence
+from core.steps.interlocks import require_nothing_reinstated, revocation_has_begun
+from flows.forms import ExitForm
+from tasks.export import export_data, hand_over_package, take_first_inventory
+from tasks.outcome import conclude
+from tasks.plan import plan_in_force
+from tasks.schedule import ensure_cutoff_run
+from tasks.tell import send_confirmation
+
+
+@flow(name="client-exit", flow_run_name="{form.engagement}: walk the exit", persist_result=False)
+def client_exit(form: ExitForm) -> State[Any]:
+    """Walk the exit of one client as far as it goes today. Without a signed plan it looks only."""
+    return conclude(form.engagement, lambda exit_: walk_the_checklist(exit_, draw_new=form.draw_new_plan))
+
+
+def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
+    """Do all that is due, in the order of the checklist; a gate that is shut ends the pass and says who can open it."""
+    plan = plan_in_force(exit_, draw_new=draw_new)
+    if closed := closed_sentence(exit_, plan):
+        return closed
+    require_nothing_reinstated(exit_, plan)
+    if revocation_has_begun(exit_, plan):
+        ensure_cutoff_run(exit_, plan)
+        return wait_for_cutoff(exit_, plan)
+    require_signatures(exit_, plan)
+    ensure_cutoff_run(exit_, plan)
+    require_conversation(exit_, plan)
+    send_confirmation(exit_, plan)
+    require_obligations(exit_, plan)
+    take_first_inventory(exit_)
+    export_data(exit_, plan)
+    hand_over_package(exit_, plan)
+    require_receipt(exit_, plan)
+    return wait_for_cutoff(exit_, plan)

@@ -1,0 +1,37 @@
+"""The cutoff: at the instant, our access ends."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from core.exit import Exit
+from core.steps.close import closed_sentence
+from core.steps.interlocks import require_interlocks, require_plan_in_force
+from tasks.cutoff import close, find_grants, read_back, revoke, wait_for_cutoff, wait_for_second_check
+from tasks.export import export_delta, take_last_inventory
+from tasks.outcome import conclude
+from tasks.tell import send_closing_notice
+
+
+@flow(name="cutoff", persist_result=False)
+def cutoff(engagement: str, plan_digest: str) -> State[Any]:
+    """Give up our access at the signed instant. A run for a plan that is not in force any more does nothing."""
+    return conclude(engagement, lambda exit_: give_up_access(exit_, plan_digest), before=lambda exit_: wait_for_cutoff(exit_, plan_digest))
+
+
+def give_up_access(exit_: Exit, plan_digest: str) -> str:
+    """Check everything, read a last time, take our access away grant by grant, try it, try it again later, close."""
+    plan = require_plan_in_force(exit_, plan_digest)
+    if not closed_sentence(exit_, plan):
+        require_interlocks(exit_, plan)
+        export_delta(exit_, plan)
+        take_last_inventory(exit_)
+        present = find_grants(exit_, plan)
+        for grant in plan.grants:
+            revoke(exit_, grant, present)
+        read_back(exit_, plan)
+        wait_for_second_check(exit_, plan)
+        close(exit_, plan)
+    send_closing_notice(exit_, plan)
+    return closed_sentence(exit_, plan)

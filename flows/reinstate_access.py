@@ -1,0 +1,27 @@
+"""Give access back: what was revoked, from the stored undo, by the authority of two."""
+
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from core.exit import Exit
+from core.planning import require_saved_plan
+from core.steps.reinstate import ordered_grants
+from flows.forms import EngagementForm
+from tasks.outcome import conclude
+from tasks.reinstate import reinstate
+
+
+@flow(name="reinstate-access", flow_run_name="{form.engagement}: reinstate access", persist_result=False)
+def reinstate_access(form: EngagementForm) -> State[Any]:
+    """Reinstate every grant for which two executives have signed an order that is not carried out yet."""
+    return conclude(form.engagement, put_back, name="Completed")
+
+
+def put_back(exit_: Exit) -> str:
+    """Put back each ordered grant and see that it opens again."""
+    plan = require_saved_plan(exit_)
+    for grant in ordered_grants(exit_, plan):
+        reinstate(exit_, grant)
+    return "what two executives ordered is reinstated; before access can be given up again, a new plan has to be drawn and signed"

@@ -1,0 +1,69 @@
+"""Give up our access."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from core.errors import HeldError, Waiting
+from core.exit import Exit
+from core.model import ExitPlan, Grant, WaitingFor
+from core.steps import close as closing
+from core.steps import revoke as revoking
+from core.steps.interlocks import require_plan_in_force
+from tasks.schedule import schedule_cutoff
+from tasks.step import step
+
+LONGEST_SLEEP = timedelta(minutes=1)
+
+
+def wait_for_cutoff(exit_: Exit, plan_digest: str) -> None:
+    """Sleep until the very instant, without the lease: a scheduled run may start early."""
+    plan = require_plan_in_force(exit_, plan_digest)
+    _sleep_until(plan.cutoff.instant, WaitingFor.CUTOFF)
+
+
+def wait_for_second_check(exit_: Exit, plan: ExitPlan) -> None:
+    """Sleep until the second check if it is due within a minute; otherwise schedule a run of its own for it, and end."""
+    due = revoking.second_check_due(exit_, plan)
+    if due is None or due <= exit_.now():
+        return
+    if due - exit_.now() > LONGEST_SLEEP:
+        schedule_cutoff(exit_, plan, due, again=True)
+    _sleep_until(due, WaitingFor.SECOND_CHECK)
+
+
+def _sleep_until(instant: datetime, what_for: WaitingFor) -> None:
+    while (left := (instant - datetime.now(UTC)).total_seconds()) > 0:
+        if left > LONGEST_SLEEP.total_seconds():
+            raise Waiting(what_for, f"A run of its own is scheduled for {instant:%Y-%m-%d %H:%M:%S} UTC; nobody has to do anything.")
+        time.sleep(min(left, 1))
+
+
+@step(name="Look at our grants once more")
+def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
+    """Find each planned grant with its undo, and whatever is beyond the plan."""
+    return revoking.find_grants(exit_, plan)
+
+
+@step(name="Give up", task_run_name="Give up {planned.id}")
+def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> None:
+    """Take one grant of ours away, with its undo stored."""
+    revoking.revoke(exit_, planned, present)
+
+
+@step(name="Try our own access")
+def read_back(exit_: Exit, plan: ExitPlan) -> None:
+    """See that each grant opens nothing any more. Raises HeldError with each that does."""
+    still = revoking.read_back(exit_, plan)
+    if still:
+        raise HeldError(
+            "not everything is seen to be revoked: " + "; ".join(still),
+            untouched="nothing is undone; what was revoked stays revoked",
+            todo="the next pass looks again; if it stays, ask the client to take the rest away",
+        )
+
+
+@step(name="Try our own access a second time, and close")
+def close(exit_: Exit, plan: ExitPlan) -> None:
+    """Close the exit, or say why not."""
+    closing.close(exit_, plan)

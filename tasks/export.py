@@ -1,0 +1,63 @@
+"""Export the data and hand it over, with progress to watch."""
+
+import time
+from collections.abc import Callable
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from core.archive.summary import Progress
+from core.exit import Exit
+from core.model import ExitPlan
+from core.steps import export, hand_over
+from tasks.step import step
+
+SECONDS_BETWEEN_UPDATES = 2.0
+
+
+@step(name="Take the first inventory")
+def take_first_inventory(exit_: Exit) -> None:
+    """List what is there before anything is exported."""
+    export.take_inventories(exit_, export.BEFORE)
+
+
+@step(name="Take the last inventory")
+def take_last_inventory(exit_: Exit) -> None:
+    """List what is there as the last thing that our reading access does."""
+    export.take_inventories(exit_, export.AFTER)
+
+
+@step(name="Export the data into the archive")
+def export_data(exit_: Exit, plan: ExitPlan) -> None:
+    """Write the archive, or go on with it."""
+    export.export_data(exit_, plan, watched(exit_))
+
+
+@step(name="Export what changed since")
+def export_delta(exit_: Exit, plan: ExitPlan) -> None:
+    """Write the last delta export."""
+    export.export_delta(exit_, plan, watched(exit_))
+
+
+@step(name="Pack credentials and documents, and hand them over")
+def hand_over_package(exit_: Exit, plan: ExitPlan) -> None:
+    """Put the package where the recipient fetches it, and tell them."""
+    package = hand_over.hand_over(exit_, plan)
+    hand_over.announce(exit_, plan, package)
+
+
+def watched(exit_: Exit) -> Callable[[Progress], None]:
+    """Show the progress as an artifact of the run, renewed at most every two seconds."""
+    total = export.bytes_to_export(exit_)
+    artifact = create_progress_artifact(progress=0.0, key=f"{exit_.engagement.slug}-progress", description="Export into the encrypted archive")
+    began = shown = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= SECONDS_BETWEEN_UPDATES:
+            shown = now
+            rate = progress.bytes / (now - began)
+            said = f"{progress.files} files, {progress.bytes / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s, volume {progress.volume}"
+            update_progress_artifact(artifact_id=artifact, progress=min(100.0, 100 * progress.bytes / max(total, 1)), description=said)
+
+    return show

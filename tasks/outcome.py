@@ -1,0 +1,70 @@
+"""How a pass ends: a state whose name and message say what was done, or what is waited for and from whom."""
+
+from collections.abc import Callable
+from typing import Any
+
+from prefect import runtime
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from configs.open_exit import open_exit
+from core.checklist import checklist
+from core.errors import GoodLeaverError, Waiting
+from core.exit import Exit
+from core.model import EntryKind
+from core.pages import checklist_page
+from core.planning import saved_plan
+
+HELD = "Held"
+CLOSED = "Closed"
+
+
+def conclude(
+    engagement: str, walk: Callable[[Exit], str], *, before: Callable[[Exit], None] | None = None, name: str | None = CLOSED
+) -> State[Any]:
+    """Walk one pass under the engagement's lease, and turn its end into a state and the checklist artifact.
+
+    `before` runs first, without the lease. `walk` returns the sentence of the state `name`. Raises only what nobody foresaw.
+    """
+    try:
+        if before:
+            with open_exit(engagement) as exit_:
+                before(exit_)
+        with open_exit(engagement, holder=f"{runtime.flow_run.name} ({runtime.flow_run.id})") as exit_:
+            state = _walk(exit_, walk, name)
+            _publish(exit_, str(state.message))
+            return state
+    except Waiting as waiting:
+        return _waiting(waiting)
+    except GoodLeaverError as error:  # the engagement could not even be opened
+        return Failed(name=HELD, message=str(error))
+
+
+def _walk(exit_: Exit, walk: Callable[[Exit], str], name: str | None) -> State[Any]:
+    try:
+        return Completed(name=name, message=walk(exit_))
+    except Waiting as waiting:
+        return _waiting(waiting)
+    except GoodLeaverError as error:
+        _remember(exit_, str(error))
+        return Failed(name=HELD, message=str(error))
+
+
+def _waiting(waiting: Waiting) -> State[Any]:
+    return Completed(name=f"Waiting for {waiting.what_for}", message=waiting.message)
+
+
+def _remember(exit_: Exit, why: str) -> None:
+    newest = exit_.last(EntryKind.HELD)
+    if newest is None or newest.data["why"] != why:
+        exit_.record(EntryKind.HELD, data={"why": why})
+
+
+def _publish(exit_: Exit, sentence: str) -> None:
+    rows = checklist(exit_, saved_plan(exit_))
+    create_markdown_artifact(
+        key=f"{exit_.engagement.slug}-checklist",
+        markdown=checklist_page(exit_.engagement, rows, sentence),
+        description="The checklist: what is done, what is open, and who can do it",
+    )

@@ -1,0 +1,82 @@
+"""The clock: the cutoff as a run scheduled in Prefect, re-created when it was lost."""
+
+from datetime import datetime
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.states import Cancelled
+
+from core.dates import local
+from core.errors import HeldError
+from core.exit import Exit
+from core.model import EntryKind, ExitPlan
+from core.steps.interlocks import missed_start, revocation_has_begun
+from core.steps.revoke import second_check_due
+from tasks.step import step
+
+DEPLOYMENT = "cutoff/cutoff"
+
+
+@step(name="Schedule the cutoff")
+def schedule_cutoff(exit_: Exit, plan: ExitPlan, when: datetime, *, again: bool = False) -> None:
+    """See that exactly one run of the cutoff is scheduled or at work for the plan in force, and none for an older plan.
+
+    `again`: the run that asks is itself at work, and wants another one for later.
+    """
+    with get_client(sync_client=True) as client:
+        runs = _runs(client, plan.engagement)
+        for run in runs:
+            if plan.digest[:12] not in run.tags and _to_come(run):
+                client.set_flow_run_state(run.id, Cancelled(message=f"plan {plan.digest[:12]} is in force now"))
+    ours = [run for run in runs if plan.digest[:12] in run.tags]
+    if any(_to_come(run) or (_at_work(run) and not again) for run in ours):
+        return
+    # A key is used up by its run, even a cancelled one: one more run, one more key. Two passes at once still make one run.
+    key = f"{plan.engagement}-cutoff-{plan.digest}-{len(ours)}"
+    run = run_deployment(  # type: ignore[assignment] - outside an event loop it returns the run itself
+        DEPLOYMENT,
+        parameters={"engagement": plan.engagement, "plan_digest": plan.digest},
+        scheduled_time=when,
+        timeout=0,
+        idempotency_key=key,
+        flow_run_name=f"{plan.engagement}: cutoff, {local(when, plan.cutoff.zone)}",
+        tags=[plan.engagement, "cutoff", plan.digest[:12]],
+    )
+    _note(exit_, run.id, when)
+
+
+def ensure_cutoff_run(exit_: Exit, plan: ExitPlan) -> None:
+    """Schedule the cutoff for its instant, or for the second check once everything is revoked; at once if that has passed.
+
+    Raises HeldError if it can no longer run by itself.
+    """
+    if not revocation_has_begun(exit_, plan) and (late := missed_start(exit_, plan)):
+        raise HeldError(
+            f"the cutoff cannot run by itself any more: {late[0]}",
+            untouched="every system; our access is not to be used any more",
+            todo="agree on a new instant, write it in the engagement file, start client-exit with `Draw a new plan`, and have it signed",
+        )
+    when = second_check_due(exit_, plan) or plan.cutoff.instant
+    schedule_cutoff(exit_, plan, max(when, exit_.now()))
+
+
+def _runs(client: SyncPrefectClient, engagement: str) -> list[FlowRun]:
+    return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[engagement, "cutoff"])))
+
+
+def _to_come(run: FlowRun) -> bool:
+    return bool(run.state and (run.state.is_scheduled() or run.state.is_pending()))
+
+
+def _at_work(run: FlowRun) -> bool:
+    return bool(run.state and run.state.is_running())
+
+
+def _note(exit_: Exit, run: UUID, when: datetime) -> None:
+    newest = exit_.last(EntryKind.SCHEDULED)
+    data = {"run": str(run), "for": when.isoformat()}
+    if newest is None or dict(newest.data) != data:
+        exit_.record(EntryKind.SCHEDULED, data=data)

@@ -1,0 +1,18 @@
+"""Tell the client."""
+
+from core.exit import Exit
+from core.model import ExitPlan
+from core.steps import tell
+from tasks.step import step
+
+
+@step(name="Send the confirmation letter")
+def send_confirmation(exit_: Exit, plan: ExitPlan) -> None:
+    """Confirm in writing what an executive said."""
+    tell.send_confirmation(exit_, plan)
+
+
+@step(name="Tell the client that the exit is closed")
+def send_closing_notice(exit_: Exit, plan: ExitPlan) -> None:
+    """Say that our access has ended, and where the evidence is."""
+    tell.send_closing_notice(exit_, plan)

@@ -1,0 +1,232 @@
+"""What may leave this machine: every SFTP packet type, every method of paramiko's client, every kind of channel is tried."""
+
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+from paramiko import sftp as packets
+
+from connectors.ssh_host.guard import FSYNC, POSIX_RENAME, Guard, GuardedTransport
+from connectors.ssh_host.sftp import Sftp
+from core.errors import GuardError
+from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
+
+KEYS, BESIDE = b"/home/a/.ssh/authorized_keys", b"/home/a/.ssh/authorized_keys.good-leaver"
+READING = Guard((b"/srv/data",))
+REPLACING = Guard((KEYS,), {BESIDE: KEYS})
+COMMANDS = {name: getattr(packets, name) for name in dir(packets) if name.startswith("CMD_") and name != "CMD_NAMES"}
+READ = packets.SFTP_FLAG_READ
+WRITE, CREATE, EXCL = packets.SFTP_FLAG_WRITE, packets.SFTP_FLAG_CREATE, packets.SFTP_FLAG_EXCL
+
+
+def text(*values: bytes) -> bytes:
+    return b"".join(len(value).to_bytes(4, "big") + value for value in values)
+
+
+def passes(guard: Guard, kind: int, body: bytes) -> bool:
+    try:
+        guard.check(kind, (7).to_bytes(4, "big") + body)
+    except GuardError:
+        return False
+    return True
+
+
+def test_of_all_packet_types_reading_may_send_only_these() -> None:
+    path = text(b"/srv/data/file") + READ.to_bytes(4, "big") + bytes(4)
+    allowed = {kind for kind in range(256) if passes(READING, kind, path)}
+    names = {name for name, kind in COMMANDS.items() if kind in allowed}
+    assert names == {
+        "CMD_INIT", "CMD_OPEN", "CMD_CLOSE", "CMD_READ", "CMD_LSTAT", "CMD_FSTAT", "CMD_OPENDIR", "CMD_READDIR", "CMD_REALPATH", "CMD_STAT",
+        "CMD_READLINK",
+    }  # fmt: skip
+    assert len(allowed) == len(names)
+
+
+def test_of_all_packet_types_replacing_may_send_only_these_by_path() -> None:
+    by_path = {kind for kind in range(256) if passes(REPLACING, kind, text(BESIDE) + (WRITE).to_bytes(4, "big") + bytes(4))}
+    names = {name.removeprefix("CMD_") for name, kind in COMMANDS.items() if kind in by_path}
+    assert names == {"INIT", "OPEN", "CLOSE", "READ", "LSTAT", "FSTAT", "OPENDIR", "READDIR", "REALPATH", "STAT", "READLINK", "SETSTAT"}
+
+
+@pytest.mark.parametrize(
+    "path", [b"/srv", b"/srv/database", b"/srv/data/../x", b"srv/data", b"/", b"", b"/etc/shadow", b"/srv/data/..", b"."]
+)
+def test_nothing_outside_its_paths_is_read(path: bytes) -> None:
+    for kind in (packets.CMD_OPEN, packets.CMD_OPENDIR, packets.CMD_LSTAT, packets.CMD_STAT, packets.CMD_READLINK, packets.CMD_REALPATH):
+        assert not passes(READING, kind, text(path) + READ.to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize("flags", [flags for flags in range(64) if flags != READ])
+def test_a_file_is_opened_for_reading_only(flags: int) -> None:
+    assert not passes(READING, packets.CMD_OPEN, text(b"/srv/data/file") + flags.to_bytes(4, "big"))
+    assert not passes(REPLACING, packets.CMD_OPEN, text(KEYS) + flags.to_bytes(4, "big"))
+    assert passes(REPLACING, packets.CMD_OPEN, text(BESIDE) + flags.to_bytes(4, "big")) == (flags in (WRITE, WRITE | CREATE | EXCL))
+
+
+def test_only_the_handle_of_the_temporary_file_is_written() -> None:
+    guard = Guard((KEYS,), {BESIDE: KEYS})
+    changes = [(packets.CMD_WRITE, text(b"h")), (packets.CMD_FSETSTAT, text(b"h")), (packets.CMD_EXTENDED, text(FSYNC, b"h"))]
+    assert not any(passes(guard, kind, body) for kind, body in changes)
+    guard.check(packets.CMD_OPEN, (1).to_bytes(4, "big") + text(KEYS) + READ.to_bytes(4, "big"))
+    guard.opened(1, b"h")
+    assert not any(passes(guard, kind, body) for kind, body in changes)
+    guard.check(packets.CMD_OPEN, (2).to_bytes(4, "big") + text(BESIDE) + WRITE.to_bytes(4, "big"))
+    guard.opened(2, b"h")
+    assert all(passes(guard, kind, body) for kind, body in changes)
+    guard.check(packets.CMD_CLOSE, (3).to_bytes(4, "big") + text(b"h"))
+    assert not any(passes(guard, kind, body) for kind, body in changes)
+
+
+@pytest.mark.parametrize(
+    ("body", "may"),
+    [
+        (text(POSIX_RENAME, BESIDE, KEYS), True),
+        (text(POSIX_RENAME, KEYS, BESIDE), False),
+        (text(POSIX_RENAME, BESIDE, b"/etc/passwd"), False),
+        (text(POSIX_RENAME, b"/tmp/x", KEYS), False),
+        (text(b"hardlink@openssh.com", BESIDE, KEYS), False),
+        (text(b"lsetstat@openssh.com", BESIDE), False),
+        (text(b"copy-data", b"h"), False),
+        (text(b"statvfs@openssh.com", KEYS), False),
+        (b"", False),
+    ],
+)
+def test_extensions_are_named_one_by_one(body: bytes, may: bool) -> None:  # noqa: FBT001 - the expected answer
+    assert passes(REPLACING, packets.CMD_EXTENDED, body) == may
+    assert not passes(READING, packets.CMD_EXTENDED, body)
+
+
+class Probe(paramiko.SFTPClient):
+    """paramiko's whole client over our guard: says whether anything would have left, and sends nothing."""
+
+    def __init__(self, guard: Guard) -> None:
+        packets.BaseSFTP.__init__(self)
+        self._guard = guard
+        self._lock = __import__("threading").Lock()
+        self._cwd = None
+        self._expecting: dict[int, object] = {}
+        self.request_number = 1
+
+    def _log(self, *_arguments: object) -> None:
+        """Keep quiet: there is no channel to name."""
+
+    def _send_packet(self, kind: int, packet: paramiko.Message) -> None:
+        self._guard.check(kind, packet.asbytes())
+        raise PassedError(kind)
+
+
+class PassedError(Exception):
+    """A packet passed the guard."""
+
+
+ARGUMENTS: dict[str, object] = {"mode": "r", "size": 1, "uid": 1, "gid": 1, "times": (1, 1), "fl": None, "localpath": os.devnull}
+
+
+@pytest.mark.parametrize("name", [name for name, _method in inspect.getmembers(paramiko.SFTPClient, inspect.isfunction) if name[0] != "_"])
+def test_of_all_methods_of_a_client_only_the_reading_ones_pass(name: str) -> None:
+    probe = Probe(READING)
+    method = getattr(probe, name)
+    arguments = {
+        key: ARGUMENTS.get(key, "/srv/data/file") for key, one in inspect.signature(method).parameters.items() if one.default is one.empty
+    }
+    if name in ("getcwd", "close", "get_channel", "from_transport"):
+        return  # they send nothing of their own
+    if name in ("chmod", "mkdir"):
+        arguments["mode"] = 0o700
+    try:
+        outcome: object = method(**arguments)
+        if inspect.isgenerator(outcome):
+            next(outcome)
+    except PassedError:
+        passed = True
+    except GuardError:
+        passed = False
+    assert passed == (
+        name in {"open", "file", "stat", "lstat", "listdir", "listdir_attr", "listdir_iter", "readlink", "normalize", "get", "getfo"}
+        or (name == "chdir")
+    )
+
+
+def test_our_client_has_no_method_that_removes_makes_or_links() -> None:
+    words = ("remove", "unlink", "rmdir", "mkdir", "link", "symlink", "delete", "exec")
+    assert not [name for name in dir(Sftp) if name.startswith(words)]
+
+
+@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
+    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
+    yield made
+    made.close()
+
+
+SESSIONS: dict[str, Callable[[paramiko.Channel], object]] = {
+    "command": lambda channel: channel.exec_command("touch /tmp/never"),
+    "shell": lambda channel: channel.invoke_shell(),
+    "terminal": lambda channel: channel.get_pty(),
+    "environment": lambda channel: channel.set_environment_variable("A", "b"),
+    "other subsystem": lambda channel: channel.invoke_subsystem("netconf"),
+    "x11": lambda channel: channel.request_x11(),
+    "agent": lambda channel: channel.request_forward_agent(lambda _channel: None),
+}
+CONNECTIONS: dict[str, Callable[[GuardedTransport], object]] = {
+    "direct-tcpip": lambda transport: transport.open_channel("direct-tcpip", ("127.0.0.1", 22), ("127.0.0.1", 0)),
+    "x11": lambda transport: transport.open_x11_channel(("127.0.0.1", 0)),
+    "agent": lambda transport: transport.open_forward_agent_channel(),
+    "unix socket": lambda transport: transport.open_channel("direct-streamlocal@openssh.com"),
+    "port forward": lambda transport: transport.request_port_forward("127.0.0.1", 0),
+    "global request": lambda transport: transport.global_request("no-more-sessions@openssh.com"),
+}
+
+
+@pytest.mark.parametrize("what", SESSIONS)
+def test_no_session_but_sftp(host: SshWorld, what: str) -> None:
+    transport = host.target.log_in()
+    try:
+        with pytest.raises(GuardError, match="nothing left this machine"):
+            SESSIONS[what](transport.open_session())
+        assert transport.is_active()
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize("what", CONNECTIONS)
+def test_no_channel_but_a_session(host: SshWorld, what: str) -> None:
+    transport = host.target.log_in()
+    try:
+        with pytest.raises(GuardError, match="nothing left this machine"):
+            CONNECTIONS[what](transport)
+        assert transport.is_active()
+    finally:
+        transport.close()
+
+
+def test_no_password_is_ever_sent(host: SshWorld) -> None:
+    transport = host.target.connect()
+    handler = paramiko.auth_handler.AuthOnlyHandler(transport)
+    try:
+        with pytest.raises(GuardError):
+            handler.auth_password("root", "hunter2")
+    finally:
+        transport.close()
+
+
+def test_the_guard_stops_our_own_client_too(host: SshWorld, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"as it was")
+    path = os.fsencode(precious)
+    with host.target.sftp((path,)) as sftp:
+        with pytest.raises(GuardError):
+            sftp.open_to_write(path, new=False)
+        with pytest.raises(GuardError):
+            sftp.posix_rename(path, path + b"-moved")
+        with pytest.raises(GuardError):
+            sftp.lstat(b"/etc/passwd")
+        handle = sftp.open_to_read(path)
+        for change in (lambda: sftp.write(handle, b"x"), lambda: sftp.fsetstat(handle, mode=0o777), lambda: sftp.fsetstat(handle, size=0)):
+            with pytest.raises(GuardError):
+                change()
+        assert sftp.receive_read(sftp.request_read(handle, 0, 100)) == b"as it was"
+    assert precious.read_bytes() == b"as it was"

@@ -1,0 +1,139 @@
+"""The report: honest, harmless and readable, and the same as summary.json."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from made_up_exit import SPITEFUL, NewStory, Story
+
+from core.model import Action, EntryKind, GrantState
+
+
+class Page(HTMLParser):
+    """What a page holds: its tags with attributes, and what links point to."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def source(closed: Story) -> str:
+    return (closed.folder / "bundle/data/report.html").read_text()
+
+
+def words(text: str) -> str:
+    return " ".join(Page(text).text.split())
+
+
+def test_it_runs_and_loads_nothing(source: str) -> None:
+    page = Page(source)
+    assert not {tag for tag, _ in page.tags} & {"script", "img", "link", "iframe", "object", "form"}
+    policy = next(meta["content"] for meta in page.named("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    style = re.search(r"<style>(.*?)</style>", source, re.DOTALL)
+    assert style
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    assert not [attributes for _, attributes in page.tags if "style" in attributes or any(key.startswith("on") for key in attributes)]
+    assert "http://" not in source
+    assert "https://" not in source
+
+
+def test_what_others_wrote_is_escaped(source: str) -> None:
+    assert "<script" not in source
+    assert SPITEFUL in words(source)
+
+
+def test_every_number_leads_to_its_entry(source: str, closed: Story) -> None:
+    page = Page(source)
+    targets = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
+    links = [link["href"] for link in page.named("a")]
+    assert len(links) > 15
+    assert set(links) <= targets
+    assert {f"#entry-{number}" for number in range(closed.ledger.size())} <= targets
+
+
+def test_it_can_be_read_by_everybody(source: str) -> None:
+    page = Page(source)
+    assert page.named("html") == [{"lang": "en"}]
+    assert len(page.named("caption")) == len(page.named("table")) == 7
+    assert all(cell.get("scope") in {"col", "row"} for cell in page.named("th"))
+    assert len(page.named("h1")) == 1
+    assert "prefers-color-scheme: dark" in source
+    assert "@media print" in source
+
+
+def test_it_says_what_happened_and_no_more(source: str, closed: Story) -> None:
+    text = words(source)
+    assert "Closed on 2026-12-01" in text
+    assert closed.digest in text
+    for said in (
+        "approve plan",
+        "told the client, phone, with Carol",
+        "waiver signed by alice@msp.example, bob@msp.example",
+        "Held: the file server did not answer",
+        "1 were missing",
+        "1 could not be attributed",
+        "gone.txt",
+        "We do not state anything about items outside these inventories",
+        "It proves nothing by itself",
+    ):
+        assert said in text, said
+    assert "nothing was deleted" not in text.lower()
+    assert "no data was deleted" not in text.lower()
+
+
+def test_the_summary_for_programs_says_the_same(closed: Story) -> None:
+    summary = json.loads((closed.folder / "bundle/data/summary.json").read_text())
+    assert [row["state"] for row in summary["access"]] == ["revoked", "revoked"]
+    assert [row["key"].startswith("SHA256:") for row in summary["statements"]] == [True] * 7
+    assert summary["exports"][0]["facts"]["manifest_sha256"] == "0" * 64
+    assert (summary["inventories"][0]["removed_paths"], summary["inventories"][0]["changed_paths"]) == (["gone.txt"], ["b.txt"])
+    assert summary["root"] == closed.ledger.root().hex()
+    assert len(summary["timeline"]) == summary["entries"] == closed.ledger.size()
+
+
+def test_an_open_exit_says_what_is_open(new_story: NewStory, tmp_path: Path) -> None:
+    story = new_story(tmp_path)
+    story.begin()
+    story.revoke((GrantState.REVOKED, GrantState.UNKNOWN))
+    story.act(Action.REINSTATE, story.subject(0), "key line put back")
+    story.entry(EntryKind.DRIFT, {}, subject="files-server:beyond")
+    text = words((story.bundle().path / "data/report.html").read_text())
+    assert "Not closed" in text
+    assert f"{story.subject(0)}: not looked at" in text
+    assert f"{story.subject(1)}: unknown" in text
+    assert "Found beyond the signed plan and left untouched: files-server:beyond" in text
+
+
+def test_before_anything_is_drawn(new_story: NewStory, tmp_path: Path) -> None:
+    text = words((new_story(tmp_path).bundle().path / "data/report.html").read_text())
+    for said in ("no plan is drawn yet", "Nobody has signed anything yet", "No inventory was taken yet", "No signed receipt is on record"):
+        assert said in text
+
+
+def test_a_browser_shows_it_with_its_style(closed: Story, tmp_path: Path) -> None:
+    browser = shutil.which("chromium")
+    assert browser, "chromium is needed for this test: apt install chromium"
+    page = (closed.folder / "bundle/data/report.html").as_uri()
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--enable-logging=stderr", "--dump-dom"]
+    done = subprocess.run([browser, *flags, page], capture_output=True, text=True, timeout=60, check=True)
+    assert "How Decent MSP Ltd left Acme" in done.stdout
+    assert "Content Security Policy" not in done.stderr

@@ -1,0 +1,78 @@
+"""Every text that people sign: it holds when the right one signs it, and plain words say all of it."""
+
+import pytest
+
+from core.errors import SignatureError
+from core.model import Engagement
+from core.signatures import forms
+from core.signatures.sshsig import sign
+from core.signatures.statements import Purpose, Statement, check, namespace
+
+from .conftest import DIGEST, DOMAIN, NOW, WEEK, Key, Signed, approval, every_form, person_of, somebody
+
+
+def test_every_form_holds_when_the_right_person_signs_it(engagement: Engagement, signed: Signed) -> None:
+    for purpose, (statement, name) in every_form(engagement).items():
+        signature = signed(statement, name)
+        found, person = check(statement.text, signature, engagement, NOW, purpose=purpose, principal=person_of(engagement, name))
+        assert found == statement
+        assert person == somebody(engagement, name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"archive": None, "package": None}, "neither an archive nor a package"),
+        ({"result": "accepted", "exceptions": ("something",)}, "exceptions are listed if"),
+        ({"result": "accepted-with-exceptions"}, "exceptions are listed if"),
+        ({"archive": ("not a sum", "CODE")}, "archive-manifest-sha256 is not of its form"),
+        ({"package": ("ef" * 32, "CODE", -1)}, "credentials is not of its form"),
+        ({"archive": ("cd" * 32, " ")}, "empty"),
+    ],
+)
+def test_an_acknowledgement_that_says_nothing_clear_is_not_made(engagement: Engagement, arguments: dict[str, object], why: str) -> None:
+    complete: dict[str, object] = {"archive": ("cd" * 32, "CODE"), "package": ("ef" * 32, "CODE", 1)}
+    with pytest.raises(SignatureError, match=why):
+        forms.acknowledgement_statement(somebody(engagement, "sam"), engagement, NOW, **complete | arguments)  # type: ignore[arg-type]  # table of cases
+
+
+def test_half_an_acknowledgement_is_refused_though_it_was_signed(engagement: Engagement, keys: dict[str, Key]) -> None:
+    statement, _ = every_form(engagement)[Purpose.ACKNOWLEDGEMENT]
+    fields = tuple(each for each in statement.fields if each[0] != "package-code")
+    half = Statement(purpose=statement.purpose, fields=fields)
+    with pytest.raises(SignatureError, match="belong together"):
+        check(half.text, sign(keys["sam"].private, half.text.encode(), namespace(half.purpose, DOMAIN)), engagement, NOW)
+
+
+def test_the_conversation_is_not_in_the_future(engagement: Engagement) -> None:
+    with pytest.raises(SignatureError, match="not been held yet"):
+        forms.conversation_statement(
+            somebody(engagement, "alice"), engagement, NOW, held_at=NOW + WEEK, channel="in-person", with_whom="Carol"
+        )
+
+
+def test_every_text_is_new(engagement: Engagement) -> None:
+    assert approval(engagement).one("nonce") != approval(engagement).one("nonce")
+
+
+def test_plain_words_say_all_that_is_signed(engagement: Engagement) -> None:
+    for statement, _ in every_form(engagement).values():
+        words = forms.plain_words(statement)
+        for key, value in statement.fields:
+            if key not in ("decision", "scope", "channel", "deliver-to", "copies", "result"):
+                assert value.replace("T", " ").removesuffix("Z") in words.replace("T", " "), key
+    approve = forms.plain_words(approval(engagement))
+    assert "You approve the exit plan" in approve
+    assert "our access to the client's systems ends at the cutoff" in approve
+    rescind = forms.approval_statement(DIGEST, somebody(engagement, "bob"), engagement, NOW, WEEK, decision="rescind", scope=("revoke",))
+    assert "You take back your approval" in forms.plain_words(rescind)
+
+
+def test_plain_words_are_not_said_of_a_text_that_is_not_fit(engagement: Engagement) -> None:
+    whole = approval(engagement)
+    more = Statement(purpose=Purpose.APPROVAL, fields=(*whole.fields, ("but-only-if", "the moon is full")))
+    less = Statement(purpose=Purpose.APPROVAL, fields=whole.fields[:-1])
+    none = Statement(purpose=Purpose.ARCHIVE, fields=whole.fields)
+    for statement in (more, less, none):
+        with pytest.raises(SignatureError, match="not fit to be signed"):
+            forms.plain_words(statement)
