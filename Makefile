@@ -4,9 +4,50 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command 
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help lock
+
+# What the tests use of Debian besides Python: the stock tools that a client or successor would open things with.
+DEBIAN := age keepassxc openssh-client openssh-server openssl zstd
+TOOLS := age keepassxc-cli ssh-keygen sshd openssl zstd
+
+.PHONY: help setup demo up test check lock
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/demo.done ## make the virtual environment, with `offboard` in it
+
+demo: setup ## walk the exit of a simulated client; KEEP=1 leaves everything up to click through
+	@KEEP=$(KEEP) $(BIN)/python -m demo
+
+up: setup ## start the Prefect server, a worker and the deployments for your own engagements
+	@$(BIN)/offboard up
+
+test: $(VENV)/test.done tools ## run the tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/test.done ## ruff, mypy, import-linter, then the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+.PHONY: tools
+tools:
+	@missing=; for tool in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing $(DEBIAN) (missing:$$missing)"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN) >/dev/null; \
+	  else echo "The tests need$$missing; as root: apt-get install $(DEBIAN)" >&2; exit 1; fi; \
+	fi
+
+$(VENV)/%.done: requirements/%.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv is needed; as root: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing what requirements/$*.lock lists …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 lock: ## renew requirements/*.lock from the .in files (needs uv)
 	for name in run demo test; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q requirements/$$name.in -o requirements/$$name.lock; done

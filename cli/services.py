@@ -42,7 +42,7 @@ class Services:
         return str(self._connection()["login"])
 
     def environment(self) -> dict[str, str]:
-        """Settings for server, worker and clients. Source: Prefect's settings reference, each tried."""
+        """Collect the settings for server, worker and clients. Source: Prefect's settings reference; each was tried."""
         return os.environ | {
             "PREFECT_HOME": str(self.home),
             "PREFECT_API_URL": f"{self.url}/api",
@@ -125,7 +125,8 @@ class Services:
                 pass  # not listening yet
             time.sleep(0.2)
         end = child.log.read_text(errors="replace")[-2000:]
-        raise UnavailableError(f"{what} did not start within {START_SECONDS} s; the end of {child.log}:\n{end}", untouched="every engagement")
+        why = f"{what} did not start within {START_SECONDS} s; the end of {child.log}:\n{end}"
+        raise UnavailableError(why, untouched="every engagement")
 
 
 def _free_port(wanted: int) -> int:

@@ -174,7 +174,9 @@ def _signature(key: Path, message: bytes, space: str) -> str:
     except TypeError:  # cryptography's way to say that the key has a passphrase
         password = getpass.getpass(f"Passphrase of {key}: ").encode()
     except ValueError as error:
-        raise RefusedError(f"{key} is not a private SSH key that can sign here", untouched="the record", todo="use --write and ssh-keygen") from error
+        raise RefusedError(
+            f"{key} is not a private SSH key that can sign here", untouched="the record", todo="use --write and ssh-keygen"
+        ) from error
     return sshsig.sign(pem, message, space, password)
 
 
@@ -182,4 +184,6 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RefusedError(f"{path} cannot be read ({type(error).__name__})", untouched="the record", todo="name a file that is there") from None
+        raise RefusedError(
+            f"{path} cannot be read ({type(error).__name__})", untouched="the record", todo="name a file that is there"
+        ) from None

@@ -5,13 +5,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from configs.engagement_file import EngagementFile, find
 from configs.settings import Settings
 from core.exit import Exit, Systems
 from core.ledger.lease import hold
-from core.ledger.note import LogKey
+from core.ledger.note import LogKey, log_origin
 from core.ledger.store import Ledger
 
 LEASE = timedelta(seconds=30)
@@ -33,24 +34,26 @@ def open_exit(slug: str, *, holder: str | None = None) -> Iterator[Exit]:
     engagement = find(settings, slug)
     folder = settings.state / slug
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = LogKey.load_or_create(folder / "ledger-key.pem", f"{engagement.provider.domain}/offboard/{slug}")
+    key = LogKey.load_or_create(folder / "ledger-key.pem", log_origin(engagement))
     ledger = Ledger(settings.ledger, slug, key)
+    exit_ = partial(
+        Exit,
+        engagement=engagement,
+        systems=_systems(engagement),
+        ledger=ledger,
+        key=key,
+        clock=utc_now,
+        folder=folder,
+        receipt_secret=_receipt_secret(folder / "receipt-secret"),
+        evidence_folder=engagement.evidence_folder,
+    )
     try:
         ledger.replay()
-        parts = {
-            "engagement": engagement,
-            "systems": _systems(engagement),
-            "ledger": ledger,
-            "key": key,
-            "clock": utc_now,
-            "folder": folder,
-        }
-        more = {"receipt_secret": _receipt_secret(folder / "receipt-secret"), "evidence_folder": engagement.evidence_folder}
         if holder is None:
-            yield Exit(lease=None, **parts, **more)
+            yield exit_(lease=None)
         else:
             with hold(ledger, holder, utc_now, ttl=LEASE, wait=PATIENCE) as lease:
-                yield Exit(lease=lease, **parts, **more)
+                yield exit_(lease=lease)
     finally:
         ledger.close()
 

@@ -1,5 +1,6 @@
 """Relative paths in an engagement file count from the folder that the file is in, wherever the worker runs."""
 
+import os
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,10 +23,10 @@ def _settled(value: object) -> bool:
 
 def _absolute(value: Any, folder: Path) -> Any:  # noqa: ANN401 - a field's value, given back with its type
     if isinstance(value, Path):
-        return folder / value
+        return Path(os.path.normpath(folder / value))
     if isinstance(value, SecretReference):
         kind, _, where = value.partition(":")
-        return SecretReference(f"file:{folder / where}") if kind == "file" else value
+        return SecretReference(f"file:{os.path.normpath(folder / where)}") if kind == "file" else value
     if isinstance(value, BaseModel):
         return with_absolute_paths(value, folder)
     if isinstance(value, tuple):

@@ -8,7 +8,7 @@ from core.exit import Exit
 from core.model import Action, EntryKind, LedgerEntry, Receipt, Verdict
 
 
-def perform(
+def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
     exit_: Exit,
     action: Action,
     subject: str,

@@ -36,7 +36,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
     if plan is None:
         return (Row(step="Plan", progress=Progress.OPEN, what="not drawn yet: start client-exit"),)
     return (
-        Row(step="Plan", progress=Progress.DONE, what=f"{plan.digest[:12]}: {_scope(plan)}", verified="drawn by looking only; nothing was changed"),
+        _plan(plan),
         *_people(exit_, plan),
         _obligations(exit_, plan),
         _inventory(exit_, BEFORE, "First inventory"),
@@ -51,10 +51,20 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
     )
 
 
+def _plan(plan: ExitPlan) -> Row:
+    scope = (
+        f"{len(plan.datasets)} dataset(s), {len(plan.credentials)} credentials, {len(plan.documents)} documents, {len(plan.grants)} grants"
+    )
+    what = f"{plan.digest[:12]}: {scope}"
+    return Row(step="Plan", progress=Progress.DONE, what=what, verified="drawn by looking only; nothing was changed")
+
+
 def _people(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
     given = ", ".join(one.name for one in approvers(exit_, plan))
     signed = "signatures by their own SSH keys over the plan's digest"
-    yield Row(step="Approved by two executives", progress=_passed(require_signatures, exit_, plan), what=given, verified=signed if given else "")
+    yield Row(
+        step="Approved by two executives", progress=_passed(require_signatures, exit_, plan), what=given, verified=signed if given else ""
+    )
     if any(one.party == Party.SUCCESSOR for one in plan.recipients):
         chosen = elected(exit_, plan)
         what = "the successor may receive data and credentials" if chosen else ""
@@ -71,7 +81,9 @@ def _obligations(exit_: Exit, plan: ExitPlan) -> Row:
         return Row(step="Obligations fulfilled", progress=Progress.OPEN, what=waiting.message.partition(". ")[0])
     except GoodLeaverError as error:
         return Row(step="Obligations fulfilled", progress=Progress.UNKNOWN, what=error.what)
-    return Row(step="Obligations fulfilled", progress=Progress.DONE, what="none of ours is open", verified="read from the register just now")
+    return Row(
+        step="Obligations fulfilled", progress=Progress.DONE, what="none of ours is open", verified="read from the register just now"
+    )
 
 
 def _inventory(exit_: Exit, when: str, step: str) -> Row:
@@ -98,7 +110,9 @@ def _receipt(exit_: Exit, plan: ExitPlan) -> Row:
     if newest is None or problems:
         return Row(step=step, progress=Progress.OPEN, what="; ".join(problems))
     what = f"receipt signed by {newest.one('principal')}: {newest.one('result')}"
-    return Row(step=step, progress=Progress.DONE, what=what, verified="signature, and two codes that are found only inside archive and vault")
+    return Row(
+        step=step, progress=Progress.DONE, what=what, verified="signature, and two codes that are found only inside archive and vault"
+    )
 
 
 def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
@@ -129,7 +143,3 @@ def _done(fact: object) -> Progress:
 
 def _cutoff(plan: ExitPlan) -> str:
     return f"cutoff: {local(plan.cutoff.instant, plan.cutoff.zone)}"
-
-
-def _scope(plan: ExitPlan) -> str:
-    return f"{len(plan.datasets)} dataset(s), {len(plan.credentials)} credentials, {len(plan.documents)} documents, {len(plan.grants)} grants"

@@ -85,6 +85,5 @@ class HeldError(GoodLeaverError):
     """The exit is held: going on would break a promise. A person has to act."""
 
 
-
 class UncertainDeliveryError(GoodLeaverError):
     """A message may or may not have arrived; it is not sent again by itself."""

@@ -6,20 +6,18 @@ from core.exit import Exit
 from core.handover.receipt import check_acknowledgement
 from core.model import Action, EntryKind, ExitPlan, ObligationSide, Party, Role, WaitingFor
 from core.signatures.statements import Purpose, Statement
-from core.signed_statements import approvers, statements, waived
-
-APPROVALS_NEEDED = 2
+from core.signed_statements import TWO, approvers, statements, waived
 
 
 def require_signatures(exit_: Exit, plan: ExitPlan) -> None:
-    """Two distinct executives approved this very plan; the client itself elected who receives its data."""
+    """See that two distinct executives approved this very plan, and the client itself elected who receives its data."""
     given = approvers(exit_, plan)
     signed = {one.principal for one in given}
     missing = []
-    if len(given) < APPROVALS_NEEDED:
+    if len(given) < TWO:
         able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE and one.principal not in signed]
         missing.append(
-            f"{APPROVALS_NEEDED - len(given)} more approval(s), by {' or '.join(able)}: "
+            f"{TWO - len(given)} more approval(s), by {' or '.join(able)}: "
             f"offboard sign approval {plan.engagement} --as PRINCIPAL --key PRIVATE_KEY"
         )
     if _needs_election(plan) and not elected(exit_, plan):
@@ -42,7 +40,7 @@ def elected(exit_: Exit, plan: ExitPlan) -> bool:
 
 
 def require_conversation(exit_: Exit, plan: ExitPlan) -> None:
-    """An executive told the client in person or by phone before anything is written."""
+    """See that an executive told the client in person or by phone before anything is written."""
     if not statements(exit_, Purpose.CONVERSATION, plan, at=exit_.now()):
         raise Waiting(
             WaitingFor.CONVERSATION,
@@ -52,7 +50,7 @@ def require_conversation(exit_: Exit, plan: ExitPlan) -> None:
 
 
 def require_obligations(exit_: Exit, plan: ExitPlan) -> None:
-    """Nothing that we owe is open, unless two executives waived it. What the client owes never holds anything back."""
+    """See that nothing we owe is open, unless two executives waived it. What the client owes never holds anything back."""
     outstanding = [one for source in exit_.systems.obligation_sources for one in source.outstanding()]
     ours = [one for one in outstanding if one.owed_by == ObligationSide.OURS and not waived(exit_, plan, f"obligation {one.id}")]
     if ours:
@@ -60,7 +58,8 @@ def require_obligations(exit_: Exit, plan: ExitPlan) -> None:
         raise Waiting(
             WaitingFor.OBLIGATIONS,
             f"We still owe the client: {listed}. Settle each and write `settled` and `evidence` into the register, or have two "
-            f"executives waive it: offboard sign waiver {plan.engagement} --subject 'obligation {ours[0].id}' --reason TEXT --as PRINCIPAL --key PRIVATE_KEY",
+            f"executives waive it: offboard sign waiver {plan.engagement} --subject 'obligation {ours[0].id}' --reason TEXT "
+            "--as PRINCIPAL --key PRIVATE_KEY",
         )
 
 
@@ -76,7 +75,7 @@ def acknowledgement(exit_: Exit, plan: ExitPlan) -> tuple[Statement | None, tupl
 
 
 def require_receipt(exit_: Exit, plan: ExitPlan) -> None:
-    """Archive and package were opened: a receipt with the codes found only inside, or a waiver by two executives."""
+    """See that archive and package were opened: a receipt with the codes found only inside, or a waiver by two executives."""
     if waived(exit_, plan, "receipt"):
         return
     newest, problems = acknowledgement(exit_, plan)
@@ -84,14 +83,14 @@ def require_receipt(exit_: Exit, plan: ExitPlan) -> None:
         why = f"The receipt on record does not hold: {'; '.join(problems)}. " if problems else ""
         raise Waiting(
             WaitingFor.RECEIPT,
-            f"{why}Archive and package are ready ({exit_.systems.archive_store.where()}; {exit_.systems.handover_store.where()}). The "
-            f"recipient opens both, fills in receipt-template.txt with the two codes found inside, signs it with ssh-keygen and returns it; "
-            f"record it with: offboard sign take-in {plan.engagement} receipt.txt",
+            f"{why}Archive and package are ready ({exit_.systems.archive_store.where()}; {exit_.systems.handover_store.where()}). "
+            "The recipient opens both, fills in receipt-template.txt with the two codes found inside, signs it with ssh-keygen and "
+            f"returns it; record it with: offboard sign take-in {plan.engagement} receipt.txt",
         )
 
 
 def wait_for_cutoff(exit_: Exit, plan: ExitPlan) -> str:
-    """All that comes before the cutoff is done. Always raises Waiting: what follows is the cutoff's own run."""
+    """Say that all that comes before the cutoff is done. Always raises Waiting: what follows is the cutoff's own run."""
     instant = local(plan.cutoff.instant, plan.cutoff.zone)
     if exit_.now() < plan.cutoff.instant:
         message = f"All is ready. The cutoff runs by itself on {instant}; nobody has to do anything."

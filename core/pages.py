@@ -7,7 +7,11 @@ from core.dates import local
 from core.model import Engagement, ExitPlan, Owner
 
 MARK = {Progress.DONE: "✅ done", Progress.OPEN: "⬜ open", Progress.UNKNOWN: "⚠️ unknown"}
-FATE = {Owner.CLIENT: "handed over", Owner.OURS: "ours: revoked, never handed over", Owner.SHARED: "shared with others: rotated by us, never handed over"}
+FATE = {
+    Owner.CLIENT: "handed over",
+    Owner.OURS: "ours: revoked, never handed over",
+    Owner.SHARED: "shared with others: rotated by us, never handed over",
+}
 LONGEST_LIST = 200
 
 
@@ -27,7 +31,10 @@ def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
             _table(("from", "what"), ((one.source, ", ".join(one.selectors)) for one in plan.datasets)),
             _table(("recipient", "key"), ((one.party, one.age) for one in plan.recipients)),
             "## Credentials",
-            _table(("title", "user", "what happens"), ((one.title, one.username, FATE.get(one.owner, "")) for one in plan.credentials if one.owner)),
+            _table(
+                ("title", "user", "what happens"),
+                _credentials(plan),
+            ),
             "## Documents that we hand over",
             _table(("document",), ((one,) for one in plan.documents)),
             "## Obligations open when this was drawn",
@@ -35,6 +42,10 @@ def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
             "Nothing of the client's is deleted, locked or switched off: this program has no operation for it.",
         ]
     )
+
+
+def _credentials(plan: ExitPlan) -> list[tuple[str, ...]]:
+    return [(one.title, one.username, FATE[one.owner]) for one in plan.credentials if one.owner]
 
 
 def checklist_page(engagement: Engagement, rows: Sequence[Row], sentence: str) -> str:

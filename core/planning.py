@@ -1,10 +1,13 @@
 """Draw the plan by looking only; save it; find it again."""
 
+import json
+
+from core.canonical import canonical_json
 from core.dates import require_future
 from core.errors import HeldError
 from core.exit import Exit
 from core.handover.credentials import divide
-from core.model import EntryKind, ExitPlan
+from core.model import EntryKind, ExitPlan, Grant
 
 
 def draw_plan(exit_: Exit) -> ExitPlan:
@@ -37,14 +40,23 @@ def draw_plan(exit_: Exit) -> ExitPlan:
         second_check_after_seconds=int(engagement.second_check_after.total_seconds()),
     )
     document = exit_.ledger.put_document(plan.canonical, "application/json")
-    exit_.record(EntryKind.PLAN, data={"plan-sha256": plan.digest, "document": document})
+    found = canonical_json([grant.model_dump(mode="json") | {"undo": dict(grant.undo)} for grant in plan.grants])
+    grants = exit_.ledger.put_document(found, "application/json")
+    exit_.record(EntryKind.PLAN, data={"plan-sha256": plan.digest, "document": document, "grants-document": grants})
     return plan
 
 
 def saved_plan(exit_: Exit) -> ExitPlan | None:
-    """Find the plan in force: the newest one that was saved. It is applied as it is, never redrawn."""
+    """Find the plan in force: the newest one that was saved. It is applied as it is, never redrawn.
+
+    Its grants carry the undo that was noted when it was drawn, which is not part of what people sign.
+    """
     entry = exit_.last(EntryKind.PLAN)
-    return ExitPlan.model_validate_json(exit_.ledger.document(entry.data["document"])) if entry else None
+    if entry is None:
+        return None
+    plan = ExitPlan.model_validate_json(exit_.ledger.document(entry.data["document"]))
+    found = {grant.subject: grant for grant in map(Grant.model_validate, json.loads(exit_.ledger.document(entry.data["grants-document"])))}
+    return plan.model_copy(update={"grants": tuple(found[grant.subject] for grant in plan.grants)})
 
 
 def require_saved_plan(exit_: Exit) -> ExitPlan:
@@ -52,6 +64,8 @@ def require_saved_plan(exit_: Exit) -> ExitPlan:
     plan = saved_plan(exit_)
     if plan is None:
         raise HeldError(
-            f"no plan was drawn for {exit_.engagement.slug} yet", untouched="everything", todo="start client-exit for it, or run `offboard plan`"
+            f"no plan was drawn for {exit_.engagement.slug} yet",
+            untouched="everything",
+            todo="start client-exit for it, or run `offboard plan`",
         )
     return plan

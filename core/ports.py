@@ -79,9 +79,17 @@ class CredentialSource(Protocol):
 class Secret(Protocol):
     """The values of one credential, in memory only; its repr says nothing."""
 
-    password: str
-    notes: str
-    otp: str
+    @property
+    def password(self) -> str:
+        """The password; may be empty."""
+
+    @property
+    def notes(self) -> str:
+        """Free text; may be empty."""
+
+    @property
+    def otp(self) -> str:
+        """The one-time password's `otpauth:` address; may be empty."""
 
 
 class DocumentSource(Protocol):

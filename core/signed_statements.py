@@ -7,7 +7,13 @@ from datetime import datetime
 from core.errors import SignatureError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan, Person
-from core.signatures.statements import Purpose, Statement, check
+from core.signatures import sshsig
+from core.signatures.forms import EVERYTHING
+from core.signatures.statements import Purpose, Statement, check, namespace
+
+TWO = 2
+LONGEST_TEXT = 16_384
+"""Characters: a statement stands whole in its ledger entry."""
 
 
 def record_statement(exit_: Exit, text: str, signature: str, plan: ExitPlan | None) -> tuple[Statement, Person]:
@@ -15,21 +21,17 @@ def record_statement(exit_: Exit, text: str, signature: str, plan: ExitPlan | No
 
     A statement about a plan has to name the one in force; nobody signs the same thing twice.
     """
+    if max(len(text), len(signature)) > LONGEST_TEXT:
+        raise SignatureError("the statement is too long", untouched="the record", todo=f"keep it below {LONGEST_TEXT} characters")
     statement, person = check(text, signature, exit_.engagement, exit_.now())
     _require_plan_in_force(statement, plan)
-    for earlier, signer in statements(exit_, statement.purpose, plan, at=exit_.now()):
-        if signer.principal == person.principal and _same_matter(earlier, statement):
-            raise SignatureError(
-                f"{person.name} has already signed this {statement.purpose}; a second signature by the same person does not count",
-                untouched="the record",
-                todo="ask another person whose signature counts",
-            )
+    _require_new(exit_, statement, person, plan)
     exit_.record(
         EntryKind.STATEMENT,
         subject=statement.purpose,
         data={
             "principal": person.principal,
-            "key": person.keys[0],
+            "key": sshsig.verify(signature, text.encode(), namespace(statement.purpose, exit_.engagement.provider.domain)),
             "text-sha256": hashlib.sha256(text.encode()).hexdigest(),
             "text": text,
             "signature": signature,
@@ -53,14 +55,23 @@ def statements(exit_: Exit, purpose: Purpose, plan: ExitPlan | None, *, at: date
 
 def waived(exit_: Exit, plan: ExitPlan, subject: str) -> bool:
     """Whether two executives have waived one thing under the plan in force."""
-    return len(_signers(statements(exit_, Purpose.WAIVER, plan, at=exit_.now()), "subject", subject)) >= 2  # noqa: PLR2004 - the rule of two
+    return len(_signers(statements(exit_, Purpose.WAIVER, plan, at=exit_.now()), "subject", subject)) >= TWO
 
 
 def approvers(exit_: Exit, plan: ExitPlan) -> tuple[Person, ...]:
-    """Name the distinct executives whose approval of this plan holds now; a later `rescind` by two takes all away."""
-    signed = statements(exit_, Purpose.APPROVAL, plan, at=exit_.now())
-    approved, rescinded = _signers(signed, "decision", "approve"), _signers(signed, "decision", "rescind")
-    return () if len(rescinded) >= 2 else approved  # noqa: PLR2004 - the rule of two
+    """Name the distinct executives whose approval of this plan holds now. Two who rescind take all approvals before them away."""
+    approved: dict[str, Person] = {}
+    rescinded: set[str] = set()
+    for statement, person in statements(exit_, Purpose.APPROVAL, plan, at=exit_.now()):
+        if statement.one("decision") == "approve":
+            if set(EVERYTHING) - set(statement.one("scope").split(",")):
+                continue  # an approval of a part does not set the whole going
+            approved[person.principal] = person
+            continue
+        rescinded.add(person.principal)
+        if len(rescinded) >= TWO:
+            approved, rescinded = {}, set()
+    return tuple(approved[principal] for principal in sorted(approved))
 
 
 def _signers(signed: Iterable[tuple[Statement, Person]], key: str, value: str) -> tuple[Person, ...]:
@@ -71,13 +82,32 @@ def _signers(signed: Iterable[tuple[Statement, Person]], key: str, value: str) -
 def _require_plan_in_force(statement: Statement, plan: ExitPlan | None) -> None:
     named = statement.many("plan-sha256")
     if named and (plan is None or named != (plan.digest,)):
+        in_force = plan.digest[:12] if plan else "not drawn yet"
         raise SignatureError(
-            f"the signed {statement.purpose} is for plan {named[0][:12]}, and the plan in force is {plan.digest[:12] if plan else 'not drawn yet'}",
+            f"the signed {statement.purpose} is for plan {named[0][:12]}, and the plan in force is {in_force}",
             untouched="the record",
             todo="look at the plan in force and sign that one",
         )
 
 
-def _same_matter(one: Statement, other: Statement) -> bool:
+def _require_new(exit_: Exit, statement: Statement, person: Person, plan: ExitPlan | None) -> None:
+    """Refuse a statement that was seen before, and a second one of the same person on the same matter while the first holds."""
+    used = {Statement.parse(entry.data["text"]).one("nonce") for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT)}
+    if statement.one("nonce") in used:
+        raise SignatureError("this very statement is on record already", untouched="the record", todo="nothing, or make and sign a new one")
+    if statement.purpose == Purpose.APPROVAL and plan:
+        again = statement.one("decision") == "approve" and person.principal in {one.principal for one in approvers(exit_, plan)}
+    else:
+        held = statements(exit_, statement.purpose, plan, at=exit_.now())
+        again = any(signer.principal == person.principal and _matter(earlier) == _matter(statement) for earlier, signer in held)
+    if again:
+        raise SignatureError(
+            f"{person.name} has already signed this {statement.purpose}; a second signature by the same person does not count",
+            untouched="the record",
+            todo="ask another person whose signature counts",
+        )
+
+
+def _matter(statement: Statement) -> set[tuple[str, str]]:
     passing = {"nonce", "made-at", "not-before", "not-after", "held-at", "reason"}
-    return {field for field in one.fields if field[0] not in passing} == {field for field in other.fields if field[0] not in passing}
+    return {field for field in statement.fields if field[0] not in passing}

@@ -74,7 +74,11 @@ def summary(services: Services, *, keep: bool, good: bool) -> None:
         out.print(f"\nPrefect UI: {services.url}   (login: {services.login})\nCtrl-C stops everything.", markup=False)
     else:
         out.print("\nTo click through it in the Prefect UI: make demo KEEP=1", markup=False)
-    out.print("[bold green]The exit closed and its evidence verified.[/]" if good else "[bold red]The exit did not end as it should; see above.[/]")
+    out.print(
+        "[bold green]The exit closed and its evidence verified.[/]"
+        if good
+        else "[bold red]The exit did not end as it should; see above.[/]"
+    )
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ def write_files(root: Path, *, large: int = LARGE_FILE_BYTES) -> None:
 def _write_hostile(root: Path) -> None:
     root.mkdir()
     names = [
-        "Größe – 歯科.txt",
+        "Größe - 歯科.txt",
         "two\nlines.txt",
         "-rf",
         "100%.txt",
         "%0a.txt",
-        'quote"and\'back\\slash',
+        "quote\"and'back\\slash",
         "trailing space ",
         "trailing dot.",
         "CON",

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -118,6 +118,7 @@ class SshServer:
     def _configure(self) -> Path:
         path = self.folder / "sshd_config"
         keys = str(self.authorized_keys).replace("%", "%%")
+        # an account without a password counts as locked, except to PAM
         path.write_text(
             f"""Port {self.port}
 ListenAddress {self.host}
@@ -125,7 +126,7 @@ HostKey "{self.folder / "host_key"}"
 AuthorizedKeysFile "{keys}"
 PidFile none
 StrictModes no
-UsePAM no
+UsePAM {"no" if self.user == "root" else "yes"}
 PubkeyAuthentication yes
 PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -195,29 +196,30 @@ def _descendants(pid: int) -> list[int]:
 
 def _run(parent: int, account: str, command: list[str]) -> None:
     """Become the server, as `account`; the kernel ends it (SIGTERM) when our parent ends."""
-    serve = _asyncssh() if command[0] == "asyncssh" else None
-    if account != _ourselves():
-        who = pwd.getpwnam(account)
-        os.setgroups([])
-        os.setgid(who.pw_gid)
-        os.setuid(who.pw_uid)
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # after setuid, which clears it
-    if os.getppid() != parent:
-        return
-    if serve is None:
+
+    def become() -> None:
+        if account != _ourselves():
+            who = pwd.getpwnam(account)
+            os.setgroups([])
+            os.setgid(who.pw_gid)
+            os.setuid(who.pw_uid)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)  # after setuid, which clears it
+        if os.getppid() != parent:
+            sys.exit()
+
+    if command[0] == "asyncssh":
+        asyncio.run(_serve(Path(command[1]), Path(command[2]), int(command[3]), become))
+    else:
+        become()
         os.execv(command[0], command)  # noqa: S606 - no shell is wanted: the very command that was asked for
-    asyncio.run(serve(Path(command[1]), Path(command[2]), int(command[3])))
 
 
-def _asyncssh() -> Callable[[Path, Path, int], Coroutine[Any, Any, None]]:
-    """Load asyncssh, needed only where there is no sshd, while we may still read it."""
-    import asyncssh  # noqa: PLC0415 - see above
+async def _serve(folder: Path, keys: Path, port: int, become: Callable[[], None]) -> None:
+    """Serve by asyncssh; the account changes last, since the other one may not read our Python."""
+    import asyncssh  # noqa: PLC0415 - needed only where there is no sshd
 
     class Server(asyncssh.SSHServer):
         """Reads the key lines again for each login, as sshd does."""
-
-        def __init__(self, keys: Path) -> None:
-            self._keys = keys
 
         def connection_made(self, conn: Any) -> None:  # noqa: ANN401 - the library's own type is private
             self._connection = conn
@@ -225,25 +227,23 @@ def _asyncssh() -> Callable[[Path, Path, int], Coroutine[Any, Any, None]]:
         def begin_auth(self, username: str) -> bool:
             if username == _ourselves():
                 with suppress(OSError, ValueError):  # no file, or no key in it: nobody comes in
-                    lines = self._keys.read_bytes().decode("latin-1")
+                    lines = keys.read_bytes().decode("latin-1")
                     self._connection.set_authorized_keys(asyncssh.import_authorized_keys(lines))
             return True
 
     async def run(process: Any) -> None:  # noqa: ANN401 - generic over the stream's type
         process.exit(0 if process.command in (None, "true") else 127)
 
-    async def serve(folder: Path, keys: Path, port: int) -> None:
-        await asyncssh.listen(
-            SshServer.host,
-            port,
-            server_factory=lambda: Server(keys),
-            server_host_keys=[str(folder / "host_key")],
-            sftp_factory=asyncssh.SFTPServer,
-            process_factory=run,
-        )
-        await asyncio.Event().wait()  # until a signal ends the process
-
-    return serve
+    await asyncssh.listen(
+        SshServer.host,
+        port,
+        server_factory=Server,
+        server_host_keys=[str(folder / "host_key")],
+        sftp_factory=asyncssh.SFTPServer,
+        process_factory=run,
+    )
+    become()
+    await asyncio.Event().wait()  # until a signal ends the process
 
 
 if __name__ == "__main__":

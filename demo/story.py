@@ -52,15 +52,17 @@ class Story:
         """Two executives and the client sign; the client is told; only then a letter leaves."""
         say(2, "People sign with their own keys; the client is told before anything is written")
         bob = self.acme.folder / "approval-by-bob.txt"
+        both = ("--deliver-to", "client", "--deliver-to", "successor")
+        told = ("--with", "Dana Reyes", "--channel", "phone")
         acts = [
             ("approval", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
             ("approval", "--as", "bob@northwind.example", "--write", str(bob)),
-            ("election", "--as", "dana@acme-dental.example", "--deliver-to", "client", "--deliver-to", "successor", "--key", self.key("client-director"), "--yes"),
-            ("conversation", "--as", "alice@northwind.example", "--with", "Dana Reyes", "--channel", "phone", "--key", self.key("alice"), "--yes"),
-        ]  # fmt: skip
+            ("election", "--as", "dana@acme-dental.example", *both, "--key", self.key("client-director"), "--yes"),
+            ("conversation", "--as", "alice@northwind.example", *told, "--key", self.key("alice"), "--yes"),
+        ]
         with ThreadPoolExecutor() as people:
-            for told in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
-                note(told.splitlines()[-1])
+            for said in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
+                note(said.splitlines()[-1].strip())
         self.sign_by_hand(bob, "offboard-approval@northwind.example", "bob")
         note(self.offboard("sign", "take-in", SLUG, str(bob)).splitlines()[-1])
         self.walk("Waiting for obligations")
@@ -100,7 +102,7 @@ class Story:
             note(f"{name} tries its key: {'comes in' if entered else 'refused'}{'' if entered == wanted else '  ← WRONG'}")
             if entered != wanted:
                 return False
-        return run.state.name == "Closed"
+        return bool(run.state.name == "Closed")
 
     def prove(self) -> bool:
         """Make the evidence bundle and verify it as a stranger would."""
@@ -150,9 +152,8 @@ class Story:
         """Try one private key against the client's server, with a client that is not the program's own."""
         known = asyncssh.import_known_hosts(f"[127.0.0.1]:{self.acme.ssh.port} {self.acme.ssh.host_key_line}\n")
         try:
-            async with asyncssh.connect(
-                "127.0.0.1", self.acme.ssh.port, username=self.acme.ssh.user, client_keys=[self.key(key)], known_hosts=known, config=None, agent_path=None
-            ):  # fmt: skip
+            own = {"username": self.acme.ssh.user, "client_keys": [self.key(key)], "agent_path": None, "config": None}
+            async with asyncssh.connect("127.0.0.1", self.acme.ssh.port, known_hosts=known, **own):
                 return True
         except asyncssh.PermissionDenied:
             return False
@@ -168,7 +169,9 @@ class Story:
     def sign_by_hand(self, text: Path, namespace: str, who: str) -> None:
         """Sign with plain ssh-keygen where it is installed."""
         if shutil.which("ssh-keygen"):
-            subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", self.key(who), str(text)], check=True, capture_output=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", self.key(who), str(text)], check=True, capture_output=True
+            )
             return
         from core.signatures.sshsig import sign  # noqa: PLC0415 - only where ssh-keygen is missing
 

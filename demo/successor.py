@@ -64,7 +64,9 @@ class Successor:
         key = self.keys / "successor-signer"
         if shutil.which("ssh-keygen"):
             self.used.append("receipt: ssh-keygen -Y sign")
-            subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), str(receipt)], check=True, capture_output=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), str(receipt)], check=True, capture_output=True
+            )
         else:
             self.used.append("receipt: our own signer (ssh-keygen is not installed)")
             receipt.with_name("receipt.txt.sig").write_text(sign(key.read_bytes(), receipt.read_bytes(), namespace), encoding="ascii")
@@ -103,5 +105,3 @@ class Successor:
     def _keepassxc(*words: str, passphrase: str) -> str:
         command = ["keepassxc-cli", words[0], "-q", *words[1:]]
         return subprocess.run(command, input=passphrase + "\n", capture_output=True, text=True, check=True).stdout
-
-

@@ -8,7 +8,9 @@ from configs.engagement_file import slugs
 from configs.settings import Settings
 
 # Made when the deployments are registered, so that the form shows a drop-down; `offboard deploy` renews it.
-EngagementName = StrEnum("EngagementName", {slug: slug for slug in slugs(Settings.from_environment()) or ("no-engagement-file-yet",)})
+EngagementName = StrEnum(  # type: ignore[misc] # its members are known only at run time
+    "EngagementName", {slug: slug for slug in slugs(Settings.from_environment()) or ("no-engagement-file-yet",)}
+)
 
 
 class ExitForm(BaseModel):
@@ -32,4 +34,6 @@ class ReviewForm(BaseModel):
     """Whose audit trail is reviewed, and for whom."""
 
     engagement: EngagementName = Field(title="Engagement", description="The client whose exit it is.")
-    audience: str = Field(default="the client", title="For whom", description="Written into the bundle, e.g. the client, our insurer.", max_length=120)
+    audience: str = Field(
+        default="the client", title="For whom", description="Written into the bundle, e.g. the client, our insurer.", max_length=120
+    )

@@ -48,7 +48,8 @@ def hand_over_package(exit_: Exit, plan: ExitPlan) -> None:
 def watched(exit_: Exit) -> Callable[[Progress], None]:
     """Show the progress as an artifact of the run, renewed at most every two seconds."""
     total = export.bytes_to_export(exit_)
-    artifact = create_progress_artifact(progress=0.0, key=f"{exit_.engagement.slug}-progress", description="Export into the encrypted archive")
+    key = f"{exit_.engagement.slug}-progress"
+    artifact = cast("UUID", create_progress_artifact(progress=0.0, key=key, description="Export into the encrypted archive"))
     began = shown = time.monotonic()
 
     def show(progress: Progress) -> None:
@@ -57,7 +58,8 @@ def watched(exit_: Exit) -> Callable[[Progress], None]:
         if now - shown >= SECONDS_BETWEEN_UPDATES:
             shown = now
             rate = progress.bytes / (now - began)
-            said = f"{progress.files} files, {progress.bytes / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s, volume {progress.volume}"
+            amount = f"{progress.bytes / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s"
+            said = f"{progress.files} files, {amount}, volume {progress.volume}"
             update_progress_artifact(artifact_id=artifact, progress=min(100.0, 100 * progress.bytes / max(total, 1)), description=said)
 
     return show

@@ -21,11 +21,15 @@ def write_evidence(engagement: str, audience: str) -> str:
         report = verify_bundle(folder, None)
         failed = [f"{one.name}: {one.detail}" for one in report.checks if one.status != "OK"]
         if failed:
-            raise RefusedError(f"the bundle in {folder} does not verify: {'; '.join(failed)}", untouched="the ledger", todo="keep both, and ask")
+            raise RefusedError(
+                f"the bundle in {folder} does not verify: {'; '.join(failed)}", untouched="the ledger", todo="keep both, and ask"
+            )
         sentence = (
             f"The evidence bundle is in {folder}: {bundle.entries} entries, {len(report.checks)} checks passed, root {bundle.root[:12]}. "
             f"Anybody verifies it there, without us: ./verify.sh and python3 verify.py . ; report.html is in data/."
         )
         page = checklist_page(exit_.engagement, checklist(exit_, saved_plan(exit_)), sentence)
-        create_markdown_artifact(key=f"{engagement}-audit-trail", markdown=page, description="What was done, and how each thing was verified")
+        create_markdown_artifact(
+            key=f"{engagement}-audit-trail", markdown=page, description="What was done, and how each thing was verified"
+        )
         return sentence

@@ -1,6 +1,7 @@
 """The clock: the cutoff as a run scheduled in Prefect, re-created when it was lost."""
 
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -36,7 +37,7 @@ def schedule_cutoff(exit_: Exit, plan: ExitPlan, when: datetime, *, again: bool 
         return
     # A key is used up by its run, even a cancelled one: one more run, one more key. Two passes at once still make one run.
     key = f"{plan.engagement}-cutoff-{plan.digest}-{len(ours)}"
-    run = run_deployment(  # type: ignore[assignment] - outside an event loop it returns the run itself
+    made = run_deployment(
         DEPLOYMENT,
         parameters={"engagement": plan.engagement, "plan_digest": plan.digest},
         scheduled_time=when,
@@ -45,7 +46,7 @@ def schedule_cutoff(exit_: Exit, plan: ExitPlan, when: datetime, *, again: bool 
         flow_run_name=f"{plan.engagement}: cutoff, {local(when, plan.cutoff.zone)}",
         tags=[plan.engagement, "cutoff", plan.digest[:12]],
     )
-    _note(exit_, run.id, when)
+    _note(exit_, cast("FlowRun", made).id, when)
 
 
 def ensure_cutoff_run(exit_: Exit, plan: ExitPlan) -> None:

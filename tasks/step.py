@@ -17,19 +17,15 @@ R = TypeVar("R")
 def step(*, name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a step of the checklist: never cached, tried again only if a system did not answer."""
 
-    def decorate(function: Callable[P, R]) -> Task[P, R]:
-        return task(
-            function,
-            name=name,
-            task_run_name=task_run_name,
-            cache_policy=NO_CACHE,  # a remembered "revoked" would lie about a grant that is active again
-            persist_result=False,
-            retries=2,
-            retry_delay_seconds=[2, 10],
-            retry_condition_fn=worth_a_retry,
-        )
-
-    return decorate
+    return task(
+        name=name,
+        task_run_name=task_run_name,
+        cache_policy=NO_CACHE,  # a remembered "revoked" would lie about a grant that is active again
+        persist_result=False,
+        retries=2,
+        retry_delay_seconds=[2.0, 10.0],
+        retry_condition_fn=worth_a_retry,
+    )
 
 
 def worth_a_retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

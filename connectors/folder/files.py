@@ -1,7 +1,7 @@
 """A folder as a source of data."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -28,12 +28,10 @@ class FolderFiles(Noun):
         """
         yield from Walk(self.name, self.path)
 
-    @contextmanager
-    def open(self, item: InventoryItem) -> Iterator[BinaryIO]:
+    def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
         """Read one file. Its stream says by `stat_now()` what size and mtime the file has now.
 
         Raises FileNotFoundError if it has vanished; RefusedError if it cannot be read or is no plain file any more (a link that was put
         in its place, or in place of a directory above it, is not followed).
         """
-        with Reader(self.path, item.path) as reader:
-            yield cast("BinaryIO", reader)
+        return cast("BinaryIO", Reader(self.path, item.path))

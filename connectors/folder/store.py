@@ -4,7 +4,7 @@ import fcntl
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -29,13 +29,13 @@ class FolderStore(Noun):
         parts = self._checked(name)
         folder = self.path.joinpath(*parts[:-1])
         temporary, final = folder / f".{parts[-1]}.part", folder / parts[-1]
+        self._refuse_taken(final)
         with translated(name):
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with _Writer(descriptor, name) as writer:
-            self._refuse_taken(final)
+            writer.begin()
             try:
-                writer.begin()
                 yield cast("BinaryIO", writer)
                 writer.finish()
                 self._refuse_taken(final)
@@ -47,11 +47,9 @@ class FolderStore(Noun):
                 temporary.unlink(missing_ok=True)
                 raise
 
-    @contextmanager
-    def get(self, name: str) -> Iterator[BinaryIO]:
+    def get(self, name: str) -> AbstractContextManager[BinaryIO]:
         """Read an object. Raises FileNotFoundError; RefusedError if a link or something else lies under that name."""
-        with Reader(self.path, "/".join(self._checked(name))) as reader:
-            yield cast("BinaryIO", reader)
+        return cast("BinaryIO", Reader(self.path, "/".join(self._checked(name))))
 
     def list(self) -> tuple[str, ...]:
         """Name all that is there but directories and our own unfinished objects, sorted."""

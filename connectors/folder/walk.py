@@ -31,8 +31,8 @@ class Walk:
                     name = levels[-1].pop()
                     if name.endswith(b"/"):
                         entered = name[:-1]
-                    elif item := self._item(above, name, directory):
-                        yield item
+                    else:
+                        yield self._item(above, name, directory)
             if entered is not None:
                 above.append(entered)
                 levels.append(self._content(above))
@@ -44,16 +44,14 @@ class Walk:
         with directory_if_there(self._root, above) as directory:
             return [] if directory is None else _names(directory)
 
-    def _item(self, above: list[bytes], name: bytes, directory: int | None) -> InventoryItem | None:
+    def _item(self, above: list[bytes], name: bytes, directory: int | None) -> InventoryItem:
         path = os.fsdecode(b"/".join([*above, name]))
         if directory is None:
-            # It was listed, then its directory was moved or locked: say so rather than pass over it.
+            # Its directory was moved or locked since: say so rather than pass over it.
             return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER)
         try:
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
             target = os.fsdecode(os.readlink(name, dir_fd=directory)) if stat.S_ISLNK(found.st_mode) else ""
-        except FileNotFoundError:
-            return None
         except OSError:
             return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER)
         return InventoryItem(

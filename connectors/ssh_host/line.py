@@ -28,19 +28,17 @@ class Line:
             usable = self._process == os.getpid() and self._transport is not None and self._transport.is_active()
             if usable and self._sftp is not None and not self._sftp.broken:
                 return self._sftp
-            if self._transport is not None and self._process == os.getpid():
-                self._transport.close()
+            _hang_up(self._transport, self._process)
             self._transport = host.log_in()
             self._process = os.getpid()
-            weakref.finalize(self, self._transport.close)
+            weakref.finalize(self, _hang_up, self._transport, self._process)
             self._sftp = open_sftp(self._transport, Guard(readable))
             return self._sftp
 
     def close(self) -> None:
         """Hang up; the next use opens anew. Twice is fine."""
         with self._turn:
-            if self._transport is not None and self._process == os.getpid():
-                self._transport.close()
+            _hang_up(self._transport, self._process)
             self._transport = self._sftp = None
 
     def __eq__(self, other: object) -> bool:
@@ -51,3 +49,9 @@ class Line:
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()
+
+
+def _hang_up(transport: GuardedTransport | None, process: int) -> None:
+    """Close a connection in the process that opened it; a child that merely inherited it would cut its parent off."""
+    if transport is not None and process == os.getpid():
+        transport.close()

@@ -174,7 +174,7 @@ class Sftp:
         self._guard.check(kind, body)
         try:
             self._channel.sendall((len(body) + 1).to_bytes(4, "big") + bytes([kind]) + body)
-        except (OSError, SSHException) as exc:
+        except (OSError, SSHException, EOFError) as exc:
             raise self._lost("it was closed") from exc
 
     def _receive(self, number: int, expected: int) -> Message:
@@ -204,8 +204,10 @@ class Sftp:
         while len(self._buffer) < count:
             try:
                 arrived = self._channel.recv(_RECEIVE)
-            except OSError as exc:  # a time-out is one
+            except TimeoutError as exc:
                 raise self._lost(f"nothing came for {self._channel.gettimeout():.0f} seconds") from exc
+            except (OSError, SSHException, EOFError) as exc:  # it also sends, to ask for more
+                raise self._lost("it was closed") from exc
             if not arrived:
                 raise self._lost("it was closed by the other side")
             self._buffer += arrived

@@ -55,7 +55,7 @@ def is_odd(path: str) -> bool:
         bool(_ODD.search(path))
         or path.split("/", 1)[0] == RENAMED
         or not unicodedata.is_normalized("NFC", path)
-        or any(len(part.encode("utf-8")) > _LONGEST_COMPONENT for part in path.split("/"))
+        or (len(path) > _LONGEST_COMPONENT // 4 and any(len(part.encode("utf-8")) > _LONGEST_COMPONENT for part in path.split("/")))
     )
 
 

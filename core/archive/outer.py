@@ -1,9 +1,10 @@
 """The outer bag: what anybody can check without a key, and read without this program."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
+from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 import zstandard
@@ -21,6 +22,7 @@ TAG_FILES = ("bagit.txt", "bag-info.txt", "README.txt", "recipients.txt", MANIFE
 VOLUMES_LABEL, SIZE_LABEL = "Volumes", "Object-Size"
 
 _LEVEL = 3
+_THREADS = min(os.cpu_count() or 1, 4)  # each holds some 10 MB
 
 
 class Written(NamedTuple):
@@ -53,7 +55,7 @@ class CountingSink:
 @contextmanager
 def compressed_and_encrypted(sink: Sink, keys: Sequence[AgeRecipient]) -> Iterator[BinaryIO]:
     """Give a stream that arrives at the sink as age(zstd(…)), whole when the block ends cleanly."""
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, threads=1)
+    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, threads=_THREADS)
     with encrypting(sink, keys) as plaintext, compressor.stream_writer(plaintext, write_size=PIPE_BUFFER, closefd=False) as compressed:
         yield cast("BinaryIO", compressed)
 
@@ -70,7 +72,7 @@ class Outer:
         payload = [*volumes, inventory]
         manifest = b"".join(manifest_line(one.file, one.sha256) for one in payload)
         more = [(VOLUMES_LABEL, str(len(volumes))), *((SIZE_LABEL, f"{one.size} {one.file}") for one in payload)]
-        readme = (files("core.archive") / "README.txt").read_text("utf-8")
+        readme = Path(__file__).with_name("README.txt").read_text("utf-8")
         contents = {
             "bagit.txt": BAGIT,
             "bag-info.txt": bag_info(self._name, self._day, sum(one.size for one in payload), len(payload), more),

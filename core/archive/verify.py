@@ -107,7 +107,9 @@ class _Check:
     def _object(self, file: str, number: int | None) -> None:
         rows = self._rows(number) if number is not None else None
         if file not in self.bag.there:
-            self.faults.append(MissingVolumeError(f"{file} is missing", todo="fetch it from where the archive was stored, or ask for another copy"))
+            self.faults.append(
+                MissingVolumeError(f"{file} is missing", todo="fetch it from where the archive was stored, or ask for another copy")
+            )
             return
         inside: list[ArchiveError] = []
         if self.keys and number is not None:

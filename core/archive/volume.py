@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol
 
 from core.archive.bag import BAGIT, bag_info, manifest_line
 from core.archive.names import carried_name, is_odd, shown, volume_name
@@ -23,7 +23,6 @@ _READABLE, _ENTERABLE = 0o400, 0o500
 Opener = Callable[[InventoryItem], AbstractContextManager[BinaryIO]]
 
 
-@runtime_checkable
 class SaysNow(Protocol):
     """What the stream of `DataSource.open` may offer besides: the file's state as the source shows it now."""
 
@@ -57,6 +56,11 @@ class VolumeWriter:
     _manifest: dict[str, str] = field(default_factory=dict)
     _tags: dict[str, list[str]] = field(default_factory=dict)
     _sums: dict[str, str] = field(default_factory=dict)
+    _top: str = ""
+
+    def __post_init__(self) -> None:
+        """Name the inner bag once."""
+        self._top = volume_name(self.archive, self.number)
 
     def begin(self, mtime_ns: int) -> None:
         """Open the inner bag."""
@@ -73,11 +77,10 @@ class VolumeWriter:
             case ItemKind.FILE:
                 self._file(item, path, open_item)
             case ItemKind.DIRECTORY:
-                member = Member(
-                    self._place(item, path), mode=item.mode | _ENTERABLE, mtime_ns=item.mtime_ns, uid=item.uid, gid=item.gid, directory=True
-                )
-                self.sink.write(member.header())
-                self._record(item, path, State.WHOLE)
+                carried, name = self._place(item, path)
+                mode = item.mode | _ENTERABLE
+                self.sink.write(Member(name, mode=mode, mtime_ns=item.mtime_ns, uid=item.uid, gid=item.gid, directory=True).header())
+                self._record(item, path, State.WHOLE, carried=carried)
             case ItemKind.SYMLINK:
                 # Not a tar member: bag readers follow links, and refuse those that loop or lead out.
                 self._tags.setdefault("symlinks.tsv", []).append(_line(path, item.target))
@@ -86,11 +89,12 @@ class VolumeWriter:
                 self._leave_out(item, path, State.NOT_CARRIED, _other(item.mode))
 
     def _file(self, item: InventoryItem, path: str, open_item: Opener) -> None:
+        carried, name = self._place(item, path)
         reading: _Reading | None = None
         try:
             for _ in range(TRIES):
                 with open_item(item) as stream:
-                    reading = self._copy(item, self._place(item, path), stream)
+                    reading = self._copy(item, name, stream)
                 if not reading.problem:
                     break
         except (FileNotFoundError, RefusedError) as error:
@@ -101,21 +105,25 @@ class VolumeWriter:
                 return
             reading = _Reading(reading.sha256, reading.size, reading.mtime_ns, f"{reading.problem}; then {why}")
         assert reading is not None  # noqa: S101 - there is at least one try
+        self._count(item, path, carried, reading)
+
+    def _count(self, item: InventoryItem, path: str, carried: str, reading: _Reading) -> None:
         self.files += 1
         self.size += reading.size
         before = self.datasets.get(item.dataset, (0, 0))
         self.datasets[item.dataset] = (before[0] + 1, before[1] + reading.size)
-        self._manifest[self._place(item, path).decode().removeprefix(f"{self._top}/")] = reading.sha256
-        state = State.CHANGED if reading.problem else State.WHOLE
+        self._manifest[f"data/{carried or path}"] = reading.sha256
         if reading.problem:
             self.changed.append(f"{shown(path)}: {reading.problem}")
             self._tags.setdefault("changed.tsv", []).append(_line(path, reading.problem))
-        seen = item.model_copy(update={"size": reading.size, "mtime_ns": reading.mtime_ns})
-        self._record(seen, path, state, sha256=reading.sha256, note=reading.problem)
+        state = State.CHANGED if reading.problem else State.WHOLE
+        self._record(item, path, state, carried=carried, reading=reading, note=reading.problem)
 
     def _copy(self, item: InventoryItem, name: bytes, stream: BinaryIO) -> _Reading:
         """Write one member. The header promises a size, so a file that ends early is filled up with zeros."""
-        size, mtime_ns = stream.stat_now() if isinstance(stream, SaysNow) else (item.size, item.mtime_ns)
+        # A check against the protocol at run time costs more than reading a small file.
+        stat_now: Callable[[], tuple[int, int]] | None = getattr(stream, "stat_now", None)
+        size, mtime_ns = stat_now() if stat_now else (item.size, item.mtime_ns)
         member = Member(name, size=size, mtime_ns=mtime_ns, mode=item.mode | _READABLE, uid=item.uid, gid=item.gid)
         self.sink.write(member.header())
         digest, left, problem = hashlib.sha256(), size, ""
@@ -128,10 +136,8 @@ class VolumeWriter:
                     self._moved(self.size + size - left)
             if left:
                 problem = f"{left} of {size} bytes were gone and are filled with zeros"
-            elif stream.read(1):
-                problem = f"it grew beyond {size} bytes while it was read"
-            elif isinstance(stream, SaysNow) and stream.stat_now() != (size, mtime_ns):
-                problem = "it was changed while it was read"
+            else:
+                problem = _difference(stream, size, mtime_ns, stat_now)
         except RefusedError as error:
             problem = f"{left} of {size} bytes could not be read and are filled with zeros ({error.what})"
         for zeros in _zeros(left):
@@ -140,24 +146,23 @@ class VolumeWriter:
         self.sink.write(padding(size))
         return _Reading(digest.hexdigest(), size, mtime_ns, problem)
 
-    def _place(self, item: InventoryItem, path: str) -> bytes:
-        return f"{self._top}/data/{self._carried(item) or path}".encode("utf-8", "surrogateescape")
-
-    def _carried(self, item: InventoryItem) -> str:
-        return f"{item.dataset}/{carried_name(item.path, self.number, self.items)}" if is_odd(item.path) else ""
+    def _place(self, item: InventoryItem, path: str) -> tuple[str, bytes]:
+        """Give the name that it is carried under, if not its own, and its full name in the tar."""
+        carried = f"{item.dataset}/{carried_name(item.path, self.number, self.items)}" if is_odd(item.path) else ""
+        return carried, f"{self._top}/data/{carried or path}".encode("utf-8", "surrogateescape")
 
     def _leave_out(self, item: InventoryItem, path: str, state: State, why: str) -> None:
         self.not_carried.append(f"{shown(path)}: {why}")
         self._tags.setdefault("not-carried.tsv", []).append(_line(path, why))
         self._record(item, path, state, note=why)
 
-    def _record(self, item: InventoryItem, path: str, state: State, *, sha256: str = "", note: str = "") -> None:
-        inside = item.kind in (ItemKind.FILE, ItemKind.DIRECTORY) and state in (State.WHOLE, State.CHANGED)
-        carried = self._carried(item) if inside else ""
+    def _record(  # noqa: PLR0913 - the columns of a row
+        self, item: InventoryItem, path: str, state: State, *, carried: str = "", reading: _Reading | None = None, note: str = ""
+    ) -> None:
         if carried:
             self._tags.setdefault("renamed.tsv", []).append(f"{carried}\t{in_base64(path)}\n")
-        mode = stat.S_IMODE(item.mode)
-        row = Row(path, item.kind, state, self.number, sha256, item.size, item.mtime_ns, mode, carried, note)
+        sha256, size, mtime_ns = (reading.sha256, reading.size, reading.mtime_ns) if reading else ("", item.size, item.mtime_ns)
+        row = Row(path, item.kind, state, self.number, sha256, size, mtime_ns, stat.S_IMODE(item.mode), carried, note)
         self.rows.append(row.line())
 
     def finish(self, started_ns: int, started_day: str, receipt: str | None) -> None:
@@ -177,14 +182,18 @@ class VolumeWriter:
         self.sink.write(Member(f"{self._top}/{name}".encode(), size=len(content), mtime_ns=mtime_ns).header())
         self.sink.write(content + padding(len(content)))
 
-    @property
-    def _top(self) -> str:
-        return volume_name(self.archive, self.number)
-
 
 def _line(first: str, second: str) -> str:
     encoding, left, right = spell(first, second)
     return f"{left}\t{right}\t{encoding}\n"
+
+
+def _difference(stream: BinaryIO, size: int, mtime_ns: int, stat_now: Callable[[], tuple[int, int]] | None) -> str:
+    """Say how the file differs now from what it was when it was opened."""
+    now = stat_now() if stat_now else (size + len(stream.read(1)), mtime_ns)
+    if now[0] > size:
+        return f"it grew beyond {size} bytes while it was read"
+    return "it was changed while it was read" if now != (size, mtime_ns) else ""
 
 
 def _zeros(count: int) -> Iterator[bytes]:
@@ -199,4 +208,4 @@ def _other(mode: int) -> str:
         (stat.S_ISSOCK, "a socket"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISBLK, "a block device"),
         (stat.S_ISCHR, "a character device"), (stat.S_ISDIR, "a directory that could not be listed"),
     )  # fmt: skip
-    return next((words for test, words in kinds if test(mode)), "neither file, directory nor link, or could not be looked at")
+    return next((words for test, words in kinds if test(mode)), "gone, locked, or neither file, directory nor link")

@@ -83,6 +83,10 @@ def _receipt(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
     return f"Done, {_what(entry)}: {data.get('done', '')}"
 
 
+def _failed(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"Not done, {_what(entry)}: {data.get('why', '')}"
+
+
 def _verdict(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
     state = f" is {data.get('state', 'unknown')}" if entry.action in {Action.REVOKE, Action.REINSTATE} else ""
     return f"Read back, {entry.subject}{state} ({data.get('assurance', 'unknown')}): {data.get('evidence', '')}"
@@ -121,6 +125,7 @@ _SENTENCES: Mapping[EntryKind, Callable[[LedgerEntry, Mapping[str, Any]], str]] 
     EntryKind.STATEMENT: _statement,
     EntryKind.INTENT: _intent,
     EntryKind.RECEIPT: _receipt,
+    EntryKind.FAILED: _failed,
     EntryKind.VERDICT: _verdict,
     EntryKind.INVENTORY: _inventory,
     EntryKind.DRIFT: _drift,

@@ -148,7 +148,7 @@ def _event(entry: LedgerEntry) -> Event:
 def _is_trouble(entry: LedgerEntry) -> bool:
     if entry.kind == EntryKind.VERDICT and entry.action == Action.REVOKE:
         return entry.data.get("state") != GrantState.REVOKED
-    return entry.kind in {EntryKind.HELD, EntryKind.DRIFT, EntryKind.GUARD}
+    return entry.kind in {EntryKind.HELD, EntryKind.DRIFT, EntryKind.GUARD, EntryKind.FAILED}
 
 
 def _statements(entries: Sequence[LedgerEntry], engagement: Engagement) -> tuple[Signed, ...]:

@@ -398,10 +398,10 @@ def instant(text: str) -> datetime:
 
 
 def check_order(bag: Bag) -> str:
-    """Nothing has a receipt without an earlier intent, nor a verdict without an earlier intent or receipt."""
+    """Nothing has a receipt, a failure or a verdict without an earlier intent; the lease's fencing token never goes back."""
     begun, fence = set(), 0
     for entry in bag.entries():
-        if entry["kind"] not in {"intent", "receipt", "verdict"}:
+        if entry["kind"] not in {"intent", "receipt", "failed", "verdict"}:
             continue
         key = (entry.get("action"), entry["subject"])
         if entry["kind"] != "intent" and key not in begun:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 from core.actions import judge, perform, redo
 from core.archive.inventory import inventory_line, take_inventory
@@ -79,7 +80,9 @@ def _export(
             name=f"{plan.engagement}-{mark}",
             recipients=[one.age for one in plan.recipients],
             journal=exit_.folder / mark,
-            started=exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.EXPORT, subject=subject)[0].at,  # a resumed run is the same run
+            started=exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.EXPORT, subject=subject)[
+                0
+            ].at,  # a resumed run is the same run
             progress=watch,
             receipt=code,
             sign=lambda message: exit_.key.ssh_signature(message, namespace(Purpose.ARCHIVE, exit_.engagement.provider.domain)),
@@ -92,6 +95,11 @@ def _export(
     if exit_.last(EntryKind.VERDICT, action=Action.EXPORT, subject=subject) is None:
         judge(exit_, Action.EXPORT, subject, _read_back(store))
     return receipt
+
+
+def _begun(exit_: Exit, subject: str) -> datetime:
+    """Say when this export was first begun: a run that goes on is the same run."""
+    return exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.EXPORT, subject=subject)[0].at
 
 
 def _read_back(store: ArchiveStore) -> Verdict:

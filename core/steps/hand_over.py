@@ -24,8 +24,9 @@ def hand_over(exit_: Exit, plan: ExitPlan) -> Receipt:
         write_package(package, exit_.systems.handover_store)
         passphrase = exit_.ledger.put_document(package.passphrase_age, "application/age-encryption")
         sections = package.facts["sections"].values()
-        done = f"{package.facts['credentials']} credential(s), {sum(isinstance(one, int) for one in sections)} of {len(sections)} sections filled"
-        return Receipt(done=done, facts={**package.facts, "passphrase-document": passphrase, "where": exit_.systems.handover_store.where()})
+        filled = sum(isinstance(one, int) for one in sections)
+        done = f"{package.facts['credentials']} credential(s), {filled} of {len(sections)} sections filled"
+        return Receipt(done=done, facts={**package.facts, "vault-passphrase": passphrase, "where": exit_.systems.handover_store.where()})
 
     return perform(exit_, Action.HAND_OVER, subject, intent={"package": PACKAGE}, act=act, find_out=redo)
 
@@ -38,7 +39,7 @@ def announce(exit_: Exit, plan: ExitPlan, package: Receipt) -> None:
     keys = [f"{one['party']}: {one['key']}" for one in package.facts["recipients"]]
     notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=keys)
     send(exit_, plan, f"notice of package {digest[:12]}", to, *notice)
-    attached = {ATTACHMENT: exit_.ledger.document(package.facts["passphrase-document"])}
+    attached = {ATTACHMENT: exit_.ledger.document(package.facts["vault-passphrase"])}
     letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=ATTACHMENT)
     send(exit_, plan, f"passphrase of package {digest[:12]}", to, *letter, attachments=attached)
 
@@ -79,7 +80,16 @@ def _archive_facts(exit_: Exit, plan: ExitPlan) -> dict[str, object]:
 def _systems(plan: ExitPlan) -> str:
     lines = [f"| {grant.system} | {grant.privilege} | {grant.holder} |" for grant in plan.grants]
     return "\n".join(
-        ["# Systems we had access to", "", "Our access ends at the cutoff.", "", "| system | privilege | held by |", "|---|---|---|", *lines, ""]
+        [
+            "# Systems we had access to",
+            "",
+            "Our access ends at the cutoff.",
+            "",
+            "| system | privilege | held by |",
+            "|---|---|---|",
+            *lines,
+            "",
+        ]
     )
 
 

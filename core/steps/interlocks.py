@@ -53,11 +53,13 @@ def missed_start(exit_: Exit, plan: ExitPlan) -> list[str]:
     late = exit_.now() - plan.cutoff.instant
     if late <= LATEST_START:
         return []
-    return [f"it starts {late.total_seconds() / 3600:.1f} hours after {local(plan.cutoff.instant, plan.cutoff.zone)}; more than four hours late"]
+    return [
+        f"it starts {late.total_seconds() / 3600:.1f} hours after {local(plan.cutoff.instant, plan.cutoff.zone)}; more than four hours late"
+    ]
 
 
 def require_nothing_reinstated(exit_: Exit, plan: ExitPlan) -> None:
-    """What two executives gave back stays until a newer plan says otherwise. Raises HeldError."""
+    """Leave what two executives gave back until a newer plan says otherwise. Raises HeldError."""
     planned = exit_.last(EntryKind.PLAN)
     given_back = [grant.subject for grant in plan.grants if planned and reinstated_at(exit_, grant) > planned.number]
     if given_back:

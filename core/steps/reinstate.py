@@ -7,9 +7,7 @@ from core.errors import HeldError, UnavailableError
 from core.exit import Exit
 from core.model import Action, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt
 from core.signatures.statements import Purpose
-from core.signed_statements import statements
-
-AUTHORITY = 2
+from core.signed_statements import TWO, statements
 
 
 def ordered_grants(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
@@ -21,14 +19,14 @@ def ordered_grants(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
     for statement, person in statements(exit_, Purpose.REINSTATEMENT, plan, at=exit_.now()):
         for subject in statement.many("grant"):
             signers[subject].add(person.principal)
-    found = [_revoked(exit_, grant) for grant in plan.grants if len(signers[grant.subject]) >= AUTHORITY]
+    found = [_revoked(exit_, grant) for grant in plan.grants if len(signers[grant.subject]) >= TWO]
     grants = tuple(grant for grant in found if grant)
     if not grants:
         raise HeldError(
             "no revoked grant is ordered back by two executives",
             untouched="every system",
-            todo=f"two executives run: offboard sign reinstatement {plan.engagement} --grant GRANT --reason TEXT --as PRINCIPAL --key PRIVATE_KEY; "
-            f"the grants are {'; '.join(grant.subject for grant in plan.grants)}",
+            todo=f"two executives run: offboard sign reinstatement {plan.engagement} --grant GRANT --reason TEXT "
+            f"--as PRINCIPAL --key PRIVATE_KEY; the grants are {'; '.join(grant.subject for grant in plan.grants)}",
         )
     return grants
 

@@ -49,7 +49,7 @@ def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt
     grant = present.get(planned.subject, before)  # the undo as it is now, else as it was noted before we were interrupted
 
     def find_out(begun: LedgerEntry) -> Receipt | None:
-        verdict = target.verify(planned, log_in=False)
+        verdict = target.verify(before, log_in=False)
         if verdict.state == GrantState.UNKNOWN:
             raise UnavailableError(
                 f"it is not known whether {planned.subject} was taken away before we were interrupted: {verdict.evidence}",
@@ -100,7 +100,7 @@ def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
 
 
 def reinstated_at(exit_: Exit, grant: Grant) -> int:
-    """Number the entry by which a grant was last given back; -1 if it never was. What came before belongs to an earlier round."""
+    """Give the number of the entry by which a grant was last given back, -1 if none: what came before is an earlier round."""
     entry = exit_.last(EntryKind.RECEIPT, action=Action.REINSTATE, subject=grant.subject)
     return entry.number if entry else -1
 

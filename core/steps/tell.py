@@ -76,11 +76,11 @@ def send(
 
 
 def require_confirmation(exit_: Exit, plan: ExitPlan) -> None:
-    """The client has the written confirmation of this plan's cutoff."""
+    """See that the client has the written confirmation of this plan's cutoff."""
     if not exit_.last(EntryKind.RECEIPT, action=Action.NOTIFY, subject=confirmation(plan)):
         raise Waiting(WaitingFor.CONVERSATION, "The confirmation letter has not been sent; the next pass of client-exit sends it")
 
 
 def confirmation(plan: ExitPlan) -> str:
-    """How the ledger names the letter."""
+    """Say how the ledger names the letter."""
     return f"confirmation letter for plan {plan.digest[:12]}"

@@ -1,6 +1,5 @@
 """The simulated SSH server: ends when told, with all its sessions, and when whoever started it is killed."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -42,7 +41,7 @@ def test_stopping_ends_open_sessions(implementation: str, tmp_path: Path) -> Non
     world = SshWorld(tmp_path, implementation)
     source: SshFiles = world.files(tmp_path)
     list(source.inventory())
-    sessions = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if parent_of(pid) == world.server.pid]
+    sessions = [pid for pid in (int(path.name) for path in Path("/proc").glob("[0-9]*")) if parent_of(pid) == world.server.pid]
     assert sessions or implementation == "asyncssh"
     world.close()
     world.close()

@@ -63,10 +63,11 @@ def fill_hostile(root: Path) -> None:
     """Make a tree of all the names and kinds that have ever broken an archive."""
     base = os.fsencode(root)
     names = [
-        b"plain.txt", b"with space", b"trailing space ", b"trailing dot.", b"-rf", b"100%25.txt", b"back\\slash", b"new\nline", b"return\r",
-        b"tab\tname", b"colon:star*question?", b'quote"<>|', b"bell\x07", b"latin-\xe9\xff", "größe-日本.txt".encode(), "decompose\u0301".encode(),
-        "line\u2028sep".encode(), "next\u0085line".encode(), b"~home", b"$HOME", b"*glob*", b"#comment", b".hidden", b"...", b"_renamed", b"empty",
-        b" leading space",
+        b"plain.txt", b"with space", b"trailing space ", b"trailing dot.", b"-rf", b"100%25.txt", b"back\\slash", b"new\nline",
+        b"return\r", b"tab\tname", b"colon:star*question?", b'quote"<>|', b"bell\x07", b"latin-\xe9\xff",
+        "größe-日本.txt".encode(), "decompose\u0301".encode(),
+        "line\u2028sep".encode(), "next\u0085line".encode(), b"~home", b"$HOME", b"*glob*", b"#comment",
+        b".hidden", b"...", b"_renamed", b"empty", b" leading space",
     ]  # fmt: skip
     for number, name in enumerate(names):
         with open(base + b"/" + name, "wb") as file:  # noqa: PTH123 - the name is bytes
@@ -83,8 +84,14 @@ def fill_hostile(root: Path) -> None:
     (root / "a").mkdir()
     (root / "a/z").write_bytes(b"after a b in the order of paths")
     (root / "a b").write_bytes(b"between a and a/z")
-    for name, target in [(b"loop", b"loop"), (b"dangling", b"nowhere/at all"), (b"inside", b"a/z"), (b"to-dir", b"a"), (b"odd\xfelink", b"bad\xff")]:
-        os.symlink(target, base + b"/" + name)
+    for name, target in [
+        (b"loop", b"loop"),
+        (b"dangling", b"nowhere/at all"),
+        (b"inside", b"a/z"),
+        (b"to-dir", b"a"),
+        (b"odd\xfelink", b"bad\xff"),
+    ]:
+        os.symlink(target, base + b"/" + name)  # noqa: PTH211 - the name is bytes
     (root / "a/up").symlink_to("../plain.txt")
     (root / "plain.txt").chmod(0o750)
     os.utime(root / "plain.txt", ns=(1_500_000_000_123_456_789, 1_500_000_000_123_456_789))

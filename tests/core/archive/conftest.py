@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from archive_workshop import Workshop, age_key
+
+from .archive_workshop import Workshop, age_key
 
 
 @pytest.fixture(scope="session")

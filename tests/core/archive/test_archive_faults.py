@@ -9,13 +9,14 @@ from pathlib import Path
 import pyrage
 import pytest
 import zstandard
-from archive_workshop import Workshop, age_key
 
 from core.archive import errors
 from core.archive.extract import extract
 from core.archive.tar import END, Member, padding
 from core.archive.verify import verify_archive
 from core.errors import ArchiveError, ConfigurationError
+
+from .archive_workshop import Workshop, age_key
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from archive_workshop import Workshop
-from test_archive_faults import encrypted, forge, seal
 
 from core.archive.destination import stays_inside
 from core.archive.errors import AlteredError, HostileEntryError, TruncatedError
@@ -16,6 +14,9 @@ from core.archive.tar import Member, TarReader
 from core.archive.verify import verify_archive
 from core.errors import ArchiveError, RefusedError
 from core.model import ItemKind
+
+from .archive_workshop import Workshop
+from .test_archive_faults import encrypted, forge, seal
 
 TOP = "acme-vol-000001"
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -108,7 +109,15 @@ def test_a_link_put_into_the_destination_is_not_followed(workshop: Workshop, tmp
 
 @pytest.mark.parametrize(
     ("path", "target", "fine"),
-    [("d/a", "b", True), ("d/a", "../b", True), ("d/a", "../../b", False), ("d/a", "/b", False), ("d/a", "b/../c", False), ("d/a", "./b", True), ("d/a", "", False)],
+    [
+        ("d/a", "b", True),
+        ("d/a", "../b", True),
+        ("d/a", "../../b", False),
+        ("d/a", "/b", False),
+        ("d/a", "b/../c", False),
+        ("d/a", "./b", True),
+        ("d/a", "", False),
+    ],
 )
 def test_which_links_stay_inside(path: str, target: str, *, fine: bool) -> None:
     assert stays_inside(path, target) is fine
@@ -137,7 +146,9 @@ def test_headers_read_back_here_and_in_tarfile(member: Member) -> None:
     assert (info.size, info.mode, info.uid, info.gid) == (member.size, member.mode, member.uid, member.gid)
 
 
-@pytest.mark.parametrize("junk", [b"\1" * 512, Member(b"a", size=5).header()[:300], Member(b"a").header()[:150] + b"9" + Member(b"a").header()[151:]])
+@pytest.mark.parametrize(
+    "junk", [b"\1" * 512, Member(b"a", size=5).header()[:300], Member(b"a").header()[:150] + b"9" + Member(b"a").header()[151:]]
+)
 def test_junk_is_no_tar(junk: bytes) -> None:
     with pytest.raises((AlteredError, TruncatedError)):
         list(TarReader(io.BytesIO(junk), "x"))

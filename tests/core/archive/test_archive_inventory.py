@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 import pytest
-from archive_workshop import fill_hostile
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import FolderFiles
 from core.archive.inventory import compare, inventory_line, take_inventory
 from core.model import InventoryItem, ItemKind
+
+from .archive_workshop import fill_hostile
 
 
 def test_differences_are_named(tmp_path: Path) -> None:

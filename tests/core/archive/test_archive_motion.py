@@ -1,21 +1,24 @@
 """Files that change, vanish or cannot be read while they are archived: never silently."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from archive_workshop import Workshop
 
 from connectors import FolderFiles
 from core.archive.extract import extract
 from core.archive.verify import verify_archive
 from core.errors import RefusedError
 from core.model import Dataset, InventoryItem, ItemKind
+
+from .archive_workshop import Workshop
 
 
 class Disturbed:
@@ -71,7 +74,11 @@ def test_a_file_that_changes_once_is_read_again(workshop: Workshop, tmp_path: Pa
 
     def once(_: str, opened: int) -> None:
         if opened == 1:
-            {"grow": lambda: file.write_bytes(b"new" * 2_000), "shrink": lambda: file.write_bytes(b"new"), "rewrite": lambda: _rewrite(file)}[change]()
+            {
+                "grow": lambda: file.write_bytes(b"new" * 2_000),
+                "shrink": lambda: file.write_bytes(b"new"),
+                "rewrite": lambda: _rewrite(file),
+            }[change]()
 
     summary = workshop.write(sources=[Disturbed(workshop.source, once)])
     assert summary.changed_while_read == ()
@@ -123,14 +130,17 @@ def test_a_file_that_vanishes_before_or_between_is_recorded(workshop: Workshop) 
     for name in ("a", "b", "c"):
         (workshop.source / name).write_bytes(b"12345")
 
-    def vanish(path: str, _: int) -> None:
-        if path == "a":
+    def listed(item: InventoryItem) -> bool:
+        if item.path == "b":
             (workshop.source / "b").unlink()
+        return True
+
+    def vanish(path: str, _: int) -> None:
         if path == "c":
             (workshop.source / "c").write_bytes(b"123")
             (workshop.source / "c").unlink()
 
-    summary = workshop.write(sources=[Disturbed(workshop.source, vanish)])
+    summary = workshop.write(sources=[Disturbed(workshop.source, vanish)], only=listed)
     assert summary.not_carried == ("files/b: vanished after it was listed",)
     assert "then vanished" in summary.changed_while_read[0]
     assert verify_archive(workshop.store, [workshop.key]).ok
@@ -147,14 +157,14 @@ def test_what_cannot_be_carried_is_listed_by_name(workshop: Workshop, tmp_path: 
 
 AS_NOBODY = """
 import os, sys
-os.setgroups([]); os.setgid(65534); os.setuid(65534)
 from datetime import UTC, datetime
 from pathlib import Path
 from connectors import FolderFiles, FolderStore
 from core.archive.writer import write_archive
+os.setgroups([]); os.setgid(65534); os.setuid(65534)  # after the imports: Python itself may lie where nobody may read
 folder = Path(sys.argv[1])
-summary = write_archive([FolderFiles(name="files", path=folder / "source")], FolderStore(path=folder / "out"), name="acme", recipients=[sys.argv[2]],
-    journal=folder / "journal", started=datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
+summary = write_archive([FolderFiles(name="files", path=folder / "source")], FolderStore(path=folder / "out"), name="acme",
+    recipients=[sys.argv[2]], journal=folder / "journal", started=datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 print(*summary.not_carried, sep="\\n")
 """
 
@@ -167,8 +177,13 @@ def test_what_may_not_be_read_is_listed_by_name(workshop: Workshop) -> None:
     (workshop.source / "names only/x").write_text("i")
     (workshop.source / "fine").write_text("f")
     program = AS_NOBODY if os.geteuid() == 0 else AS_NOBODY.replace("os.setgroups([]); os.setgid(65534); os.setuid(65534)", "")
-    for folder in [workshop.folder, *workshop.folder.parents[:2]]:
-        folder.chmod(0o777)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.move(workshop.source, folder)
+        _read_as_nobody(Workshop(Path(folder), workshop.key, workshop.recipient), program)
+
+
+def _read_as_nobody(workshop: Workshop, program: str) -> None:
+    workshop.folder.chmod(0o777)
     (workshop.source / "secret").chmod(0)
     (workshop.source / "locked").chmod(0)
     (workshop.source / "names only").chmod(0o444)

@@ -4,10 +4,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from archive_workshop import Workshop, age_key
 
 from core.archive.recipients import check_recipient
 from core.errors import ConfigurationError
+
+from .archive_workshop import Workshop, age_key
 
 
 def ssh_key(folder: Path, kind: str) -> Path:

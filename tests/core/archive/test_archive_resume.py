@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from archive_workshop import STARTED, Workshop, snapshot
 
 from connectors import FolderFiles, FolderStore
 from core.archive.errors import IncompleteArchiveError
@@ -20,6 +19,8 @@ from core.archive.extract import extract
 from core.archive.verify import verify_archive
 from core.errors import ConfigurationError, RefusedError, UnavailableError
 from core.model import InventoryItem
+
+from .archive_workshop import STARTED, Workshop, snapshot
 
 KILLED = """
 import os, signal, sys
@@ -91,7 +92,7 @@ class Crashes:
 
 @pytest.mark.parametrize("appears", [False, True])
 @pytest.mark.parametrize("count", range(1, 11))
-def test_cut_off_at_any_object_it_goes_on(workshop: Workshop, count: int, appears: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_cut_off_at_any_object_it_goes_on(workshop: Workshop, count: int, appears: bool) -> None:
     fill(workshop)
     with pytest.raises(SystemError):
         workshop.write(size=5_000, store=Crashes(workshop.store, count, appears=appears))
@@ -222,8 +223,8 @@ from core.archive.writer import write_archive
 from core.errors import RefusedError
 folder = Path(sys.argv[1])
 try:
-    write_archive([FolderFiles(name="files", path=folder / "source")], FolderStore(path=folder / "out"), name="acme", recipients=[sys.argv[2]],
-        journal=folder / "journal", started=datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
+    write_archive([FolderFiles(name="files", path=folder / "source")], FolderStore(path=folder / "out"), name="acme",
+        recipients=[sys.argv[2]], journal=folder / "journal", started=datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 except RefusedError as error:
     print(error)
 """

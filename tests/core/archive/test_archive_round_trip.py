@@ -7,7 +7,6 @@ from pathlib import Path
 
 import bagit
 import pytest
-from archive_workshop import Workshop, fill_hostile, snapshot, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +14,8 @@ from connectors import FolderFiles
 from core.archive.extract import extract
 from core.archive.verify import verify_archive
 from core.errors import ConfigurationError, RefusedError
+
+from .archive_workshop import Workshop, fill_hostile, snapshot, unpack
 
 
 def test_hostile_tree_comes_back_byte_for_byte(workshop: Workshop, tmp_path: Path) -> None:

@@ -7,13 +7,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from archive_workshop import Workshop, age_key, fill_hostile, snapshot, unpack
 
 from core.archive.verify import verify_archive
 
+from .archive_workshop import Workshop, age_key, fill_hostile, snapshot, unpack
+
 
 def bagit_validates(folder: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "bagit", "--validate", "--quiet", str(folder)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "bagit", "--validate", "--quiet", str(folder)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -111,7 +111,7 @@ class Story:
 
     def entry(self, kind: EntryKind, data: dict[str, Any], *, action: Action | None = None, subject: str = "") -> None:
         self.now += timedelta(hours=1)
-        fence = self.fence if kind in {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.VERDICT} else None
+        fence = self.fence if kind in {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.FAILED, EntryKind.VERDICT} else None
         self.ledger.append(kind, at=self.now, action=action, subject=subject, data=data, fence=fence)
 
     def plan(self, grants: tuple[Grant, ...] = GRANTS) -> None:
@@ -183,6 +183,8 @@ class Story:
         self.sign(acknowledgement_statement(client, self.engagement, self.now, package=("0" * 64, "ABCD", 2)))
         self.entry(EntryKind.SCHEDULED, {"at": "2026-12-01T01:00:00Z"}, subject="cutoff")
         self.entry(EntryKind.HELD, {"why": "the file server did not answer"})
+        self.entry(EntryKind.INTENT, {}, action=Action.NOTIFY, subject="notice")
+        self.entry(EntryKind.FAILED, {"why": "the mail server is busy"}, action=Action.NOTIFY, subject="notice")
 
     def revoke(self, states: Sequence[GrantState] = (GrantState.REVOKED, GrantState.REVOKED)) -> None:
         self.now = CUTOFF

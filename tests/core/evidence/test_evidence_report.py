@@ -10,9 +10,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from made_up_exit import SPITEFUL, NewStory, Story
+from made_up_exit import CUTOFF, SPITEFUL, NewStory, Story
 
-from core.model import Action, EntryKind, GrantState
+from core.evidence.sentences import sentence
+from core.model import Action, EntryKind, GrantState, LedgerEntry
 
 
 class Page(HTMLParser):
@@ -89,6 +90,7 @@ def test_it_says_what_happened_and_no_more(source: str, closed: Story) -> None:
         "told the client, phone, with Carol",
         "waiver signed by alice@msp.example, bob@msp.example",
         "Held: the file server did not answer",
+        "Not done, send: notice: the mail server is busy",
         "1 were missing",
         "1 could not be attributed",
         "gone.txt",
@@ -121,6 +123,13 @@ def test_an_open_exit_says_what_is_open(new_story: NewStory, tmp_path: Path) -> 
     assert f"{story.subject(0)}: not looked at" in text
     assert f"{story.subject(1)}: unknown" in text
     assert "Found beyond the signed plan and left untouched: files-server:beyond" in text
+
+
+@pytest.mark.parametrize("kind", EntryKind)
+def test_every_kind_of_entry_has_its_sentence(kind: EntryKind) -> None:
+    bare = LedgerEntry(engagement="acme", number=0, at=CUTOFF, kind=kind, action=Action.NOTIFY, subject="it")
+    assert len(sentence(bare)) >= 5
+    assert len(sentence(bare.model_copy(update={"data": {"why": "x" * 2000, "done": "x" * 2000}}))) <= 400
 
 
 def test_before_anything_is_drawn(new_story: NewStory, tmp_path: Path) -> None:
