@@ -28,7 +28,7 @@ check: $(VENV)/test.done ## ruff, mypy, import-linter, then the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(MAKE) test
 
 .PHONY: tools

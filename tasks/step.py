@@ -16,7 +16,6 @@ R = TypeVar("R")
 
 def step(*, name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Make a function a step of the checklist: never cached, tried again only if a system did not answer."""
-
     return task(
         name=name,
         task_run_name=task_run_name,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.archive.names import shown
 from core.errors import RefusedError, UnavailableError
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -27,7 +28,7 @@ class Reader(io.FileIO):
         self._what = path
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             self.close()
-            raise RefusedError(f"{path} is no plain file any more", untouched="it", todo="look at what was put in its place")
+            raise RefusedError(f"{shown(path)} is no plain file any more", untouched="it", todo="look at what was put in its place")
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read with the errors of ports."""
@@ -83,6 +84,7 @@ def translated(what: str, *, missing_is_refused: bool = False) -> Iterator[None]
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not missing_is_refused:
             raise
+        what = shown(what)
         if error.errno in _NO_ROOM:
             raise RefusedError(
                 f"there is no room left to write {what} ({error.strerror})",

@@ -85,11 +85,14 @@ class SshAccess(SshHost):
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
         """Ask the server whether it would still accept the key; with `log_in`, for our own key, by one real login.
 
-        Only the server's own clear refusal counts as revoked. Raises RefusedError for another host key.
+        Only the server's own clear refusal counts as revoked, and not even that while our own key still lets us see the line in its file:
+        a line may be for another address (`from=`). Raises RefusedError for another host key.
         """
-        _fingerprint, path = self._named(grant)
+        fingerprint, path = self._named(grant)
         try:
             answer, why = self.try_login() if log_in and grant.own else self._ask(grant, path)
+            if answer == Answer.REFUSED and not grant.own and self._still_stands(fingerprint, path):
+                answer, why = Answer.ACCEPTED, f"the server refuses the key from here, but it still stands in {path}"
         except UnavailableError as error:
             return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
         states = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}
@@ -153,6 +156,13 @@ class SshAccess(SshHost):
             undo=undo or self._undo(path, *old, ours),
             facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours)},
         )
+
+    def _still_stands(self, fingerprint: str, path: str) -> bool:
+        try:
+            with self.sftp((encode(path),)) as sftp:
+                return any(line.fingerprint == fingerprint for line in key_lines(read_regular(sftp, encode(path))[0]))
+        except RefusedError:
+            return False  # our own key is out already: the server's answer is all that can be had
 
     def _ask(self, grant: Grant, path: str) -> tuple[Answer, str]:
         key = self._public_key(grant)

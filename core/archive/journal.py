@@ -70,6 +70,10 @@ class Journal:
             os.fsync(file.fileno())
         temporary.replace(final)
 
+    def has_rows(self, volume: int) -> bool:
+        """Whether the rows of that volume are still here."""
+        return self._rows(volume).exists()
+
     def rows(self, volumes: int) -> Iterator[bytes]:
         """Read the rows of volumes 1 to `volumes`, in order, as pieces of text."""
         for volume in range(1, volumes + 1):

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.archive.journal import Journal
 from core.archive.names import INVENTORY_FILE, shown
-from core.archive.outer import Written, known_names
+from core.archive.outer import TAG_MANIFEST, Written, known_names
 from core.archive.pending import Position
 from core.archive.summary import LISTED, ArchiveSummary, DatasetTotals, VolumeLimits, shorten
 from core.archive.volume import VolumeWriter
@@ -63,13 +63,13 @@ class Run:
     def _replay(self, there: set[str]) -> None:
         volumes = {line["volume"]["number"]: line["volume"] for line in self.journal.lines if "volume" in line}
         for number in range(1, len(volumes) + 1):
-            if volumes[number]["file"] not in there:
+            if volumes[number]["file"] not in there or not (INVENTORY_FILE in there or self.journal.has_rows(number)):
                 break
             self._count(volumes[number])
         for line in self.journal.lines:
             if "inventory" in line and INVENTORY_FILE in there:
                 self.inventory = Written(**line["inventory"])
-            if "summary" in line:
+            if "summary" in line and TAG_MANIFEST in there:
                 self.summary = ArchiveSummary.model_validate(line["summary"])
 
     def _count(self, volume: dict[str, Any]) -> None:
@@ -95,9 +95,9 @@ class Run:
             "files": volume.files,
             "bytes": volume.size,
             "datasets": volume.datasets,
-            "not_carried": volume.not_carried[:LISTED],
+            "not_carried": volume.not_carried[: LISTED - len(self._not_carried)],
             "not_carried_count": len(volume.not_carried),
-            "changed": volume.changed[:LISTED],
+            "changed": volume.changed[: LISTED - len(self._changed)],
             "changed_count": len(volume.changed),
         }
         self.journal.append({"volume": line})

@@ -99,7 +99,7 @@ class VolumeWriter:
                     break
         except (FileNotFoundError, RefusedError) as error:
             gone = isinstance(error, FileNotFoundError)
-            why = "vanished after it was listed" if gone else getattr(error, "what", str(error))
+            why = "vanished after it was listed" if gone else shown(getattr(error, "what", str(error)))
             if reading is None:
                 self._leave_out(item, path, State.VANISHED if gone else State.NOT_CARRIED, why)
                 return
@@ -139,7 +139,7 @@ class VolumeWriter:
             else:
                 problem = _difference(stream, size, mtime_ns, stat_now)
         except RefusedError as error:
-            problem = f"{left} of {size} bytes could not be read and are filled with zeros ({error.what})"
+            problem = f"{left} of {size} bytes could not be read and are filled with zeros ({shown(error.what)})"
         for zeros in _zeros(left):
             digest.update(zeros)
             self.sink.write(zeros)
@@ -156,7 +156,7 @@ class VolumeWriter:
         self._tags.setdefault("not-carried.tsv", []).append(_line(path, why))
         self._record(item, path, state, note=why)
 
-    def _record(  # noqa: PLR0913 - the columns of a row
+    def _record(
         self, item: InventoryItem, path: str, state: State, *, carried: str = "", reading: _Reading | None = None, note: str = ""
     ) -> None:
         if carried:

@@ -38,7 +38,7 @@ class TestAccessTarget(AccessTargetContract):
     """The promises of every access target."""
 
     @pytest.fixture
-    def world(self, world: SshWorld) -> SshWorld:  # type: ignore[override]  # the module's fixture, of the narrower type
+    def world(self, world: SshWorld) -> SshWorld:
         return world
 
 
@@ -61,6 +61,17 @@ def test_mode_and_owner_stay(world: SshWorld) -> None:
     world.target.revoke(grant_of(world, "technician"))
     after = world.file.stat()
     assert (before.st_mode, before.st_uid, before.st_gid) == (after.st_mode, after.st_uid, after.st_gid)
+
+
+def test_a_line_for_another_address_is_not_taken_for_gone(world: SshWorld) -> None:
+    world.write(f'{world.keys["client"]}\nfrom="192.0.2.7" {world.keys["technician"]}\n{world.keys["connector"]}\n'.encode())
+    technician, own = grant_of(world, "technician"), grant_of(world, "connector")
+    verdict = world.target.verify(technician, log_in=False)
+    assert verdict.state == GrantState.ACTIVE
+    assert "still stands" in verdict.evidence
+    for grant in (technician, own):
+        world.target.revoke(grant)
+        assert world.target.verify(technician, log_in=False).state == GrantState.REVOKED
 
 
 def test_the_other_bytes_stay_to_the_last(world: SshWorld) -> None:

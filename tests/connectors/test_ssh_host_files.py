@@ -57,7 +57,7 @@ class TestDataSource(DataSourceContract):
     """The promises of every data source."""
 
     @pytest.fixture
-    def world(self, world: FilesWorld) -> FilesWorld:  # type: ignore[override]  # the module's fixture, of the narrower type
+    def world(self, world: FilesWorld) -> FilesWorld:
         return world
 
 
@@ -130,7 +130,7 @@ def test_a_server_that_goes_away_and_comes_back(host: SshWorld, tmp_path: Path) 
         assert list(source.inventory())[-1] == item
 
 
-def test_one_connection_serves_the_whole_pass(host: SshWorld, world: FilesWorld) -> None:
+def test_one_connection_serves_the_whole_pass(world: FilesWorld) -> None:
     list(world.source.inventory())
     first = world.source._line._transport  # noqa: SLF001 - whether it is the same one is the question
     for item in world.source.inventory():
@@ -139,8 +139,7 @@ def test_one_connection_serves_the_whole_pass(host: SshWorld, world: FilesWorld)
                 stream.read()
     assert world.source._line._transport is first  # noqa: SLF001 - the same
     assert first is not None
-    assert (first.local_cipher, first.remote_cipher) == ("aes128-gcm@openssh.com", "aes128-gcm@openssh.com")
-    assert host.server.port == world.source.port
+    assert first.local_cipher == "aes128-gcm@openssh.com"
 
 
 def test_a_large_file_is_read_fast_in_bounded_memory(world: FilesWorld) -> None:

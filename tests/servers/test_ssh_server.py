@@ -10,13 +10,13 @@ import pytest
 
 from connectors.ssh_host import SshFiles
 from core.errors import GoodLeaverError
-from demo.ssh_server import SshServer
+from demo.ssh_server import Implementation, SshServer
 from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
 
 STARTER = """
 import sys, time
 from pathlib import Path
-from demo.ssh_server import SshServer
+from demo.ssh_server import Implementation, SshServer
 print(SshServer.start(Path(sys.argv[1]), implementation=sys.argv[2]).pid, flush=True)
 time.sleep(60)
 """
@@ -37,7 +37,7 @@ def wait_for_end(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
-def test_stopping_ends_open_sessions(implementation: str, tmp_path: Path) -> None:
+def test_stopping_ends_open_sessions(implementation: Implementation, tmp_path: Path) -> None:
     world = SshWorld(tmp_path, implementation)
     source: SshFiles = world.files(tmp_path)
     list(source.inventory())

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ from core.archive.errors import IncompleteArchiveError
 from core.archive.extract import extract
 from core.archive.verify import verify_archive
 from core.errors import ConfigurationError, RefusedError, UnavailableError
-from core.model import InventoryItem
+from core.model import Dataset, InventoryItem, ItemKind
 
 from .archive_workshop import STARTED, Workshop, snapshot
 
@@ -152,6 +154,48 @@ def test_an_unavailable_source_loses_nothing(workshop: Workshop) -> None:
         workshop.write(size=3_000, sources=[FallsAway(workshop.source, "10")])
     assert len(sums(workshop)) == 3
     assert workshop.write(size=3_000).files == 14
+
+
+class Endless:
+    """A source of very many links, made up as they are listed."""
+
+    name = "files"
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def dataset(self) -> Dataset:
+        return Dataset(source="files", selectors=())
+
+    def inventory(self) -> Iterator[InventoryItem]:
+        return (InventoryItem(dataset="files", path=f"{n:09}", kind=ItemKind.SYMLINK, target="x" * 50) for n in range(self._count))
+
+    def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
+        raise AssertionError(item)
+
+
+def test_memory_does_not_grow_with_the_number_of_things(workshop: Workshop, tmp_path: Path) -> None:
+    peaks = []
+    for count in (1_000, 2_000, 20_000):
+        tracemalloc.start()
+        place = Workshop(tmp_path / f"of-{count}", workshop.key, workshop.recipient)
+        place.write(items=1_000, sources=[Endless(count)])
+        assert verify_archive(place.store, [place.key]).ok
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 500_000, peaks
+
+
+def test_a_summary_does_not_outlive_its_archive(workshop: Workshop) -> None:
+    fill(workshop)
+    workshop.write(size=5_000)
+    shutil.rmtree(workshop.out)
+    assert workshop.write(size=5_000).files == 14
+    assert verify_archive(workshop.store, [workshop.key]).ok
+    (workshop.out / "data/inventory.tsv.zst.age").unlink()
+    (workshop.out / "tagmanifest-sha256.txt").unlink()
+    with pytest.raises(RefusedError, match="never overwritten"):
+        workshop.write(size=5_000)
 
 
 def test_other_arguments_are_refused(workshop: Workshop) -> None:
