@@ -49,7 +49,7 @@ def main() -> int:
 
 def lead(server_start_seconds: float) -> timedelta:
     """Set the cutoff far enough ahead for this machine."""
-    return max(SHORTEST_LEAD, timedelta(seconds=5 * server_start_seconds))
+    return max(SHORTEST_LEAD, timedelta(seconds=6 * server_start_seconds))
 
 
 def summary(services: Services, *, keep: bool, good: bool) -> None:

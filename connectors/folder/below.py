@@ -14,6 +14,7 @@ from core.errors import RefusedError, UnavailableError
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TRY_AGAIN = {errno.EAGAIN, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN, errno.EMFILE, errno.ENFILE}
+_REPLACED = {errno.ELOOP, errno.ENOTDIR}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -28,7 +29,7 @@ class Reader(io.FileIO):
         self._what = path
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             self.close()
-            raise RefusedError(f"{shown(path)} is no plain file any more", untouched="it", todo="look at what was put in its place")
+            raise FileNotFoundError(errno.ENOENT, "no plain file any more", path)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read with the errors of ports."""
@@ -84,6 +85,8 @@ def translated(what: str, *, missing_is_refused: bool = False) -> Iterator[None]
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not missing_is_refused:
             raise
+        if error.errno in _REPLACED and not missing_is_refused:
+            raise FileNotFoundError(errno.ENOENT, "replaced by a link or something else", what) from error
         what = shown(what)
         if error.errno in _NO_ROOM:
             raise RefusedError(

@@ -31,7 +31,7 @@ class FolderFiles(Noun):
     def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
         """Read one file. Its stream says by `stat_now()` what size and mtime the file has now.
 
-        Raises FileNotFoundError if it has vanished; RefusedError if it cannot be read or is no plain file any more (a link that was put
-        in its place, or in place of a directory above it, is not followed).
+        Raises FileNotFoundError if it has vanished or is no plain file any more (a link that was put in its place, or in place of a
+        directory above it, is not followed); RefusedError if it may not be read.
         """
         return cast("BinaryIO", Reader(self.path, item.path))

@@ -48,7 +48,7 @@ class FolderStore(Noun):
                 raise
 
     def get(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Read an object. Raises FileNotFoundError; RefusedError if a link or something else lies under that name."""
+        """Read an object. Raises FileNotFoundError, also where a link or something else lies under that name."""
         return cast("BinaryIO", Reader(self.path, "/".join(self._checked(name))))
 
     def list(self) -> tuple[str, ...]:

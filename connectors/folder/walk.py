@@ -48,22 +48,23 @@ class Walk:
         path = os.fsdecode(b"/".join([*above, name]))
         if directory is None:
             # Its directory was moved or locked since: say so rather than pass over it.
-            return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER)
+            return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER, target="gone, or it could not be looked at")
         try:
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
             target = os.fsdecode(os.readlink(name, dir_fd=directory)) if stat.S_ISLNK(found.st_mode) else ""
         except OSError:
-            return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER)
+            return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER, target="gone, or it could not be looked at")
+        kind = _kind(found.st_mode, name, directory)
         return InventoryItem(
             dataset=self._dataset,
             path=path,
-            kind=_kind(found.st_mode, name, directory),
+            kind=kind,
             size=found.st_size if stat.S_ISREG(found.st_mode) else 0,
             mtime_ns=found.st_mtime_ns,
-            mode=found.st_mode,
+            mode=stat.S_IMODE(found.st_mode),
             uid=found.st_uid,
             gid=found.st_gid,
-            target=target,
+            target=_words(found.st_mode) if kind is ItemKind.OTHER else target,
         )
 
 
@@ -91,3 +92,15 @@ def _names(directory: int) -> list[bytes]:
             if entry.is_dir(follow_symlinks=False):
                 names.append(name + b"/")
     return sorted(names, reverse=True)
+
+
+def _words(mode: int) -> str:
+    """Say what it is that cannot be carried; stands where a link has its target."""
+    kinds = {
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFBLK: "a block device",
+        stat.S_IFCHR: "a character device",
+        stat.S_IFDIR: "a directory that could not be listed",
+    }
+    return kinds.get(stat.S_IFMT(mode), "")

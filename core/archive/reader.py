@@ -139,11 +139,14 @@ class OuterBag:
             )
 
     def _read(self, name: str) -> bytes:
+        content = bytearray()
         with self._store.get(name) as stream:
-            content = stream.read(_LARGEST_TAG_FILE + 1)
-        if len(content) > _LARGEST_TAG_FILE:
-            raise AlteredError(f"{name} is larger than any that we write", todo=_AGAIN)
-        return content
+            # Piece by piece: a raw file makes room for all that is asked for before it reads.
+            while piece := stream.read(_BUFFER):
+                content += piece
+                if len(content) > _LARGEST_TAG_FILE:
+                    raise AlteredError(f"{name} is larger than any that we write", todo=_AGAIN)
+        return bytes(content)
 
     def fault_of(self, file: str, ciphertext: HashingSource) -> ArchiveError | None:
         """Compare an object with the manifest, reading it to its end."""

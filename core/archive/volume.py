@@ -52,7 +52,6 @@ class VolumeWriter:
     rows: list[bytes] = field(default_factory=list)
     not_carried: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
-    _moved: Callable[[int], None] | None = None
     _manifest: dict[str, str] = field(default_factory=dict)
     _tags: dict[str, list[str]] = field(default_factory=dict)
     _sums: dict[str, str] = field(default_factory=dict)
@@ -71,11 +70,10 @@ class VolumeWriter:
     def add(self, item: InventoryItem, open_item: Opener, moved: Callable[[int], None]) -> None:
         """Add one thing, or record why it is not carried. `moved` hears of the volume's bytes so far."""
         self.items += 1
-        self._moved = moved
         path = f"{item.dataset}/{item.path}"
         match item.kind:
             case ItemKind.FILE:
-                self._file(item, path, open_item)
+                self._file(item, path, open_item, moved)
             case ItemKind.DIRECTORY:
                 carried, name = self._place(item, path)
                 mode = item.mode | _ENTERABLE
@@ -86,15 +84,17 @@ class VolumeWriter:
                 self._tags.setdefault("symlinks.tsv", []).append(_line(path, item.target))
                 self._record(item, path, State.WHOLE, note=item.target)
             case ItemKind.OTHER:
-                self._leave_out(item, path, State.NOT_CARRIED, _other(item.mode))
+                self._leave_out(
+                    item, path, State.NOT_CARRIED, item.target or "neither file, directory nor link, or it could not be looked at"
+                )
 
-    def _file(self, item: InventoryItem, path: str, open_item: Opener) -> None:
+    def _file(self, item: InventoryItem, path: str, open_item: Opener, moved: Callable[[int], None]) -> None:
         carried, name = self._place(item, path)
         reading: _Reading | None = None
         try:
             for _ in range(TRIES):
                 with open_item(item) as stream:
-                    reading = self._copy(item, name, stream)
+                    reading = self._copy(item, name, stream, moved)
                 if not reading.problem:
                     break
         except (FileNotFoundError, RefusedError) as error:
@@ -119,7 +119,7 @@ class VolumeWriter:
         state = State.CHANGED if reading.problem else State.WHOLE
         self._record(item, path, state, carried=carried, reading=reading, note=reading.problem)
 
-    def _copy(self, item: InventoryItem, name: bytes, stream: BinaryIO) -> _Reading:
+    def _copy(self, item: InventoryItem, name: bytes, stream: BinaryIO, moved: Callable[[int], None]) -> _Reading:
         """Write one member. The header promises a size, so a file that ends early is filled up with zeros."""
         # A check against the protocol at run time costs more than reading a small file.
         stat_now: Callable[[], tuple[int, int]] | None = getattr(stream, "stat_now", None)
@@ -132,8 +132,7 @@ class VolumeWriter:
                 left -= len(piece)
                 digest.update(piece)
                 self.sink.write(piece)
-                if self._moved:
-                    self._moved(self.size + size - left)
+                moved(self.size + size - left)
             if left:
                 problem = f"{left} of {size} bytes were gone and are filled with zeros"
             else:
@@ -201,11 +200,3 @@ def _zeros(count: int) -> Iterator[bytes]:
         step = min(count, CHUNK)
         yield bytes(step)
         count -= step
-
-
-def _other(mode: int) -> str:
-    kinds = (
-        (stat.S_ISSOCK, "a socket"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISBLK, "a block device"),
-        (stat.S_ISCHR, "a character device"), (stat.S_ISDIR, "a directory that could not be listed"),
-    )  # fmt: skip
-    return next((words for test, words in kinds if test(mode)), "gone, locked, or neither file, directory nor link")

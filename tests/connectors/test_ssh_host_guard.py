@@ -225,7 +225,12 @@ def test_the_guard_stops_our_own_client_too(host: SshWorld, tmp_path: Path) -> N
         with pytest.raises(GuardError):
             sftp.lstat(b"/etc/passwd")
         handle = sftp.open_to_read(path)
-        for change in (lambda: sftp.write(handle, b"x"), lambda: sftp.fsetstat(handle, mode=0o777), lambda: sftp.fsetstat(handle, size=0)):
+        changes: tuple[Callable[[], None], ...] = (
+            lambda: sftp.write(handle, b"x"),
+            lambda: sftp.fsetstat(handle, mode=0o777),
+            lambda: sftp.fsetstat(handle, size=0),
+        )
+        for change in changes:
             with pytest.raises(GuardError):
                 change()
         assert sftp.receive_read(sftp.request_read(handle, 0, 100)) == b"as it was"
