@@ -65,8 +65,7 @@ class Services:
         """Start the server and wait until it answers. Raises UnavailableError with the end of its log."""
         self._choose_connection()
         port = str(self._connection()["port"])
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
-        server = Child(command, self.environment(), self.home / "server.log")
+        server = Child([sys.executable, "-m", "cli.prefect_server", port], self.environment(), self.home / "server.log", PROJECT)
         self._children.append(server)
         self._wait(server, self._answers, "the Prefect server")
 

@@ -15,8 +15,7 @@ from core.ledger.lease import hold
 from core.ledger.note import LogKey, log_origin
 from core.ledger.store import Ledger
 
-LEASE = timedelta(seconds=30)
-PATIENCE = LEASE + timedelta(seconds=5)  # a pass that was killed leaves its lease behind for at most this long
+PATIENCE = timedelta(seconds=5)  # beyond the lease that a pass which was killed leaves behind
 
 
 def utc_now() -> datetime:
@@ -52,7 +51,7 @@ def open_exit(slug: str, *, holder: str | None = None) -> Iterator[Exit]:
         if holder is None:
             yield exit_(lease=None)
         else:
-            with hold(ledger, holder, utc_now, ttl=LEASE, wait=PATIENCE) as lease:
+            with hold(ledger, holder, utc_now, ttl=settings.lease, wait=settings.lease + PATIENCE) as lease:
                 yield exit_(lease=lease)
     finally:
         ledger.close()

@@ -11,6 +11,7 @@ from core.model import Action, EntryKind, ExitPlan, Noun, Party
 from core.signed_statements import approvers, waived
 from core.steps.close import closed_sentence
 from core.steps.export import AFTER, BEFORE
+from core.steps.revoke import newest_verdict
 from core.steps.tell import confirmation
 
 
@@ -117,7 +118,7 @@ def _receipt(exit_: Exit, plan: ExitPlan) -> Row:
 
 def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
     for grant in plan.grants:
-        verdict = exit_.last(EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
+        verdict = newest_verdict(exit_, grant)
         gone = verdict is not None and verdict.data["state"] == "revoked"
         what = f"{grant.holder}: {grant.privilege} on {grant.system}"
         verified = f"{verdict.data['assurance']}: {verdict.data['evidence']}" if verdict else ""

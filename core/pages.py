@@ -6,7 +6,7 @@ from core.checklist import Progress, Row
 from core.dates import local
 from core.model import Engagement, ExitPlan, Owner
 
-MARK = {Progress.DONE: "✅ done", Progress.OPEN: "⬜ open", Progress.UNKNOWN: "⚠️ unknown"}
+MARK = {Progress.DONE: "✓ done", Progress.OPEN: "  open", Progress.UNKNOWN: "? unknown"}
 FATE = {
     Owner.CLIENT: "handed over",
     Owner.OURS: "ours: revoked, never handed over",
@@ -44,6 +44,13 @@ def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
     )
 
 
+def _line(row: Row) -> str:
+    """Write a row as an item of a list: a table of four columns runs out of the page."""
+    what = f": {escape(row.what)}" if row.what else ""
+    verified = f". Verified: *{escape(row.verified)}*" if row.verified else ""
+    return f"- `{row.progress}` **{row.step}**{what}{verified}"
+
+
 def _credentials(plan: ExitPlan) -> list[tuple[str, ...]]:
     return [(one.title, one.username, FATE[one.owner]) for one in plan.credentials if one.owner]
 
@@ -56,7 +63,8 @@ def checklist_page(engagement: Engagement, rows: Sequence[Row], sentence: str) -
             "",
             f"**{escape(sentence)}**",
             "",
-            _table(("", "step", "what", "verified how"), ((MARK[row.progress], row.step, row.what, row.verified) for row in rows)),
+            *(_line(row) for row in rows),
+            "",
             f"Cutoff: {local(engagement.cutoff.instant, engagement.cutoff.zone)}",
         ]
     )

@@ -59,6 +59,15 @@ def saved_plan(exit_: Exit) -> ExitPlan | None:
     return plan.model_copy(update={"grants": tuple(found[grant.subject] for grant in plan.grants)})
 
 
+def planned_at(exit_: Exit) -> int:
+    """Give the number of the entry by which the plan in force was saved, -1 if there is none.
+
+    Whatever stands in it was there when it was drawn, so what was done to it before then belongs to an earlier round.
+    """
+    entry = exit_.last(EntryKind.PLAN)
+    return entry.number if entry else -1
+
+
 def require_saved_plan(exit_: Exit) -> ExitPlan:
     """Find the plan in force. Raises HeldError if none was drawn yet."""
     plan = saved_plan(exit_)

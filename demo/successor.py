@@ -12,6 +12,7 @@ from pykeepass import PyKeePass
 
 from connectors import FolderStore
 from core.archive.extract import extract
+from core.archive.receipt_code import receipt_code
 from core.handover import PACKAGE, RECEIPT_TITLE, open_package
 from core.signatures.sshsig import sign
 
@@ -38,7 +39,8 @@ class Successor:
                 self._unpack(volume, target)
             return next(target.glob("*/RECEIPT-CODE.txt")).read_text(encoding="ascii").strip()
         self.used.append("archive: our own reader (age, zstd or tar is not installed)")
-        return extract(FolderStore(path=self.archive), [self.identity], target).receipt_code
+        extract(FolderStore(path=self.archive), [self.identity], target)
+        return receipt_code(FolderStore(path=self.archive), [self.identity])
 
     def open_package(self, passphrase_age: bytes) -> tuple[str, int]:
         """Open package and vault; returns the code from inside the vault and how many credentials there are besides it."""

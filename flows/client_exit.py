@@ -14,7 +14,7 @@ from tasks.export import export_data, hand_over_package, take_first_inventory
 from tasks.outcome import conclude
 from tasks.plan import plan_in_force
 from tasks.schedule import ensure_cutoff_run
-from tasks.tell import send_confirmation
+from tasks.tell import send_closing_notice, send_confirmation
 
 
 @flow(name="client-exit", flow_run_name="{form.engagement}: walk the exit", persist_result=False)
@@ -27,6 +27,7 @@ def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     """Do all that is due, in the order of the checklist; a gate that is shut ends the pass and says who can open it."""
     plan = plan_in_force(exit_, draw_new=draw_new)
     if closed := closed_sentence(exit_, plan):
+        send_closing_notice(exit_, plan)  # once; here as well, in case the cutoff's own run ended in between
         return closed
     require_nothing_reinstated(exit_, plan)
     if revocation_has_begun(exit_, plan):

@@ -1,6 +1,7 @@
 """The clock: the cutoff as a run scheduled in Prefect, re-created when it was lost."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import count
 from typing import cast
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from core.steps.revoke import second_check_due
 from tasks.step import step
 
 DEPLOYMENT = "cutoff/cutoff"
+LONGEST_WITHOUT_LEASE = timedelta(minutes=5)
+"""A run sleeps for a minute before its instant, and then waits for the lease: well within this."""
 
 
 @step(name="Schedule the cutoff")
@@ -33,10 +36,11 @@ def schedule_cutoff(exit_: Exit, plan: ExitPlan, when: datetime, *, again: bool 
             if plan.digest[:12] not in run.tags and _to_come(run):
                 client.set_flow_run_state(run.id, Cancelled(message=f"plan {plan.digest[:12]} is in force now"))
     ours = [run for run in runs if plan.digest[:12] in run.tags]
-    if any(_to_come(run) or (_at_work(run) and not again) for run in ours):
+    if any(_to_come(run) or (_at_work(run, exit_.now()) and not again) for run in ours):
         return
     # A key is used up by its run, even a cancelled one: one more run, one more key. Two passes at once still make one run.
-    key = f"{plan.engagement}-cutoff-{plan.digest}-{len(ours)}"
+    used = {run.idempotency_key for run in ours}
+    key = next(key for number in count() if (key := f"{plan.engagement}-cutoff-{plan.digest}-{number}") not in used)
     made = run_deployment(
         DEPLOYMENT,
         parameters={"engagement": plan.engagement, "plan_digest": plan.digest},
@@ -65,15 +69,19 @@ def ensure_cutoff_run(exit_: Exit, plan: ExitPlan) -> None:
 
 
 def _runs(client: SyncPrefectClient, engagement: str) -> list[FlowRun]:
-    return client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[engagement, "cutoff"])))
+    tagged, found = FlowRunFilter(tags=FlowRunFilterTags(all_=[engagement, "cutoff"])), list[FlowRun]()
+    while page := client.read_flow_runs(flow_run_filter=tagged, offset=len(found)):
+        found += page
+    return found
 
 
 def _to_come(run: FlowRun) -> bool:
     return bool(run.state and (run.state.is_scheduled() or run.state.is_pending()))
 
 
-def _at_work(run: FlowRun) -> bool:
-    return bool(run.state and run.state.is_running())
+def _at_work(run: FlowRun, now: datetime) -> bool:
+    """Whether a run really runs. We hold the lease: another that is called running for longer than it takes to get it was killed."""
+    return bool(run.state and run.state.is_running() and now - run.state.timestamp < LONGEST_WITHOUT_LEASE)
 
 
 def _note(exit_: Exit, run: UUID, when: datetime) -> None:

@@ -43,10 +43,15 @@ class FolderDocuments(Noun):
         except UnicodeEncodeError:
             raise RefusedError(f"a document in {self.path} has a name that is not UTF-8", untouched="it", todo="rename it") from None
         digest, size = hashlib.sha256(), 0
-        with self._files().open(item) as stream:
-            while piece := stream.read(1 << 20):
-                digest.update(piece)
-                size += len(piece)
+        try:
+            with self._files().open(item) as stream:
+                while piece := stream.read(1 << 20):
+                    digest.update(piece)
+                    size += len(piece)
+        except FileNotFoundError:
+            raise RefusedError(
+                f"the document {item.path} in {self.path} vanished while it was listed", untouched="the folder", todo="start again"
+            ) from None
         return Document(source=self.name, path=item.path, size=size, sha256=digest.hexdigest())
 
     def _files(self) -> FolderFiles:

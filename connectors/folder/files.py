@@ -7,6 +7,7 @@ from typing import BinaryIO, Literal, cast
 
 from connectors.folder.below import Reader
 from connectors.folder.walk import Walk
+from core.errors import UnavailableError
 from core.model import Dataset, InventoryItem, Noun
 
 
@@ -32,6 +33,12 @@ class FolderFiles(Noun):
         """Read one file. Its stream says by `stat_now()` what size and mtime the file has now.
 
         Raises FileNotFoundError if it has vanished or is no plain file any more (a link that was put in its place, or in place of a
-        directory above it, is not followed); RefusedError if it may not be read.
+        directory above it, is not followed); RefusedError if it may not be read; UnavailableError if the whole folder is gone.
         """
-        return cast("BinaryIO", Reader(self.path, item.path))
+        try:
+            return cast("BinaryIO", Reader(self.path, item.path))
+        except FileNotFoundError:
+            if self.path.is_dir():
+                raise
+            # The whole folder went away, as a mounted one may: its files have not vanished.
+            raise UnavailableError(f"the folder {self.path} is gone", untouched="it", todo="mount it again and start again") from None

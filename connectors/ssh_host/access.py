@@ -23,7 +23,7 @@ from core.model import Assurance, ClientControl, Grant, GrantState, Holder, Rece
 from core.signatures.public_key import PublicKey, read_blob, read_line
 
 CERTIFICATE_AUTHORITY: Final = "certificate authority"
-_ID: Final = re.compile(r"^(SHA256:\S+) in (/.*)$", re.DOTALL)
+_ID: Final = re.compile(rf"^(SHA256:\S+)(?: as {CERTIFICATE_AUTHORITY})? in (/.*)$", re.DOTALL)
 _HOME: Final = re.compile(r"^/(?:home/([^/]+)|(root))/")
 
 
@@ -51,7 +51,7 @@ class SshAccess(SshHost):
                     grants.append(
                         Grant(
                             system=self.name,
-                            id=f"{lines[0].fingerprint} in {path}",
+                            id=f"{lines[0].fingerprint}{f' as {CERTIFICATE_AUTHORITY}' if authority else ''} in {path}",
                             holder=owners[blob],
                             privilege=privilege,
                             own=blob == own and not authority,
@@ -91,8 +91,11 @@ class SshAccess(SshHost):
         fingerprint, path = self._named(grant)
         try:
             answer, why = self.try_login() if log_in and grant.own else self._ask(grant, path)
-            if answer == Answer.REFUSED and not grant.own and self._still_stands(fingerprint, path):
+            stands = self._stands(grant, fingerprint, path) if answer == Answer.REFUSED and not grant.own else False
+            if stands:
                 answer, why = Answer.ACCEPTED, f"the server refuses the key from here, but it still stands in {path}"
+            elif stands is None and grant.privilege == CERTIFICATE_AUTHORITY:
+                answer, why = Answer.UNCLEAR, f"whether it still signs certificates cannot be seen: we cannot look into {path} any more"
         except UnavailableError as error:
             return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
         states = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}
@@ -157,12 +160,15 @@ class SshAccess(SshHost):
             facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours)},
         )
 
-    def _still_stands(self, fingerprint: str, path: str) -> bool:
+    def _stands(self, grant: Grant, fingerprint: str, path: str) -> bool | None:
+        """See whether the lines of a grant are still in their file; None if our own key no longer lets us look."""
+        authority = grant.privilege == CERTIFICATE_AUTHORITY
         try:
             with self.sftp((encode(path),)) as sftp:
-                return any(line.fingerprint == fingerprint for line in key_lines(read_regular(sftp, encode(path))[0]))
+                lines = key_lines(read_regular(sftp, encode(path))[0])
         except RefusedError:
-            return False  # our own key is out already: the server's answer is all that can be had
+            return None
+        return any(line.fingerprint == fingerprint and line.is_certificate_authority == authority for line in lines)
 
     def _ask(self, grant: Grant, path: str) -> tuple[Answer, str]:
         key = self._public_key(grant)

@@ -21,6 +21,7 @@ _READABLE, _ENTERABLE = 0o400, 0o500
 
 
 Opener = Callable[[InventoryItem], AbstractContextManager[BinaryIO]]
+RECEIPT_FILE = "RECEIPT-CODE.txt"
 
 
 class SaysNow(Protocol):
@@ -167,7 +168,7 @@ class VolumeWriter:
     def finish(self, started_ns: int, started_day: str, receipt: str | None) -> None:
         """Write the tag files and manifests, last because only now all sums are known, and end the tar."""
         if receipt is not None:
-            self._tag("RECEIPT-CODE.txt", f"{receipt}\n".encode(), started_ns)
+            self._tag(RECEIPT_FILE, f"{receipt}\n".encode(), started_ns)
         for name, lines in sorted(self._tags.items()):
             self._tag(name, "".join(lines).encode(), started_ns)
         self._tag("manifest-sha256.txt", b"".join(manifest_line(*entry) for entry in sorted(self._manifest.items())), started_ns)

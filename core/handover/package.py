@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +17,6 @@ from core.handover.sealing import seal, seal_text
 from core.handover.sections import NOT_TRANSFERRED, SECTIONS, Places, missing, not_transferred
 from core.handover.vault import VaultEntry, new_passphrase, write_vault
 from core.model import Engagement, Recipient
-from core.ports import ArchiveStore
 from core.signatures.sshsig import fingerprint
 from core.signatures.statements import write_instant
 
@@ -100,20 +98,6 @@ def build_package(request: PackageRequest) -> Package:
         receipt_template=_template(request, facts).encode(),
         facts=facts,
     )
-
-
-def write_package(package: Package, store: ArchiveStore) -> None:
-    """Put the package and the plain files beside it; `handover.json` last, so that its presence means all is there.
-
-    The passphrase is not among them: it goes by another channel.
-    """
-    package.package.seek(0)
-    with store.put(PACKAGE) as target:
-        shutil.copyfileobj(package.package, target, 1 << 20)
-    beside = {"README.txt": package.readme, "receipt-template.txt": package.receipt_template, "handover.json": package.handover_json}
-    for name, content in beside.items():
-        with store.put(name) as target:
-            target.write(content)
 
 
 def key_name(age: str) -> str:

@@ -17,7 +17,10 @@ SUCCESSOR_NOTICE = timedelta(days=7)
 
 
 class Letter(StrEnum):
-    """The letters there are. Facts that all need: `engagement`, `plan` (the ExitPlan), `contact` (whom to ask, one line)."""
+    """The letters there are. Facts that all need: `engagement`, `plan` (the ExitPlan), `contact` (whom to ask, one line).
+
+    The first letter to each party also names the attached `keys_file`.
+    """
 
     CONFIRMATION = "confirmation"
     """To the client, after the conversation. `spoken_at`: its instant."""

@@ -80,9 +80,7 @@ def _export(
             name=f"{plan.engagement}-{mark}",
             recipients=[one.age for one in plan.recipients],
             journal=exit_.folder / mark,
-            started=exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.EXPORT, subject=subject)[
-                0
-            ].at,  # a resumed run is the same run
+            started=_begun(exit_, subject),
             progress=watch,
             receipt=code,
             sign=lambda message: exit_.key.ssh_signature(message, namespace(Purpose.ARCHIVE, exit_.engagement.provider.domain)),

@@ -5,28 +5,30 @@ from collections.abc import Iterator
 from core.actions import perform, redo
 from core.exit import Exit
 from core.handover.credentials import divide
-from core.handover.package import PACKAGE, PackageRequest, build_package, write_package
+from core.handover.delivery import PASSPHRASE, deliver, stage, staged_facts, staged_passphrase
+from core.handover.package import PACKAGE, PackageRequest, build_package
 from core.handover.receipt import derive_code, derive_salt
 from core.handover.vault import VaultEntry
 from core.letters import Letter
 from core.model import Action, Credential, EntryKind, ExitPlan, Obligation, Receipt
-from core.steps.tell import send, write
-
-ATTACHMENT = "vault-passphrase.txt.age"
+from core.steps.tell import KEYS_FILE, keys, send, write
 
 
 def hand_over(exit_: Exit, plan: ExitPlan) -> Receipt:
     """Pack the client's credentials and the documents, encrypted to the plan's recipients, and put the package in its place."""
     subject = plan.package_subject
+    folder = exit_.folder / subject.replace(" ", "-")
 
     def act() -> Receipt:
-        package = build_package(_request(exit_, plan, subject))
-        write_package(package, exit_.systems.handover_store)
-        passphrase = exit_.ledger.put_document(package.passphrase_age, "application/age-encryption")
-        sections = package.facts["sections"].values()
+        if staged_facts(folder) is None:
+            stage(build_package(_request(exit_, plan, subject)), folder)
+        deliver(folder, exit_.systems.handover_store)
+        facts = staged_facts(folder) or {}
+        passphrase = exit_.ledger.put_document(staged_passphrase(folder), "application/age-encryption")
+        sections = facts["sections"].values()
         filled = sum(isinstance(one, int) for one in sections)
-        done = f"{package.facts['credentials']} credential(s), {filled} of {len(sections)} sections filled"
-        return Receipt(done=done, facts={**package.facts, "vault-passphrase": passphrase, "where": exit_.systems.handover_store.where()})
+        done = f"{facts['credentials']} credential(s), {filled} of {len(sections)} sections filled"
+        return Receipt(done=done, facts={**facts, "vault-passphrase": passphrase, "where": exit_.systems.handover_store.where()})
 
     return perform(exit_, Action.HAND_OVER, subject, intent={"package": PACKAGE}, act=act, find_out=redo)
 
@@ -36,11 +38,11 @@ def announce(exit_: Exit, plan: ExitPlan, package: Receipt) -> None:
     recipient = exit_.engagement.successor or exit_.engagement.client
     to, digest = (recipient.address,), str(package.facts["package_sha256"])
     where = f"{exit_.systems.handover_store.where()}\nThe data archive: {exit_.systems.archive_store.where()}"
-    keys = [f"{one['party']}: {one['key']}" for one in package.facts["recipients"]]
-    notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=keys)
-    send(exit_, plan, f"notice of package {digest[:12]}", to, *notice)
-    attached = {ATTACHMENT: exit_.ledger.document(package.facts["vault-passphrase"])}
-    letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=ATTACHMENT)
+    names = [f"{one['party']}: {one['key']}" for one in package.facts["recipients"]]
+    notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=names, keys_file=KEYS_FILE)
+    send(exit_, plan, f"notice of package {digest[:12]}", to, *notice, attachments=keys(exit_))
+    attached = {PASSPHRASE: exit_.ledger.document(package.facts["vault-passphrase"])}
+    letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=PASSPHRASE)
     send(exit_, plan, f"passphrase of package {digest[:12]}", to, *letter, attachments=attached)
 
 

@@ -8,7 +8,7 @@ from core.errors import HeldError, Waiting
 from core.exit import Exit
 from core.gates import require_conversation, require_obligations, require_receipt, require_signatures
 from core.model import Action, EntryKind, ExitPlan
-from core.planning import saved_plan
+from core.planning import planned_at, saved_plan
 from core.steps.revoke import reinstated_at
 from core.steps.tell import require_confirmation
 
@@ -16,9 +16,10 @@ LATEST_START = timedelta(hours=4)
 
 
 def revocation_has_begun(exit_: Exit, plan: ExitPlan) -> bool:
-    """Whether a first intent to revoke stands: what was begun under a valid approval stays authorised."""
-    subjects = {grant.subject for grant in plan.grants}
-    return any(entry.subject in subjects for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE))
+    """Whether a first intent to revoke stands under this very plan: what was begun under a valid approval stays authorised."""
+    subjects, since = {grant.subject for grant in plan.grants}, planned_at(exit_)
+    intents = exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE)
+    return any(entry.subject in subjects and entry.number > since for entry in intents)
 
 
 def require_plan_in_force(exit_: Exit, digest: str) -> ExitPlan:
@@ -60,8 +61,8 @@ def missed_start(exit_: Exit, plan: ExitPlan) -> list[str]:
 
 def require_nothing_reinstated(exit_: Exit, plan: ExitPlan) -> None:
     """Leave what two executives gave back until a newer plan says otherwise. Raises HeldError."""
-    planned = exit_.last(EntryKind.PLAN)
-    given_back = [grant.subject for grant in plan.grants if planned and reinstated_at(exit_, grant) > planned.number]
+    since = planned_at(exit_)
+    given_back = [grant.subject for grant in plan.grants if reinstated_at(exit_, grant) > since]
     if given_back:
         raise HeldError(
             f"access was reinstated under this plan: {', '.join(given_back)}",

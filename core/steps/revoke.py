@@ -8,6 +8,7 @@ from core.actions import judge, perform
 from core.errors import RefusedError, UnavailableError
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
+from core.planning import planned_at
 from core.ports import AccessTarget
 
 FIRST, SECOND = "first", "second"
@@ -44,8 +45,9 @@ def _look(exit_: Exit, target: AccessTarget, pending: list[Grant]) -> dict[str, 
 def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt:
     """Take one planned grant away, once. If it is gone already, say so instead of doing it."""
     target = exit_.systems.target(planned.system)
+    since = round_began(exit_, planned)
     begun = exit_.last(EntryKind.INTENT, action=Action.REVOKE, subject=planned.subject)
-    before = Grant.model_validate(begun.data["grant"]) if begun else planned
+    before = Grant.model_validate(begun.data["grant"]) if begun and begun.number > since else planned
     grant = present.get(planned.subject, before)  # the undo as it is now, else as it was noted before we were interrupted
 
     def find_out(begun: LedgerEntry) -> Receipt | None:
@@ -66,7 +68,7 @@ def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt
         intent={"grant": _dump(grant)},
         act=lambda: target.revoke(grant),
         find_out=find_out,
-        since=reinstated_at(exit_, planned),
+        since=since,
     )
 
 
@@ -93,9 +95,9 @@ def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
     """Say when what was revoked is looked at again; None while something is still to be revoked."""
     if not all(_receipt(exit_, grant) for grant in plan.grants):
         return None
-    subjects = {grant.subject for grant in plan.grants}
-    receipts = [entry for entry in exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE) if entry.subject in subjects]
-    last = max((entry.at for entry in receipts), default=plan.cutoff.instant)
+    subjects, since = {grant.subject for grant in plan.grants}, planned_at(exit_)
+    receipts = exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)
+    last = max((entry.at for entry in receipts if entry.subject in subjects and entry.number > since), default=plan.cutoff.instant)
     return last + timedelta(seconds=plan.second_check_after_seconds)
 
 
@@ -105,14 +107,26 @@ def reinstated_at(exit_: Exit, grant: Grant) -> int:
     return entry.number if entry else -1
 
 
+def round_began(exit_: Exit, grant: Grant) -> int:
+    """Give the number of the entry after which a grant's revocation counts: it was planned, or given back, by that entry."""
+    return max(planned_at(exit_), reinstated_at(exit_, grant))
+
+
+def newest_verdict(exit_: Exit, grant: Grant) -> LedgerEntry | None:
+    """Find what was seen last of a grant in this round."""
+    entry = exit_.last(EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
+    return entry if entry and entry.number > round_began(exit_, grant) else None
+
+
 def _receipt(exit_: Exit, grant: Grant) -> bool:
     entry = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=grant.subject)
-    return entry is not None and entry.number > reinstated_at(exit_, grant)
+    return entry is not None and entry.number > round_began(exit_, grant)
 
 
 def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> bool:
     seen = exit_.ledger.entries(kind=EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
-    newest = [entry for entry in seen if entry.data["check"] == check and entry.number > reinstated_at(exit_, grant)]
+    since = round_began(exit_, grant)
+    newest = [entry for entry in seen if entry.data["check"] == check and entry.number > since]
     return bool(newest) and newest[-1].data["state"] == GrantState.REVOKED
 
 

@@ -4,18 +4,21 @@ from collections.abc import Mapping
 
 from core.actions import perform
 from core.errors import HeldError, RefusedError, UnavailableError, Waiting
+from core.evidence.bundle import expected_keys
 from core.exit import Exit
 from core.letters import Letter, render, review_letter
 from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Message, Receipt, Role, WaitingFor
 from core.signatures.statements import Purpose, read_instant
 from core.signed_statements import statements, waived
 
+KEYS_FILE = "exit-keys.txt"
+
 
 def send_confirmation(exit_: Exit, plan: ExitPlan) -> Receipt:
     """Send the client the written confirmation of what was said. Raises HeldError if the letter is incomplete or unkind."""
     conversation = statements(exit_, Purpose.CONVERSATION, plan, at=exit_.now())[0][0]
     spoken_at = read_instant(conversation.one("held-at"))
-    subject, body = write(exit_, plan, Letter.CONFIRMATION, spoken_at=spoken_at)
+    subject, body = write(exit_, plan, Letter.CONFIRMATION, spoken_at=spoken_at, keys_file=KEYS_FILE)
     faults = review_letter(body, exit_.engagement)
     if faults:
         raise HeldError(
@@ -23,7 +26,7 @@ def send_confirmation(exit_: Exit, plan: ExitPlan) -> Receipt:
             untouched="everything; no letter has left",
             todo="mend the decision's specifics and the transition in the engagement file, then start the exit again",
         )
-    return send(exit_, plan, confirmation(plan), (exit_.engagement.client.address,), subject, body)
+    return send(exit_, plan, confirmation(plan), (exit_.engagement.client.address,), subject, body, attachments=keys(exit_))
 
 
 def send_closing_notice(exit_: Exit, plan: ExitPlan) -> Receipt:
@@ -32,6 +35,11 @@ def send_closing_notice(exit_: Exit, plan: ExitPlan) -> Receipt:
     retained = ("the record of this exit", "the encrypted archive and the handover package, until you have had us dispose of them")
     subject, body = write(exit_, plan, Letter.CLOSING, closed_at=closed.at, verified=len(plan.grants), retained=retained)
     return send(exit_, plan, f"closing notice for plan {plan.digest[:12]}", (exit_.engagement.client.address,), subject, body)
+
+
+def keys(exit_: Exit) -> Mapping[str, bytes]:
+    """Write the attachment by which a party can later check the record without believing the keys inside it."""
+    return {KEYS_FILE: expected_keys(exit_.engagement, exit_.key.vkey).encode()}
 
 
 def write(exit_: Exit, plan: ExitPlan, letter: Letter, **facts: object) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import pytest
 
 from connectors import FolderFiles, FolderStore
 from connectors.folder import FolderDocuments
-from core.errors import RefusedError
+from core.errors import RefusedError, UnavailableError
 from core.model import InventoryItem, ItemKind
 from tests.contracts.data_source import DataSourceContract, grow_tree
 
@@ -101,7 +101,7 @@ def test_links_put_in_place_of_a_file_or_directory_are_not_followed(tmp_path: Pa
 def test_a_pipe_in_place_of_a_file_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "f")
     with (
-        pytest.raises(RefusedError, match="no plain file"),
+        pytest.raises(FileNotFoundError, match="no plain file"),
         files(tmp_path).open(InventoryItem(dataset="files", path="f", kind=ItemKind.FILE)),
     ):
         pass
@@ -110,6 +110,16 @@ def test_a_pipe_in_place_of_a_file_does_not_hang(tmp_path: Path) -> None:
 def test_a_vanished_file_is_file_not_found(tmp_path: Path) -> None:
     item = InventoryItem(dataset="files", path="gone", kind=ItemKind.FILE)
     with pytest.raises(FileNotFoundError), files(tmp_path).open(item):
+        pass
+
+
+def test_a_folder_that_goes_away_is_no_vanished_file(tmp_path: Path) -> None:
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/f").touch()
+    source = files(tmp_path / "root")
+    (item,) = source.inventory()
+    (tmp_path / "root").rename(tmp_path / "elsewhere")
+    with pytest.raises(UnavailableError, match="is gone"), source.open(item):
         pass
 
 

@@ -91,14 +91,19 @@ def test_the_file_keeps_a_line_of_the_clients_own(world: SshWorld, clients: tupl
 
 
 def test_a_certificate_authority_is_found_and_left_to_a_person(world: SshWorld) -> None:
-    world.write(world.odd_file() + f'\nCert-Authority,principals="a,b" {world.keys["technician"]}\n'.encode())
+    world.write(world.odd_file() + f'\ncert-authority,principals="a,b" {world.keys["technician"]}\n'.encode())
     before = world.state()
     grants = [grant for grant in world.target.discover(world.holders) if grant.holder == "technician"]
     assert [grant.privilege == CERTIFICATE_AUTHORITY for grant in grants].count(True) == 1
+    assert len({grant.id for grant in grants}) == 2
     authority = next(grant for grant in grants if grant.privilege == CERTIFICATE_AUTHORITY)
     with pytest.raises(RefusedError, match="certificate authority"):
         world.target.revoke(authority)
     assert world.state() == before
+    for holder in ("technician", "connector"):
+        world.target.revoke(next(grant for grant in world.target.discover(world.holders) if grant.holder == holder and grant != authority))
+        state = world.target.verify(authority, log_in=False).state
+        assert state == (GrantState.ACTIVE if holder == "technician" else GrantState.UNKNOWN)
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "example.org", "db1"])

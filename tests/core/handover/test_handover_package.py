@@ -3,10 +3,10 @@
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +15,9 @@ import pyrage
 import pytest
 import zstandard
 
+from connectors import FolderStore
 from core.errors import ArchiveError, ConfigurationError, HeldError
-from core.handover import PACKAGE, RECEIPT_TITLE, Package, PackageRequest, build_package, derive_code, divide, open_package, write_package
+from core.handover import PACKAGE, RECEIPT_TITLE, Package, PackageRequest, build_package, deliver, derive_code, divide, open_package, stage
 from core.handover.sealing import unseal
 from core.handover.sections import SECTIONS
 from core.model import Credential, Engagement, Owner
@@ -35,19 +36,6 @@ DOCUMENTS = [
     ("CON.txt", b"device"),
     ("/abs\\olute\udcff.txt", b"bytes"),
 ]
-
-
-class Memory:
-    """A store in memory, in the order of arrival."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    @contextmanager
-    def put(self, name: str) -> Iterator[io.BytesIO]:
-        stream = io.BytesIO()
-        yield stream
-        self.objects[name] = stream.getvalue()
 
 
 class Built(NamedTuple):
@@ -78,13 +66,15 @@ def unpack(folder: Path, identity: Path) -> Path:
 
 
 def test_the_package_opens_with_stock_tools_for_every_recipient(tmp_path: Path, keys: Path, built: Built) -> None:
-    store, package = Memory(), built.package
-    write_package(package, store)
-    assert list(store.objects) == [PACKAGE, "README.txt", "receipt-template.txt", "handover.json"]
+    store, package = FolderStore(path=tmp_path / "store"), built.package
+    stage(package, tmp_path / "staged")
+    deliver(tmp_path / "staged", store)
+    deliver(tmp_path / "staged", store)  # twice is fine
+    assert set(store.list()) == {PACKAGE, "README.txt", "receipt-template.txt", "handover.json"}
     for identity in ("client.txt", "successor"):
         folder = tmp_path / identity
         folder.mkdir()
-        (folder / PACKAGE).write_bytes(store.objects[PACKAGE])
+        shutil.copy(tmp_path / "store" / PACKAGE, folder / PACKAGE)
         (folder / "p.age").write_bytes(package.passphrase_age)
         bag = unpack(folder, keys / identity)
         bagit.Bag(str(bag)).validate()

@@ -44,8 +44,13 @@ PLAN = ExitPlan(
     negative_login=True, second_check_after_seconds=7200,
 )  # fmt: skip
 FACTS = {
-    Letter.CONFIRMATION: {"spoken_at": resolve_local("2026-12-01T16:00", CUTOFF.zone).instant},
-    Letter.SUCCESSOR_NOTICE: {"where": "the folder H\nthe disk D", "package_sha256": "ab" * 32, "keys": ("client: age1x",)},
+    Letter.CONFIRMATION: {"spoken_at": resolve_local("2026-12-01T16:00", CUTOFF.zone).instant, "keys_file": "exit-keys.txt"},
+    Letter.SUCCESSOR_NOTICE: {
+        "where": "the folder H\nthe disk D",
+        "package_sha256": "ab" * 32,
+        "keys": ("client: age1x",),
+        "keys_file": "exit-keys.txt",
+    },
     Letter.PASSPHRASE: {"package_sha256": "ab" * 32, "attachment": "vault-passphrase.txt.age"},
     Letter.CLOSING: {
         "closed_at": datetime(2027, 1, 1, 3, tzinfo=UTC),

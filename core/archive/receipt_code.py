@@ -1,0 +1,30 @@
+"""Read the code that only somebody who opens an archive can know."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.archive.errors import MissingFileError
+from core.archive.identities import read_identities
+from core.archive.members import inner_name
+from core.archive.reader import OuterBag, opened
+from core.archive.tar import TarReader
+from core.archive.volume import RECEIPT_FILE
+from core.ports import ArchiveStore
+
+
+def receipt_code(store: ArchiveStore, identities: Sequence[Path]) -> str:
+    """Read the code from the first volume; the same as opening it with `age`, `zstd` and `tar` and looking into RECEIPT-CODE.txt.
+
+    Raises MissingFileError if the archive was written without one, other ArchiveErrors for a bad archive, ConfigurationError (keys).
+    """
+    bag = OuterBag(store)
+    found = None
+    with opened(store, bag.volumes[0], read_identities(identities)) as volume:
+        tar = TarReader(volume.content, "volume 1")
+        for member in tar:
+            if inner_name(member, bag.name, 1) == RECEIPT_FILE:
+                found = b"".join(tar.body()).decode("ascii").strip()
+        volume.finish()
+    if found is None:
+        raise MissingFileError("there is no receipt code in this archive", todo="ask its sender; archives made by hand have none")
+    return found

@@ -1,0 +1,260 @@
+"""The simulated client, and the people around its exit, who sign in this very process."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from configs.open_exit import open_exit
+from core.exit import Exit
+from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Party, Person
+from core.planning import draw_plan, require_saved_plan
+from core.signatures import forms, sshsig
+from core.signatures.statements import Statement, namespace
+from core.signed_statements import record_statement
+from demo.acme import SLUG, Acme
+from demo.successor import Successor
+
+GONE = "gone-dental"
+ALICE, BOB, DANA, SAM = "alice@northwind.example", "bob@northwind.example", "dana@acme-dental.example", "sam@harbour-it.example"
+KEYS = {ALICE: "alice", BOB: "bob", DANA: "client-director", SAM: "successor-signer"}
+OUTPUTS = ("archive", "archive-delta", "handover", "evidence", "state", "successor")
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+Change = Callable[[dict[str, Any]], object]
+Sayer = Callable[[ExitPlan, Person, Exit], Statement]
+
+
+class ExitWorld:
+    """One simulated client with a clean record. Everything that people do is a method; so is everything that can be seen from outside."""
+
+    def __init__(self, acme: Acme, api: str) -> None:
+        self.acme, self.folder = acme, acme.folder
+        self.authorized_keys = acme.ssh.authorized_keys
+        self.environment = {
+            "OFFBOARD_ENGAGEMENTS": str(acme.engagements),
+            "OFFBOARD_STATE": str(acme.state),
+            "PREFECT_API_URL": api,
+            "OFFBOARD_LEASE_SECONDS": "2",
+        }
+        self.engagement_file = acme.engagements / f"{SLUG}.yaml"
+        self._vault = self.folder / "provider" / "vault.kdbx"
+
+    # --- the stage ---
+
+    def reset(self) -> None:
+        """Everything as it was on the first day: no record, no output, no mail, all key lines in place."""
+        for name in OUTPUTS:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        for mail in (self.folder / "mail").iterdir():
+            mail.unlink()
+        self.acme.state.mkdir()
+        self.authorized_keys.write_bytes(self.first_key_lines)
+        shutil.copy(self._kept_vault, self._vault)
+        self.acme.write_register()
+        self.engagement_file.unlink(missing_ok=True)
+
+    @property
+    def first_key_lines(self) -> bytes:
+        names = ("client-admin", "our-automation", "our-technician")
+        return b"# files.acme-dental.example\n" + "".join(f"{self.acme.public[name]} {name}\n" for name in names).encode()
+
+    @property
+    def last_key_lines(self) -> bytes:
+        return f"# files.acme-dental.example\n{self.acme.public['client-admin']} client-admin\n".encode()
+
+    @property
+    def _kept_vault(self) -> Path:
+        kept = self._vault.with_suffix(".kept")
+        if not kept.exists():
+            shutil.copy(self._vault, kept)
+        return kept
+
+    def engage(self, *, cutoff: datetime | None = None, second_check: timedelta = timedelta(0), change: Change | None = None) -> None:
+        """Write the engagement file; `change` may alter what stands in it."""
+        instant = (cutoff or datetime.now(UTC) + timedelta(minutes=5)).replace(microsecond=0)
+        self.acme.write_engagement(instant, second_check)
+        if change:
+            self.alter(change)
+
+    def alter(self, change: Change) -> None:
+        """Edit the engagement file as a person would."""
+        written = yaml.safe_load(self.engagement_file.read_text(encoding="utf-8"))
+        change(written)
+        self.engagement_file.write_text(yaml.safe_dump(written, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+    def plan_for_a_past_cutoff(self, *, ago: timedelta = timedelta(minutes=1), change: Change | None = None) -> ExitPlan:
+        """Draw a plan by a clock that is behind, so that its cutoff is due already and no test has to wait for it."""
+        instant = datetime.now(UTC) - ago
+        self.engage(cutoff=instant, change=change)
+        with self.opened("plan", clock=lambda: instant - timedelta(hours=1)) as exit_:
+            return draw_plan(exit_)
+
+    @contextmanager
+    def opened(self, holder: str | None = None, *, clock: Callable[[], datetime] | None = None) -> Iterator[Exit]:
+        """Open the exit as a pass does; with another clock than the machine's if a test says so."""
+        with open_exit(SLUG, holder=holder) as exit_:
+            if clock:
+                exit_.now = clock
+            yield exit_
+
+    # --- what people do ---
+
+    def sign(self, who: str, say: Sayer, *, key: str | None = None, clock: Callable[[], datetime] | None = None) -> None:
+        """Make a statement about the plan in force, sign it, and put it on record. Raises what a person would be told."""
+        with self.opened(clock=clock) as exit_:
+            plan = require_saved_plan(exit_)
+            person = exit_.engagement.person(who)
+            assert person is not None
+            statement = say(plan, person, exit_)
+            self.take_in(exit_, statement.text, key or KEYS[who], namespace(statement.purpose, exit_.engagement.provider.domain), plan)
+
+    def take_in(self, exit_: Exit, text: str, key: str, space: str, plan: ExitPlan | None) -> None:
+        signature = sshsig.sign((self.acme.keys / key).read_bytes(), text.encode(), space)
+        record_statement(exit_, text, signature, plan)
+
+    def approve(self, *who: str, days: float = 45, decision: Any = "approve", **how: Any) -> None:
+        for one in who or (ALICE, BOB):
+            self.sign(one, partial(_approval, days=days, decision=decision), **how)
+
+    def elect(self) -> None:
+        def say(plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            both = [Party.CLIENT, Party.SUCCESSOR]
+            return forms.election_statement(plan.digest, person, exit_.engagement, exit_.now(), deliver_to=both, copies="return")
+
+        self.sign(DANA, say)
+
+    def tell_the_client(self) -> None:
+        def say(_plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            now = exit_.now()
+            return forms.conversation_statement(person, exit_.engagement, now, held_at=now, channel="phone", with_whom="Dana Reyes")
+
+        self.sign(ALICE, say)
+
+    def waive(self, subject: str, *who: str) -> None:
+        def say(plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            return forms.waiver_statement(plan.digest, person, exit_.engagement, exit_.now(), subject=subject, reason="seen to")
+
+        for one in who or (ALICE, BOB):
+            self.sign(one, say)
+
+    def order_back(self, grants: list[str], *who: str) -> None:
+        def say(plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            return forms.reinstatement_statement(plan.digest, person, exit_.engagement, exit_.now(), grants=grants, reason="asked for")
+
+        for one in who or (ALICE, BOB):
+            self.sign(one, say)
+
+    def sign_everything(self) -> None:
+        """All signatures that come before the export, and nothing owed."""
+        self.approve()
+        self.elect()
+        self.tell_the_client()
+        self.acme.write_register(settled=True)
+
+    def open_and_acknowledge(self) -> None:
+        """As the successor: open archive and package, and sign the receipt."""
+        successor = Successor(self.folder / "successor", self.acme.keys, self.folder / "archive", self.folder / "handover")
+        letter = next(mail for mail in self.acme.mail.messages() if "passphrase" in str(mail["Subject"]).lower())
+        package_code, count = successor.open_package(next(iter(letter.iter_attachments())).get_content())
+        space = "offboard-acknowledgement@northwind.example"
+        receipt = successor.sign_receipt(successor.open_archive(), package_code, count, SAM, space)
+        with self.opened() as exit_:
+            record_statement(exit_, receipt.read_text(), receipt.with_name("receipt.txt.sig").read_text(), require_saved_plan(exit_))
+
+    # --- the flows ---
+
+    def walk(self, *, draw_new: bool = False, engagement: str = SLUG) -> Any:
+        from flows.client_exit import client_exit
+        from flows.forms import EngagementName, ExitForm
+
+        return client_exit(form=ExitForm(engagement=EngagementName(engagement), draw_new_plan=draw_new), return_state=True)
+
+    def cut(self, digest: str | None = None) -> Any:
+        from flows.cutoff import cutoff
+
+        return cutoff(engagement=SLUG, plan_digest=digest or self.plan().digest, return_state=True)
+
+    def keep_going(self) -> Any:
+        from flows.keep_going import keep_going
+
+        return keep_going(return_state=True)
+
+    def reinstate(self) -> Any:
+        from flows.forms import EngagementForm, EngagementName
+        from flows.reinstate_access import reinstate_access
+
+        return reinstate_access(form=EngagementForm(engagement=EngagementName(SLUG)), return_state=True)
+
+    def review(self) -> Any:
+        from flows.forms import EngagementName, ReviewForm
+        from flows.review_audit_trail import review_audit_trail
+
+        return review_audit_trail(form=ReviewForm(engagement=EngagementName(SLUG)), return_state=True)
+
+    # --- what can be seen ---
+
+    def plan(self) -> ExitPlan:
+        with self.opened() as exit_:
+            return require_saved_plan(exit_)
+
+    def entries(self, kind: EntryKind | None = None, action: Action | None = None) -> tuple[LedgerEntry, ...]:
+        with self.opened() as exit_:
+            exit_.ledger.replay()
+            return exit_.ledger.entries(kind=kind, action=action)
+
+    def letters(self) -> list[str]:
+        return [str(mail["Subject"]) for mail in self.acme.mail.messages()]
+
+    def logs_in(self, key: str) -> bool:
+        """Try a private key with the system's own ssh."""
+        known = self.folder / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{self.acme.ssh.port} {self.acme.ssh.host_key_line}\n", encoding="ascii")
+        settings = {
+            "UserKnownHostsFile": known,
+            "IdentitiesOnly": "yes",
+            "IdentityAgent": "none",
+            "BatchMode": "yes",
+            "PasswordAuthentication": "no",
+        }
+        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        where = ["-F", "none", "-p", str(self.acme.ssh.port), "-i", str(self.acme.keys / key), f"{self.acme.ssh.user}@127.0.0.1"]
+        return subprocess.run(["ssh", *options, *where, "true"], capture_output=True, check=False).returncode == 0
+
+    def scheduled_runs(self) -> list[Any]:
+        """Read the runs of the cutoff in Prefect, of the plan in force, oldest first."""
+        return self.runs_of(self.plan().digest)
+
+    def runs_of(self, digest: str) -> list[Any]:
+        from prefect.client.orchestration import get_client
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+        from prefect.client.schemas.sorting import FlowRunSort
+
+        tags = FlowRunFilter(tags=FlowRunFilterTags(all_=[SLUG, "cutoff", digest[:12]]))
+        with get_client(sync_client=True) as client:
+            return list(client.read_flow_runs(flow_run_filter=tags, sort=FlowRunSort.START_TIME_ASC))
+
+    def nothing_changed(self) -> None:
+        """See that no system was touched: key lines byte for byte, no mail, no intent on record."""
+        assert self.authorized_keys.read_bytes() == self.first_key_lines
+        assert self.letters() == []
+        if self.engagement_file.exists():
+            assert self.entries(EntryKind.INTENT) == ()
+        assert not (self.folder / "archive").exists()
+        assert not (self.folder / "handover").exists()
+
+    def offboard(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the command as a person does."""
+        command = [sys.executable, "-m", "cli.main", *words]
+        return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+def _approval(plan: ExitPlan, person: Person, exit_: Exit, *, days: float, decision: Any) -> Statement:
+    return forms.approval_statement(plan.digest, person, exit_.engagement, exit_.now(), timedelta(days=days), decision=decision)

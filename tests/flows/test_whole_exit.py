@@ -1,0 +1,86 @@
+"""The whole exit through the real flows: every state in its order, and what each says."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+from core.evidence.verifier import verify_bundle
+from core.model import Action, EntryKind
+from tests.flows.exit_world import ALICE, BOB, ExitWorld
+
+
+def test_every_state_in_its_order(world: ExitWorld) -> None:
+    world.engage(cutoff=datetime.now(UTC) + timedelta(seconds=45), second_check=timedelta(seconds=1))
+
+    drawn = world.walk()
+    assert drawn.name == "Waiting for signature"
+    for words in ("nothing has been changed", "2 more approval(s), by Alice Ng or Bob Okafor", "by Dana Reyes", "offboard sign approval"):
+        assert words in drawn.message
+    world.nothing_changed()
+    assert world.scheduled_runs() == []
+
+    world.approve(ALICE)
+    half = world.walk()
+    assert half.name == "Waiting for signature"
+    assert "1 more approval(s), by Bob Okafor:" in half.message
+    world.approve(BOB)
+    unelected = world.walk()
+    assert unelected.name == "Waiting for signature"
+    assert "approval(s)" not in unelected.message
+    assert "offboard sign election acme-dental --deliver-to client --deliver-to successor" in unelected.message
+    world.elect()
+
+    untold = world.walk()
+    assert untold.name == "Waiting for conversation"
+    assert "No letter leaves before an executive has told the client" in untold.message
+    assert "offboard sign conversation" in untold.message
+    world.nothing_changed()
+    (run,) = world.scheduled_runs()
+    assert run.state.name == "Scheduled"
+    assert run.expected_start_time == world.plan().cutoff.instant
+    world.tell_the_client()
+
+    owing = world.walk()
+    assert owing.name == "Waiting for obligations"
+    assert "spare-firewall (return the client's spare firewall, due 2026-11-30)" in owing.message
+    assert "invoice-1042" not in owing.message  # what the client owes holds nothing back
+    assert len(world.letters()) == 1
+    assert world.acme.mail.messages()[0]["To"] == "dana@acme-dental.example"
+    assert not (world.folder / "archive").exists()
+    world.acme.write_register(settled=True)
+
+    exported = world.walk()
+    assert exported.name == "Waiting for receipt"
+    assert "offboard sign take-in acme-dental receipt.txt" in exported.message
+    assert len(world.letters()) == 3
+    assert len(world.walk().message) == len(exported.message)  # a second pass finds everything done
+    assert len(world.letters()) == 3
+    world.open_and_acknowledge()
+
+    ready = world.walk()
+    assert ready.name == "Waiting for cutoff"
+    assert "nobody has to do anything" in ready.message
+    assert world.authorized_keys.read_bytes() == world.first_key_lines
+    assert len(world.scheduled_runs()) == 1
+
+    ended = world.cut()
+    assert ended.name == "Closed", ended.message
+    assert ended.is_completed()
+    assert "2 grant(s) of ours are gone, seen twice" in ended.message
+    assert datetime.now(UTC) >= world.plan().cutoff.instant
+    assert world.authorized_keys.read_bytes() == world.last_key_lines
+    assert [world.logs_in(key) for key in ("our-automation", "our-technician", "client-admin")] == [False, False, True]
+    assert len(world.letters()) == 4
+    first = world.entries(EntryKind.INTENT, Action.REVOKE)
+    assert all(entry.at >= world.plan().cutoff.instant for entry in first)
+
+    again = (world.walk(), world.cut(), world.keep_going())
+    assert [state.name for state in again] == ["Closed", "Closed", "Completed"]
+    assert len(world.letters()) == 4
+
+    proof = world.review()
+    assert proof.is_completed(), proof.message
+    evidence = world.folder / "evidence"
+    assert verify_bundle(evidence, None).exit_status == 0
+    shipped = subprocess.run([sys.executable, "verify.py", "."], cwd=evidence, capture_output=True, text=True, check=False)
+    assert shipped.returncode == 0, shipped.stdout
