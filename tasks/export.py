@@ -1,7 +1,8 @@
 """Export the data and hand it over, with progress to watch."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import cast
 from uuid import UUID
 
@@ -31,13 +32,15 @@ def take_last_inventory(exit_: Exit) -> None:
 @step(name="Export the data into the archive")
 def export_data(exit_: Exit, plan: ExitPlan) -> None:
     """Write the archive, or go on with it."""
-    export.export_data(exit_, plan, watched(exit_))
+    with watched(exit_) as watch:
+        export.export_data(exit_, plan, watch)
 
 
 @step(name="Export what changed since")
 def export_delta(exit_: Exit, plan: ExitPlan) -> None:
     """Write the last delta export."""
-    export.export_delta(exit_, plan, watched(exit_))
+    with watched(exit_) as watch:
+        export.export_delta(exit_, plan, watch)
 
 
 @step(name="Pack credentials and documents, and hand them over")
@@ -47,8 +50,9 @@ def hand_over_package(exit_: Exit, plan: ExitPlan) -> None:
     hand_over.announce(exit_, plan, package)
 
 
-def watched(exit_: Exit) -> Callable[[Progress], None]:
-    """Show the progress as an artifact of the run, renewed at most every two seconds."""
+@contextmanager
+def watched(exit_: Exit) -> Iterator[Callable[[Progress], None]]:
+    """Show the progress as an artifact of the run, renewed at most every two seconds; full once all is done."""
     total = export.bytes_to_export(exit_)
     key = f"{exit_.engagement.slug}-progress"
     artifact = cast("UUID", create_progress_artifact(progress=0.0, key=key, description="Export into the encrypted archive"))
@@ -61,7 +65,9 @@ def watched(exit_: Exit) -> Callable[[Progress], None]:
             shown = now
             rate = progress.bytes / (now - began)
             amount = f"{progress.bytes / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s"
-            said = f"{progress.files} files, {amount}, volume {progress.volume}"
+            left = f"{max(total - progress.bytes, 0) / max(rate, 1):.0f} s left"
+            said = f"{progress.files} files, {amount}, volume {progress.volume}, {left}"
             update_progress_artifact(artifact_id=artifact, progress=min(100.0, 100 * progress.bytes / max(total, 1)), description=said)
 
-    return show
+    yield show
+    update_progress_artifact(artifact_id=artifact, progress=100.0, description="Done, and read back")

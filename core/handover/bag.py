@@ -7,7 +7,7 @@ from datetime import datetime
 
 import zstandard
 
-DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+from core.archive.bag import BAGIT, manifest_line
 
 
 def compressed_bag(name: str, payload: Iterable[tuple[str, bytes]], made_at: datetime) -> Iterator[bytes]:
@@ -22,18 +22,18 @@ def compressed_bag(name: str, payload: Iterable[tuple[str, bytes]], made_at: dat
 
 
 def _tar(name: str, payload: Iterable[tuple[str, bytes]], mtime: int) -> Iterator[bytes]:
-    yield from _member(f"{name}/bagit.txt", DECLARATION, mtime)
+    yield from _member(f"{name}/bagit.txt", BAGIT, mtime)
     sums, size = [], 0
     for path, content in payload:
         yield from _member(f"{name}/data/{path}", content, mtime)
-        sums.append(f"{hashlib.sha256(content).hexdigest()}  data/{path}\n")
+        sums.append(manifest_line(f"data/{path}", hashlib.sha256(content).hexdigest()))
         size += len(content)
     tags = {
-        "manifest-sha256.txt": "".join(sums).encode(),
+        "manifest-sha256.txt": b"".join(sums),
         "bag-info.txt": f"Payload-Oxum: {size}.{len(sums)}\nBag-Software-Agent: Good Leaver\n".encode(),
     }
-    tag_sums = {"bagit.txt": DECLARATION, **tags}
-    tags["tagmanifest-sha256.txt"] = "".join(f"{hashlib.sha256(tag_sums[tag]).hexdigest()}  {tag}\n" for tag in sorted(tag_sums)).encode()
+    tag_sums = {"bagit.txt": BAGIT, **tags}
+    tags["tagmanifest-sha256.txt"] = b"".join(manifest_line(tag, hashlib.sha256(tag_sums[tag]).hexdigest()) for tag in sorted(tag_sums))
     for tag, content in tags.items():
         yield from _member(f"{name}/{tag}", content, mtime)
     yield bytes(2 * tarfile.BLOCKSIZE)

@@ -12,15 +12,17 @@ from configs.open_exit import open_exit
 from core.evidence.bundle import write_bundle
 from core.planning import require_saved_plan
 from core.steps import close, export, hand_over, revoke
+from core.steps.tell import keys
 from demo.acme import SLUG, Acme
 
 DOCS = PROJECT / "docs"
 
 
-def write_evidence(_: Path) -> None:
-    """Do what review-audit-trail does."""
+def attach_keys(folder: Path) -> None:
+    """Lay down the attachment of the first letter."""
     with open_exit(SLUG) as exit_:
-        write_bundle(exit_.ledger, exit_.engagement, exit_.evidence_folder, key=exit_.key, now=exit_.now(), audience="the client")
+        for name, content in keys(exit_).items():
+            (folder / name).write_bytes(content)
 
 
 def export_and_pack(folder: Path) -> None:
@@ -31,10 +33,10 @@ def export_and_pack(folder: Path) -> None:
         export.export_data(exit_, plan, lambda _: None)
         package = hand_over.hand_over(exit_, plan)
         passphrase = exit_.ledger.document(package.facts["vault-passphrase"])
-    (folder / hand_over.ATTACHMENT).write_bytes(passphrase)
+    (folder / "vault-passphrase.txt.age").write_bytes(passphrase)
 
 
-def cut_off(folder: Path) -> None:
+def cut_off(_: Path) -> None:
     """Do what cutoff does, then review-audit-trail."""
     with open_exit(SLUG, holder="test") as exit_:
         plan = require_saved_plan(exit_)
@@ -43,11 +45,11 @@ def cut_off(folder: Path) -> None:
             revoke.revoke(exit_, grant, present)
         assert revoke.read_back(exit_, plan) == ()
         close.close(exit_, plan)
-    write_evidence(folder)
+        write_bundle(exit_.ledger, exit_.engagement, exit_.evidence_folder, key=exit_.key, now=exit_.now(), audience="the client")
 
 
 BEFORE: dict[str, Callable[[Path], None]] = {
-    "Give out the keys at kick-off": write_evidence,
+    "Give out the keys at kick-off": attach_keys,
     "Open what you received": export_and_pack,
     "Verify the evidence": cut_off,
 }

@@ -1,41 +1,34 @@
 """One Prefect test server and one simulated client for all tests of the flows; each test starts from a clean sheet."""
 
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from demo.acme import SLUG, Acme
 from tests.flows.exit_world import GONE, ExitWorld
 
-# The forms list the engagement files that there are when `flows` is imported, so these have to be there before. GONE has no file later on.
-LISTED = Path(tempfile.mkdtemp(prefix="good-leaver-forms-"))
-for _slug in (SLUG, GONE):
-    (LISTED / f"{_slug}.yaml").touch()
-os.environ |= {
-    "OFFBOARD_ENGAGEMENTS": str(LISTED),
-    "OFFBOARD_STATE": str(LISTED / "state"),
-    "OFFBOARD_LEASE_SECONDS": "2",
-    "PREFECT_HOME": str(LISTED / "prefect"),
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_LEVEL": "ERROR",
-    "DO_NOT_TRACK": "1",
-}
-
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[str]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a real Prefect server, register the deployment that client-exit schedules, and give the address of the server's API."""
-    from prefect.settings import PREFECT_API_URL
-    from prefect.testing.utilities import prefect_test_harness
+    listed = tmp_path_factory.mktemp("forms")
+    for slug in (SLUG, GONE):
+        (listed / f"{slug}.yaml").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OFFBOARD_ENGAGEMENTS", str(listed))
+        patch.setenv("PREFECT_HOME", str(listed / "prefect"))
+        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        patch.setenv("PREFECT_LOGGING_LEVEL", "ERROR")
+        patch.setenv("DO_NOT_TRACK", "1")
+        from prefect.settings import PREFECT_API_URL
+        from prefect.testing.utilities import prefect_test_harness
 
-    from flows.cutoff import cutoff
+        import flows.forms  # noqa: F401 - its drop-down is made now, with the files that are listed; GONE has none later on
+        from flows.cutoff import cutoff
 
-    with prefect_test_harness(server_startup_timeout=120):
-        cutoff.to_deployment(name="cutoff").apply()
-        yield str(PREFECT_API_URL.value())
+        with prefect_test_harness(server_startup_timeout=120):
+            cutoff.to_deployment(name="cutoff").apply()
+            yield str(PREFECT_API_URL.value())
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ class ExitWorld:
             "OFFBOARD_ENGAGEMENTS": str(acme.engagements),
             "OFFBOARD_STATE": str(acme.state),
             "PREFECT_API_URL": api,
-            "OFFBOARD_LEASE_SECONDS": "2",
+            "OFFBOARD_LEASE_SECONDS": "1",
         }
         self.engagement_file = acme.engagements / f"{SLUG}.yaml"
         self._vault = self.folder / "provider" / "vault.kdbx"
@@ -169,6 +169,14 @@ class ExitWorld:
         with self.opened() as exit_:
             record_statement(exit_, receipt.read_text(), receipt.with_name("receipt.txt.sig").read_text(), require_saved_plan(exit_))
 
+    def get_ready_for_the_cutoff(self, *, ago: timedelta = timedelta(minutes=1), change: Change | None = None) -> None:
+        """All that comes before the cutoff, which is due at once; the receipt is waived, since opening things takes long."""
+        self.plan_for_a_past_cutoff(ago=ago, change=change)
+        self.sign_everything()
+        self.waive("receipt")
+        state = self.walk()
+        assert state.name == "Waiting for cutoff", state.message
+
     # --- the flows ---
 
     def walk(self, *, draw_new: bool = False, engagement: str = SLUG) -> Any:
@@ -241,11 +249,19 @@ class ExitWorld:
         with get_client(sync_client=True) as client:
             return list(client.read_flow_runs(flow_run_filter=tags, sort=FlowRunSort.START_TIME_ASC))
 
+    def cancel_cutoff_runs(self) -> None:
+        from prefect.client.orchestration import get_client
+        from prefect.states import Cancelled
+
+        with get_client(sync_client=True) as client:
+            for run in self.scheduled_runs():
+                client.set_flow_run_state(run.id, Cancelled(), force=True)
+
     def nothing_changed(self) -> None:
         """See that no system was touched: key lines byte for byte, no mail, no intent on record."""
         assert self.authorized_keys.read_bytes() == self.first_key_lines
         assert self.letters() == []
-        if self.engagement_file.exists():
+        if (self.acme.state / "ledger.sqlite").exists():
             assert self.entries(EntryKind.INTENT) == ()
         assert not (self.folder / "archive").exists()
         assert not (self.folder / "handover").exists()

@@ -10,7 +10,7 @@ from tests.flows.exit_world import ALICE, BOB, ExitWorld
 
 
 def test_every_state_in_its_order(world: ExitWorld) -> None:
-    world.engage(cutoff=datetime.now(UTC) + timedelta(seconds=45), second_check=timedelta(seconds=1))
+    world.engage(cutoff=datetime.now(UTC) + timedelta(seconds=30), second_check=timedelta(seconds=1))
 
     drawn = world.walk()
     assert drawn.name == "Waiting for signature"

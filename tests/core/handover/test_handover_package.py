@@ -86,9 +86,9 @@ def test_the_package_opens_with_stock_tools_for_every_recipient(tmp_path: Path, 
             input=passphrase.encode(), capture_output=True, check=True, timeout=60,
         )  # fmt: skip
         assert shown.stdout.decode().strip() == derive_code(b"secret", "package", "plan")
-    facts = json.loads(store.objects["handover.json"])
+    facts = json.loads((tmp_path / "store" / "handover.json").read_bytes())
     assert facts == package.facts
-    assert facts["package_sha256"] == hashlib.sha256(store.objects[PACKAGE]).hexdigest()
+    assert facts["package_sha256"] == hashlib.sha256((tmp_path / "store" / PACKAGE).read_bytes()).hexdigest()
     assert facts["kdbx_sha256"] == hashlib.sha256(vault.read_bytes()).hexdigest()
     assert facts["credentials"] == 1
     assert facts["recipients"][1] == {"party": "successor", "key": run("ssh-keygen", "-lf", keys / "successor.pub").split()[1]}

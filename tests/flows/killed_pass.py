@@ -1,0 +1,102 @@
+"""One pass in a process of its own, killed with SIGKILL right before or right after a chosen entry of the ledger is committed.
+
+The processes are forked from one that has imported everything already, so that each costs little.
+"""
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+from multiprocessing.connection import Connection
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import Pool
+
+from demo.acme import SLUG
+
+Flow = Literal["client-exit", "cutoff"]
+PATIENCE = 90.0
+
+
+class KillPoint(NamedTuple):
+    """Which entry, and on which side of its commit."""
+
+    kind: str
+    action: str | None
+    subject: str
+    nth: int
+    when: Literal["before", "after"]
+
+
+class Pass:
+    """A pass that runs by itself. `largest_file` limits the bytes of any file that it writes, as a full disk does."""
+
+    def __init__(self, flow: Flow, digest: str, *, kill: KillPoint | None = None, largest_file: int | None = None) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["tests.flows.killed_pass", "flows.client_exit", "flows.cutoff"])
+        self._answer, told = context.Pipe(duplex=False)
+        settings = {name: value for name, value in os.environ.items() if name.startswith(("OFFBOARD_", "PREFECT_"))}
+        self._process = context.Process(target=_run, args=(told, settings, flow, digest, kill, largest_file))
+        self._process.start()
+        told.close()
+
+    def state(self) -> tuple[str, str]:
+        """Wait for its end; name and message of its state. Raises EOFError if it was killed."""
+        try:
+            name, message = self._answer.recv()
+            return str(name), str(message)
+        finally:
+            self._process.join(PATIENCE)
+
+    def was_killed(self) -> bool:
+        """Wait for its end; whether SIGKILL ended it."""
+        self._process.join(PATIENCE)
+        return self._process.exitcode == -signal.SIGKILL
+
+
+def _run(
+    told: Connection, settings: dict[str, str], flow: Flow, digest: str, kill: KillPoint | None, largest_file: int | None
+) -> None:
+    os.environ.update(settings)
+    from flows.client_exit import client_exit
+    from flows.cutoff import cutoff
+    from flows.forms import EngagementName, ExitForm
+
+    if kill:
+        _arm(kill)
+    if largest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+    state: Any
+    if flow == "cutoff":
+        state = cutoff(engagement=SLUG, plan_digest=digest, return_state=True)
+    else:
+        state = client_exit(form=ExitForm(engagement=EngagementName(SLUG)), return_state=True)
+    told.send((state.name, state.message))
+
+
+def _arm(kill: KillPoint) -> None:
+    """Watch the statements that go to the ledger's database; die at the commit of the entry that is meant."""
+    seen, armed = 0, False
+
+    def statement(_connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: Any) -> None:
+        nonlocal seen, armed
+        if not sql.startswith("INSERT INTO entries"):
+            return
+        body = next(value for value in (parameters.values() if isinstance(parameters, dict) else parameters) if isinstance(value, bytes))
+        entry = json.loads(body)
+        if (entry["kind"], entry.get("action"), entry["subject"]) == (kill.kind, kill.action, kill.subject):
+            armed = seen == kill.nth
+            seen += 1
+
+    def die(*_: object) -> None:
+        if armed:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(Engine, "before_cursor_execute", statement)
+    if kill.when == "before":
+        event.listen(Engine, "commit", die)
+    else:
+        event.listen(Pool, "reset", die)  # the connection goes back to the pool only when its transaction is over
