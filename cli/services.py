@@ -30,6 +30,7 @@ class Services:
         self.home = home
         self._children: list[Child] = []
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (home / "tmp").mkdir(exist_ok=True)
 
     @property
     def url(self) -> str:
@@ -58,6 +59,7 @@ class Services:
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
             "PREFECT_CLI_PROMPT": "false",
             "DO_NOT_TRACK": "1",
+            "TMPDIR": str(self.home / "tmp"),  # Prefect's worker uses one fixed name there, which two users of a machine cannot share
             "PYTHONPATH": str(PROJECT),
         }
 

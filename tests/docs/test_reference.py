@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from doc_examples import PROJECT
-from typer.core import TyperArgument, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.main import get_command
 
 from cli.main import app
@@ -43,6 +43,23 @@ def test_every_command_is_in_the_table_with_its_arguments_and_no_other() -> None
         words = len(written[name].removeprefix(name).split())
         expected = 2 if name == "offboard archive create" else len(arguments)  # one argument: sources, and last the destination
         assert words == expected, name
+
+
+def test_every_command_that_a_page_mentions_has_these_options() -> None:
+    mentioned = 0
+    for page in (*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        for words in re.findall(r"(?:^|`|\$ )(offboard [^`\n]+)", text, re.MULTILINE):
+            mentioned += 1
+            command: object = get_command(app)
+            for word in words.split()[1:]:
+                if isinstance(command, TyperGroup) and word in command.commands:
+                    command = command.commands[word]
+                elif isinstance(command, TyperGroup):
+                    assert word in {"…", "--help", "COMMAND"}, f"{page.name}: {words}"
+                elif isinstance(command, TyperCommand) and word.startswith("-"):
+                    assert word in {option for one in command.params for option in one.opts} | {"--help"}, f"{page.name}: {words}"
+    assert mentioned > 40
 
 
 def test_every_state_name_is_in_the_table_and_no_other() -> None:
