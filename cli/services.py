@@ -142,9 +142,15 @@ def _free_port(wanted: int) -> int:
     raise UnavailableError("no free port on 127.0.0.1", untouched="every engagement")
 
 
+def stop_on_signals() -> None:
+    """Turn SIGTERM and SIGINT into KeyboardInterrupt, also where a shell started us with SIGINT ignored."""
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, signal.default_int_handler)
+
+
 def up(home: Path, out: Console) -> None:
     """Run server, worker and deployments until Ctrl-C or SIGTERM; then stop them with all their children."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     services = Services(home)
     try:
         out.print("Starting the Prefect server …")

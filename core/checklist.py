@@ -47,7 +47,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         _action(exit_, "Last changes exported", Action.EXPORT, plan.delta_subject),
         _inventory(exit_, AFTER, "Last inventory"),
         *_grants(exit_, plan),
-        _drift(exit_),
+        _drift(exit_, plan),
         Row(step="Closed", progress=_done(closed_sentence(exit_, plan)), what=closed_sentence(exit_, plan) or _cutoff(plan)),
     )
 
@@ -125,9 +125,11 @@ def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
         yield Row(step="Access given up", progress=_done(gone), what=what, verified=verified)
 
 
-def _drift(exit_: Exit) -> Row:
-    found = [entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)]
-    return Row(step="Nothing of ours beyond the plan", progress=Progress.UNKNOWN if found else Progress.DONE, what="; ".join(found))
+def _drift(exit_: Exit, plan: ExitPlan) -> Row:
+    step, found = "Nothing of ours beyond the plan", [entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)]
+    if closed_sentence(exit_, plan):
+        return Row(step=step, progress=Progress.DONE, what="; ".join(found), verified="looked for just before our access ended")
+    return Row(step=step, progress=Progress.UNKNOWN if found else Progress.OPEN, what="; ".join(found))
 
 
 def _passed(gate: Callable[[Exit, ExitPlan], None], exit_: Exit, plan: ExitPlan) -> Progress:

@@ -5,6 +5,7 @@ from core.errors import Waiting
 from core.exit import Exit
 from core.handover.receipt import check_acknowledgement
 from core.model import Action, EntryKind, ExitPlan, ObligationSide, Party, Role, WaitingFor
+from core.planning import cutoff_set_at
 from core.signatures.statements import Purpose, Statement
 from core.signed_statements import TWO, approvers, statements, waived
 
@@ -41,12 +42,18 @@ def elected(exit_: Exit, plan: ExitPlan) -> bool:
 
 def require_conversation(exit_: Exit, plan: ExitPlan) -> None:
     """See that an executive told the client in person or by phone before anything is written."""
-    if not statements(exit_, Purpose.CONVERSATION, plan, at=exit_.now()):
+    if not conversations(exit_, plan):
         raise Waiting(
             WaitingFor.CONVERSATION,
             "No letter leaves before an executive has told the client in person or by phone. Record it with: "
             f"offboard sign conversation {plan.engagement} --channel phone --with NAME --as PRINCIPAL --key PRIVATE_KEY",
         )
+
+
+def conversations(exit_: Exit, plan: ExitPlan) -> tuple[Statement, ...]:
+    """Find the conversations since the cutoff in force was planned: about an earlier date the client was told something else."""
+    held = statements(exit_, Purpose.CONVERSATION, plan, at=exit_.now(), since=cutoff_set_at(exit_))
+    return tuple(statement for statement, _ in held)
 
 
 def require_obligations(exit_: Exit, plan: ExitPlan) -> None:

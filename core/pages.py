@@ -21,15 +21,15 @@ def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
         [
             f"# Exit plan for {engagement.client.name}",
             "",
-            f"**Nothing has been changed.** This is what will be done once it is signed. Plan digest (SHA-256):\n\n`{plan.digest}`",
+            f"Drawn by looking only. This is what is done once it is signed, and nothing else. Plan digest (SHA-256):\n\n`{plan.digest}`",
             "",
             f"**Cutoff:** {local(plan.cutoff.instant, plan.cutoff.zone)}",
             "",
             "## Access that we give up, in this order",
-            _table(("system", "what", "held by", "grant"), ((one.system, one.privilege, one.holder, one.id) for one in plan.grants)),
+            *(f"1. {escape(one.holder)}: {escape(one.privilege)}\n   `{one.subject}`" for one in plan.grants),
             "## Data that we export, encrypted",
             _table(("from", "what"), ((one.source, ", ".join(one.selectors)) for one in plan.datasets)),
-            _table(("recipient", "key"), ((one.party, one.age) for one in plan.recipients)),
+            *(f"- for the {one.party}: `{one.age}`" for one in plan.recipients),
             "## Credentials",
             _table(
                 ("title", "user", "what happens"),

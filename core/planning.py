@@ -42,7 +42,10 @@ def draw_plan(exit_: Exit) -> ExitPlan:
     document = exit_.ledger.put_document(plan.canonical, "application/json")
     found = canonical_json([grant.model_dump(mode="json") | {"undo": dict(grant.undo)} for grant in plan.grants])
     grants = exit_.ledger.put_document(found, "application/json")
-    exit_.record(EntryKind.PLAN, data={"plan-sha256": plan.digest, "document": document, "grants-document": grants})
+    exit_.record(
+        EntryKind.PLAN,
+        data={"plan-sha256": plan.digest, "document": document, "grants-document": grants, "cutoff": plan.cutoff.instant.isoformat()},
+    )
     return plan
 
 
@@ -78,3 +81,13 @@ def require_saved_plan(exit_: Exit) -> ExitPlan:
             todo="start client-exit for it, or run `offboard plan`",
         )
     return plan
+
+
+def cutoff_set_at(exit_: Exit) -> int:
+    """Give the number of the entry by which the cutoff in force was first planned: what people were told before meant another date."""
+    first = -1
+    cutoff = None
+    for entry in exit_.ledger.entries(kind=EntryKind.PLAN):
+        if entry.data["cutoff"] != cutoff:
+            first, cutoff = entry.number, entry.data["cutoff"]
+    return first

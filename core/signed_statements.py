@@ -6,7 +6,7 @@ from datetime import datetime
 
 from core.errors import SignatureError
 from core.exit import Exit
-from core.model import EntryKind, ExitPlan, Person
+from core.model import Action, EntryKind, ExitPlan, Person
 from core.signatures import sshsig
 from core.signatures.forms import EVERYTHING
 from core.signatures.statements import Purpose, Statement, check, namespace
@@ -26,6 +26,7 @@ def record_statement(exit_: Exit, text: str, signature: str, plan: ExitPlan | No
     statement, person = check(text, signature, exit_.engagement, exit_.now())
     _require_plan_in_force(statement, plan)
     _require_new(exit_, statement, person, plan)
+    _require_known_matter(exit_, statement, plan)
     exit_.record(
         EntryKind.STATEMENT,
         subject=statement.purpose,
@@ -40,10 +41,17 @@ def record_statement(exit_: Exit, text: str, signature: str, plan: ExitPlan | No
     return statement, person
 
 
-def statements(exit_: Exit, purpose: Purpose, plan: ExitPlan | None, *, at: datetime) -> tuple[tuple[Statement, Person], ...]:
-    """Find the statements of one purpose that hold at an instant: signature, signer, time, and plan all checked anew."""
+def statements(
+    exit_: Exit, purpose: Purpose, plan: ExitPlan | None, *, at: datetime, since: int = -1
+) -> tuple[tuple[Statement, Person], ...]:
+    """Find the statements of one purpose that hold at an instant: signature, signer, time, and plan all checked anew.
+
+    Those recorded up to entry number `since` do not count.
+    """
     found: list[tuple[Statement, Person]] = []
     for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT, subject=purpose):
+        if entry.number <= since:
+            continue
         try:
             statement, person = check(entry.data["text"], entry.data["signature"], exit_.engagement, at, purpose=purpose)
             _require_plan_in_force(statement, plan)
@@ -108,6 +116,26 @@ def _require_new(exit_: Exit, statement: Statement, person: Person, plan: ExitPl
         )
 
 
+def _require_known_matter(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> None:
+    """Refuse what would go on record without any effect: a waiver or an order for something that is not there."""
+    if plan is None:
+        return
+    notices = {f"message {entry.subject}" for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.NOTIFY)}
+    owed = [*plan.obligations, *(one for source in exit_.systems.obligation_sources for one in source.outstanding())]
+    known = {
+        Purpose.WAIVER: ("subject", {"receipt", *notices, *(f"obligation {one.id}" for one in owed)}),
+        Purpose.REINSTATEMENT: ("grant", {grant.subject for grant in plan.grants}),
+    }
+    field, things = known.get(statement.purpose, ("", set[str]()))
+    strange = [one for one in statement.many(field) if field and one not in things]
+    if strange:
+        raise SignatureError(
+            f"{strange[0]!r} is nothing that this exit knows a {statement.purpose} for; it knows: {'; '.join(sorted(things))}",
+            untouched="the record",
+            todo="make and sign it for one of these, written exactly so",
+        )
+
+
 def _matter(statement: Statement) -> set[tuple[str, str]]:
-    passing = {"nonce", "made-at", "not-before", "not-after", "held-at", "reason"}
+    passing = {"nonce", "made-at", "not-before", "not-after", "reason"}
     return {field for field in statement.fields if field[0] not in passing}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from cli.services import PROJECT, Services
+from cli.services import PROJECT, Services, stop_on_signals
 from configs.open_exit import open_exit
 from core.checklist import checklist
 from core.pages import MARK
@@ -24,7 +24,7 @@ FOLDER = PROJECT / "build" / "demo"
 def main() -> int:
     """Walk the exit; returns the exit status: 0 only if the exit closed and the evidence verified."""
     keep = bool(os.environ.get("KEEP"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop everything on SIGTERM as on Ctrl-C
+    stop_on_signals()
     shutil.rmtree(FOLDER, ignore_errors=True)
     with ExitStack() as stack:
         acme = Acme(FOLDER)

@@ -10,7 +10,7 @@ from prefect.states import Completed, Failed
 
 from configs.open_exit import open_exit
 from core.checklist import checklist
-from core.errors import GoodLeaverError, Waiting
+from core.errors import GoodLeaverError, GuardError, Waiting
 from core.exit import Exit
 from core.model import EntryKind
 from core.pages import checklist_page
@@ -47,7 +47,7 @@ def _walk(exit_: Exit, walk: Callable[[Exit], str], name: str | None) -> State[A
     except Waiting as waiting:
         return _waiting(waiting)
     except GoodLeaverError as error:
-        _remember(exit_, str(error))
+        _remember(exit_, error)
         return Failed(name=HELD, message=str(error))
 
 
@@ -55,10 +55,11 @@ def _waiting(waiting: Waiting) -> State[Any]:
     return Completed(name=f"Waiting for {waiting.what_for}", message=waiting.message)
 
 
-def _remember(exit_: Exit, why: str) -> None:
-    newest = exit_.last(EntryKind.HELD)
-    if newest is None or newest.data["why"] != why:
-        exit_.record(EntryKind.HELD, data={"why": why})
+def _remember(exit_: Exit, error: GoodLeaverError) -> None:
+    kind = EntryKind.GUARD if isinstance(error, GuardError) else EntryKind.HELD
+    newest = exit_.last(kind)
+    if newest is None or newest.data["why"] != str(error):
+        exit_.record(kind, data={"why": str(error)})
 
 
 def _publish(exit_: Exit, sentence: str) -> None:

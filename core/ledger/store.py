@@ -92,7 +92,10 @@ class Ledger:
         """Read the canonical bytes of each entry in order, without line ends. Raises LedgerError as `entries` does."""
         for number, body, leaf in self._rows():
             if leaf_hash(body) != leaf:
-                raise LedgerError(f"entry {number} of the ledger was altered", todo="run `replay` and find out who altered the database")
+                raise LedgerError(
+                    f"entry {number} of the ledger was altered",
+                    todo="stop all passes of this engagement and find out who altered the database",
+                )
             yield body
 
     def size(self) -> int:

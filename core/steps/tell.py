@@ -6,18 +6,18 @@ from core.actions import perform
 from core.errors import HeldError, RefusedError, UnavailableError, Waiting
 from core.evidence.bundle import expected_keys
 from core.exit import Exit
+from core.gates import conversations
 from core.letters import Letter, render, review_letter
 from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Message, Receipt, Role, WaitingFor
-from core.signatures.statements import Purpose, read_instant
-from core.signed_statements import statements, waived
+from core.signatures.statements import read_instant
+from core.signed_statements import waived
 
 KEYS_FILE = "exit-keys.txt"
 
 
 def send_confirmation(exit_: Exit, plan: ExitPlan) -> Receipt:
     """Send the client the written confirmation of what was said. Raises HeldError if the letter is incomplete or unkind."""
-    conversation = statements(exit_, Purpose.CONVERSATION, plan, at=exit_.now())[0][0]
-    spoken_at = read_instant(conversation.one("held-at"))
+    spoken_at = read_instant(conversations(exit_, plan)[-1].one("held-at"))
     subject, body = write(exit_, plan, Letter.CONFIRMATION, spoken_at=spoken_at, keys_file=KEYS_FILE)
     faults = review_letter(body, exit_.engagement)
     if faults:

@@ -1,7 +1,9 @@
 """The tables of the reference name what there is, all of it and nothing else."""
 
 import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from doc_examples import PROJECT
@@ -52,7 +54,7 @@ def test_every_command_that_a_page_mentions_has_these_options() -> None:
         for words in re.findall(r"(?:^|`|\$ )(offboard [^`\n]+)", text, re.MULTILINE):
             mentioned += 1
             command: object = get_command(app)
-            for word in words.split()[1:]:
+            for word in shlex.split(words)[1:]:
                 if isinstance(command, TyperGroup) and word in command.commands:
                     command = command.commands[word]
                 elif isinstance(command, TyperGroup):
@@ -87,11 +89,11 @@ def test_a_table_names_all_there_is(heading: str, head: str, there: list[str]) -
     assert first_cells(heading, head) == [str(one) for one in there]
 
 
-def test_the_settings_are_those_that_are_read() -> None:
+def test_the_settings_are_those_that_are_read(tmp_path: Path) -> None:
     assert set(first_cells("Settings", "variable")) == set(
         re.findall(r"OFFBOARD_[A-Z_]+", (PROJECT / "configs" / "settings.py").read_text(encoding="utf-8"))
     )
-    assert Settings.from_environment({"OFFBOARD_STATE": str(PROJECT / "state")}).lease.total_seconds() == 30
+    assert Settings.from_environment({"OFFBOARD_STATE": str(tmp_path)}).lease.total_seconds() == 30
 
 
 def test_the_messages_that_the_how_to_page_explains_are_said() -> None:

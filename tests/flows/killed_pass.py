@@ -85,8 +85,8 @@ def _arm(kill: KillPoint) -> None:
         nonlocal seen, armed
         if not sql.startswith("INSERT INTO entries"):
             return
-        body = next(value for value in (parameters.values() if isinstance(parameters, dict) else parameters) if isinstance(value, bytes))
-        entry = json.loads(body)
+        _engagement, _number, body, _leaf = parameters
+        entry = json.loads(bytes(body))
         if (entry["kind"], entry.get("action"), entry["subject"]) == (kill.kind, kill.action, kill.subject):
             armed = seen == kill.nth
             seen += 1

@@ -1,0 +1,115 @@
+"""keep-going: what stopped goes on; a cutoff run that was lost is made again, once."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from core.model import Action, EntryKind
+from tests.flows.exit_world import ExitWorld
+from tests.flows.killed_pass import KillPoint, Pass
+
+
+def scheduled(world: ExitWorld) -> list[Any]:
+    return [run for run in world.scheduled_runs() if run.state.is_scheduled()]
+
+
+def waits_for_the_cutoff(world: ExitWorld) -> datetime:
+    instant = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    world.engage(cutoff=instant)
+    world.walk()
+    world.sign_everything()
+    world.waive("receipt")
+    assert world.walk().name == "Waiting for cutoff"
+    return instant
+
+
+def test_a_run_that_was_cancelled(world: ExitWorld) -> None:
+    instant = waits_for_the_cutoff(world)
+    world.cancel_cutoff_runs()
+    for _ in range(3):
+        state = world.keep_going()
+        assert state.is_completed()
+        assert "acme-dental: Waiting for cutoff." in state.message
+    (run,) = scheduled(world)
+    assert run.expected_start_time == instant
+    assert len(world.scheduled_runs()) == 2
+    assert len(world.letters()) == 3
+
+
+def test_runs_that_were_deleted(world: ExitWorld) -> None:
+    from prefect.client.orchestration import get_client
+
+    waits_for_the_cutoff(world)
+    world.cancel_cutoff_runs()
+    world.keep_going()
+    with get_client(sync_client=True) as client:
+        first = next(run for run in world.scheduled_runs() if not run.state.is_scheduled())
+        client.delete_flow_run(first.id)
+    world.cancel_cutoff_runs()  # its key is used up, and the number of runs is back to where it was
+    world.keep_going()
+    world.keep_going()
+    assert len(scheduled(world)) == 1
+    with get_client(sync_client=True) as client:
+        for run in world.scheduled_runs():
+            client.delete_flow_run(run.id)
+    world.keep_going()
+    assert len(world.scheduled_runs()) == 1
+
+
+def test_a_run_that_was_killed_and_still_says_running(world: ExitWorld) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.states import Running
+
+    from tasks.schedule import ensure_cutoff_run
+
+    waits_for_the_cutoff(world)
+    (run,) = scheduled(world)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, Running(), force=True)
+    world.keep_going()
+    assert len(world.scheduled_runs()) == 1  # it may be at work
+    with world.opened("later", clock=lambda: datetime.now(UTC) + timedelta(minutes=6)) as exit_:
+        ensure_cutoff_run(exit_, world.plan())
+        ensure_cutoff_run(exit_, world.plan())
+    assert len(scheduled(world)) == 1
+    assert len(world.scheduled_runs()) == 2
+
+
+def test_a_walk_that_was_killed(world: ExitWorld) -> None:
+    world.engage()
+    world.walk()
+    world.sign_everything()
+    point = KillPoint("receipt", "EXPORT", world.plan().archive_subject, 0, "before")
+    assert Pass("client-exit", world.plan().digest, kill=point).was_killed()
+    state = world.keep_going()
+    assert "acme-dental: Waiting for receipt." in state.message
+    assert len(world.letters()) == 3
+
+
+def test_a_cutoff_that_was_killed_half_way(world: ExitWorld) -> None:
+    world.get_ready_for_the_cutoff()
+    grant = world.plan().grants[0]
+    point = KillPoint("receipt", "REVOKE", grant.subject, 0, "after")
+    assert Pass("cutoff", world.plan().digest, kill=point).was_killed()
+    world.cancel_cutoff_runs()
+    assert world.logs_in("our-automation")
+    assert not world.logs_in("our-technician")
+
+    state = world.keep_going()
+    assert "acme-dental: Waiting for cutoff." in state.message
+    (run,) = scheduled(world)
+    assert run.expected_start_time <= datetime.now(UTC)
+    assert world.cut().name == "Closed"
+    assert len(world.entries(EntryKind.RECEIPT, Action.REVOKE)) == 2
+
+
+def test_trouble_with_one_client_never_stops_the_next(world: ExitWorld) -> None:
+    waits_for_the_cutoff(world)
+    (world.acme.engagements / "aaa-broken.yaml").write_text("provider: [\n", encoding="utf-8")
+    try:
+        state = world.keep_going()
+    finally:
+        (world.acme.engagements / "aaa-broken.yaml").unlink()
+    assert (state.name, state.is_failed()) == ("Held", True)
+    assert "aaa-broken: Held." in state.message
+    assert "aaa-broken.yaml:" in state.message
+    assert "acme-dental: Waiting for cutoff." in state.message

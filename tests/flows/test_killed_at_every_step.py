@@ -1,0 +1,150 @@
+"""kill -9 right before and right after each entry of the ledger is committed: the next pass goes on, and ends as an undisturbed one."""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from connectors import FolderStore
+from core.archive.extract import extract
+from core.evidence.bundle import write_bundle
+from core.evidence.verifier import verify_bundle
+from core.model import Action, EntryKind, LedgerEntry
+from tests.flows.exit_world import OUTPUTS, ExitWorld
+from tests.flows.killed_pass import Flow, KillPoint, Pass
+
+KILLED_AT = {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.VERDICT, EntryKind.INVENTORY, EntryKind.CLOSED}
+RESTLESS = "appointments.log"
+
+
+class Stage:
+    """The world as it was at one moment, to which it can be put back any number of times."""
+
+    def __init__(self, world: ExitWorld, kept: Path) -> None:
+        self.world, self.kept, self.entries = world, kept, len(world.entries())
+        for name in (*OUTPUTS, "mail"):
+            if (world.folder / name).exists():
+                shutil.copytree(world.folder / name, kept / name)
+
+    def back(self) -> None:
+        for name in (*OUTPUTS, "mail"):
+            shutil.rmtree(self.world.folder / name, ignore_errors=True)
+            if (self.kept / name).exists():
+                shutil.copytree(self.kept / name, self.world.folder / name)
+        self.world.authorized_keys.write_bytes(self.world.first_key_lines)
+
+    def written_since(self) -> tuple[LedgerEntry, ...]:
+        return self.world.entries()[self.entries :]
+
+
+def kill_points(written: tuple[LedgerEntry, ...]) -> list[KillPoint]:
+    """Each entry on both sides of its commit. What follows a verdict or an inventory is a commit again, so one side is enough there."""
+    points, seen = [], Counter[tuple[str, str | None, str]]()
+    for entry in written:
+        key = (str(entry.kind), str(entry.action) if entry.action else None, entry.subject)
+        if entry.kind in KILLED_AT:
+            points.append(KillPoint(*key, seen[key], "before"))
+            if entry.kind in {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.CLOSED}:
+                points.append(KillPoint(*key, seen[key], "after"))
+        seen[key] += 1
+    return points
+
+
+def ended(world: ExitWorld, go_on: Callable[[], object], wanted: str, point: KillPoint) -> None:
+    """Go on until the end. A letter of which nobody knows whether it left is asked for, once, and waived."""
+    state = go_on()
+    uncertain = point.action == Action.NOTIFY and (point.kind, point.when) in {("intent", "after"), ("receipt", "before")}
+    if uncertain:
+        assert state.name == "Held", (point, state)  # type: ignore[attr-defined]
+        assert "it is not known whether this message has arrived" in state.message  # type: ignore[attr-defined]
+        world.waive(f"message {point.subject}")
+        state = go_on()
+    assert state.name == wanted, (point, state)  # type: ignore[attr-defined]
+
+
+def nothing_happened_twice(world: ExitWorld, point: KillPoint, undisturbed: list[str]) -> None:
+    receipts = Counter((entry.action, entry.subject) for entry in world.entries(EntryKind.RECEIPT))
+    assert set(receipts.values()) == {1}, (point, receipts)
+    letters = world.letters()
+    assert len(letters) == len(set(letters)), (point, letters)
+    lost = set(undisturbed) - set(letters)
+    assert len(lost) == ((point.kind, point.action, point.when) == ("intent", "NOTIFY", "after")), (point, lost)
+
+
+def evidence_holds(world: ExitWorld, folder: Path) -> None:
+    with world.opened() as exit_:
+        write_bundle(exit_.ledger, exit_.engagement, folder, key=exit_.key, now=exit_.now(), audience="the test")
+    failed = [one for one in verify_bundle(folder, None).checks if one.status != "OK"]
+    assert failed == []
+    shutil.rmtree(folder)
+
+
+def contents(world: ExitWorld, archive: str, desk: Path) -> dict[str, str]:
+    """Open an archive, and give the sum of every file but the one that never rests."""
+    extract(FolderStore(kind="folder", path=world.folder / archive), [world.acme.keys / "client.txt"], desk)
+    found = {str(path.relative_to(desk)): _sum(path) for path in sorted(desk.rglob("*")) if path.is_file() and not path.is_symlink()}
+    shutil.rmtree(desk)
+    return {name: value for name, value in found.items() if not name.endswith(RESTLESS)}
+
+
+def _sum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def killed(flow: Flow, world: ExitWorld, stage: Stage, point: KillPoint) -> None:
+    stage.back()
+    assert Pass(flow, world.plan().digest, kill=point).was_killed(), f"no pass came to {point}"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    return tmp_path / "desk"
+
+
+def test_from_the_signatures_to_the_receipt(world: ExitWorld, tmp_path: Path, desk: Path) -> None:
+    world.engage()
+    world.walk()
+    world.sign_everything()
+    stage = Stage(world, tmp_path / "signed")
+    assert world.walk().name == "Waiting for receipt"
+    letters, archive = world.letters(), contents(world, "archive", desk)
+    assert len(letters) == 3
+    assert len(archive) > 240
+    points = kill_points(stage.written_since())
+    assert {(point.kind, point.action) for point in points} >= {
+        (kind, action) for kind in ("intent", "receipt") for action in ("NOTIFY", "EXPORT", "HAND_OVER")
+    }
+    for point in points:
+        killed("client-exit", world, stage, point)
+        ended(world, world.walk, "Waiting for receipt", point)
+        nothing_happened_twice(world, point, letters)
+        assert world.authorized_keys.read_bytes() == world.first_key_lines, point
+        if point.action in (Action.EXPORT, None):
+            assert contents(world, "archive", desk) == archive, point
+    evidence_holds(world, desk)
+
+
+def test_the_cutoff(world: ExitWorld, tmp_path: Path, desk: Path) -> None:
+    world.get_ready_for_the_cutoff()
+    (world.acme.source / "patients" / "new-since.txt").write_text("written after the export\n", encoding="utf-8")
+    stage = Stage(world, tmp_path / "ready")
+    assert world.cut().name == "Closed"
+    letters, delta = world.letters(), contents(world, "archive-delta", desk)
+    assert len(letters) == 4
+    assert any(name.endswith("new-since.txt") for name in delta)
+    points = kill_points(stage.written_since())
+    assert sum(point.action == Action.REVOKE and point.kind in {"intent", "receipt"} for point in points) == 8
+    for point in points:
+        killed("cutoff", world, stage, point)
+        ended(world, world.cut, "Closed", point)
+        nothing_happened_twice(world, point, letters)
+        assert world.authorized_keys.read_bytes() == world.last_key_lines, point
+        assert world.walk().name == "Closed", point
+        if point.action == Action.EXPORT:
+            assert contents(world, "archive-delta", desk) == delta, point
+        if point.action == Action.REVOKE:
+            evidence_holds(world, desk)
+    (world.acme.source / "patients" / "new-since.txt").unlink()

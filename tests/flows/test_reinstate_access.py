@@ -1,0 +1,104 @@
+"""Access comes back only by the order of two executives, and ends again only by a new plan that is signed anew."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.errors import SignatureError
+from core.evidence.verifier import verify_bundle
+from core.model import Action, EntryKind
+from tests.flows.exit_world import ALICE, BOB, DANA, ExitWorld
+
+
+@pytest.fixture
+def closed(world: ExitWorld) -> ExitWorld:
+    world.get_ready_for_the_cutoff()
+    assert world.cut().name == "Closed"
+    return world
+
+
+def technician(world: ExitWorld) -> str:
+    return next(grant.subject for grant in world.plan().grants if not grant.own)
+
+
+def client_puts_our_own_key_back(world: ExitWorld) -> None:
+    with world.authorized_keys.open("a") as file:
+        file.write(f"{world.acme.public['our-automation']} our-automation\n")
+
+
+def test_not_without_two_signatures(closed: ExitWorld) -> None:
+    unordered = closed.reinstate()
+    closed.order_back([technician(closed)], ALICE)
+    for state in (unordered, closed.reinstate()):
+        assert state.name == "Held"
+        assert "no revoked grant is ordered back by two executives" in state.message
+        assert "offboard sign reinstatement acme-dental --grant GRANT" in state.message
+        assert technician(closed) in state.message
+    with pytest.raises(SignatureError, match="signs as client"):
+        closed.order_back([technician(closed)], DANA)
+    assert closed.authorized_keys.read_bytes() == closed.last_key_lines
+    assert closed.entries(EntryKind.INTENT, Action.REINSTATE) == ()
+
+
+def test_two_orders_for_different_grants_are_no_two_orders(closed: ExitWorld) -> None:
+    one, other = (grant.subject for grant in closed.plan().grants)
+    closed.order_back([one], ALICE)
+    closed.order_back([other], BOB)
+    assert closed.reinstate().name == "Held"
+    assert closed.entries(EntryKind.INTENT, Action.REINSTATE) == ()
+
+
+def test_we_cannot_come_in_any_more(closed: ExitWorld) -> None:
+    closed.order_back([technician(closed)])
+    state = closed.reinstate()
+    assert state.name == "Held"
+    assert "our own key no longer opens" in state.message
+    assert f"add this line to {closed.authorized_keys}" in state.message
+    assert closed.acme.public["our-technician"] in state.message
+    assert closed.authorized_keys.read_bytes() == closed.last_key_lines
+
+
+def test_ordered_by_two(closed: ExitWorld) -> None:
+    closed.order_back([technician(closed)])
+    client_puts_our_own_key_back(closed)
+    assert not closed.logs_in("our-technician")
+    state = closed.reinstate()
+    assert (state.name, state.is_completed()) == ("Completed", True)
+    assert closed.logs_in("our-technician")
+    assert closed.reinstate().is_completed()
+    assert len(closed.entries(EntryKind.RECEIPT, Action.REINSTATE)) == 1
+    lines = closed.authorized_keys.read_bytes()
+    for again in (closed.walk(), closed.cut()):
+        assert again.name == "Held"
+        assert f"access was reinstated under this plan: {technician(closed)}" in again.message
+        assert "start client-exit with `Draw a new plan`" in again.message
+    assert closed.authorized_keys.read_bytes() == lines
+
+
+def test_what_came_back_ends_again_only_under_a_new_signed_plan(closed: ExitWorld) -> None:
+    closed.order_back([technician(closed)])
+    client_puts_our_own_key_back(closed)
+    assert closed.reinstate().is_completed()
+    lines = closed.authorized_keys.read_bytes()
+
+    plan = closed.plan_for_a_past_cutoff(ago=timedelta(seconds=30), change=lambda written: written.update(delta_store=second_place()))
+    assert len(plan.grants) == 2
+    assert closed.walk().name == "Waiting for signature"  # what was begun under the first plan authorises nothing under this one
+    assert closed.cut().name == "Held"
+    assert closed.authorized_keys.read_bytes() == lines
+
+    closed.approve()
+    closed.elect()
+    closed.waive("receipt")
+    assert closed.walk().name == "Waiting for cutoff"
+    state = closed.cut()
+    assert state.name == "Closed", state.message
+    assert closed.authorized_keys.read_bytes() == closed.last_key_lines
+    assert [closed.logs_in(key) for key in ("our-automation", "our-technician", "client-admin")] == [False, False, True]
+    assert len(closed.entries(EntryKind.RECEIPT, Action.REVOKE)) == 4
+    assert closed.review().is_completed()
+    assert verify_bundle(closed.folder / "evidence", None).ok
+
+
+def second_place() -> dict[str, str]:
+    return {"kind": "folder", "path": f"../archive-delta/{datetime.now(UTC):%H%M%S%f}"}
