@@ -1,8 +1,12 @@
-"""`python -m demo`: one whole client exit on simulated systems that are real servers. `make demo` calls it."""
+"""`python -m demo [FOLDER]`: one whole client exit on simulated systems that are real servers. `make demo` calls it.
+
+FOLDER, build/demo if not given, is emptied first.
+"""
 
 import os
 import shutil
 import signal
+import sys
 import time
 from contextlib import ExitStack
 from datetime import timedelta
@@ -18,7 +22,7 @@ from core.planning import saved_plan
 from demo.acme import SLUG, Acme
 from demo.story import SHORTEST_LEAD, Story, out
 
-FOLDER = PROJECT / "build" / "demo"
+FOLDER = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else PROJECT / "build" / "demo"
 
 
 def main() -> int:
@@ -60,6 +64,7 @@ def summary(services: Services, *, keep: bool, good: bool) -> None:
             table.add_row(MARK[row.progress], row.step, row.what, row.verified)
     out.print()
     out.print(table)
+    shown = FOLDER.relative_to(PROJECT) if FOLDER.is_relative_to(PROJECT) else FOLDER
     for name, what in (
         ("archive", "the data, encrypted: a BagIt bag"),
         ("archive-delta", "what changed shortly before the cutoff"),
@@ -69,7 +74,7 @@ def summary(services: Services, *, keep: bool, good: bool) -> None:
         ("source", "what the client's server held"),
         ("mail", "the letters that were sent"),
     ):
-        out.print(f"  {Path('build/demo') / name}  {what}", markup=False)
+        out.print(f"  {shown / name}  {what}", markup=False)
     if keep:
         out.print(f"\nPrefect UI: {services.url}   (login: {services.login})\nCtrl-C stops everything.", markup=False)
     else:

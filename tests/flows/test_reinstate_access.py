@@ -89,6 +89,8 @@ def test_what_came_back_ends_again_only_under_a_new_signed_plan(closed: ExitWorl
 
     closed.approve()
     closed.elect()
+    assert closed.walk().name == "Waiting for conversation"  # the client was told about another date
+    closed.tell_the_client()
     closed.waive("receipt")
     assert closed.walk().name == "Waiting for cutoff"
     state = closed.cut()
