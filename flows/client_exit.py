@@ -11,6 +11,7 @@ from core.steps.close import closed_sentence
 from core.steps.interlocks import require_nothing_reinstated, revocation_has_begun
 from flows.forms import ExitForm
 from tasks.export import export_data, hand_over_package, take_first_inventory
+from tasks.fulfil import note_fulfilled
 from tasks.outcome import conclude
 from tasks.plan import plan_in_force
 from tasks.schedule import ensure_cutoff_run
@@ -38,6 +39,7 @@ def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     require_conversation(exit_, plan)
     send_confirmation(exit_, plan)
     require_obligations(exit_, plan)
+    note_fulfilled(exit_, plan)
     take_first_inventory(exit_)
     export_data(exit_, plan)
     hand_over_package(exit_, plan)

@@ -105,7 +105,7 @@ def test_status_before_and_after_the_plan(world: ExitWorld) -> None:
     world.approve(ALICE)
     after = world.offboard("status", SLUG)
     assert after.returncode == 0
-    for words in ("Exit of Acme Dental", world.plan().digest[:12], "Alice Ng", "✓"):
+    for words in ("Exit of Acme Dental", world.plan().digest[:12], "Alice Ng", "Obligations"):
         assert words in after.stdout
 
 

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from core.errors import SignatureError
 from core.model import Action, EntryKind
 from demo.keys import ssh_key
 from tests.flows.exit_world import ALICE, BOB, ExitWorld
@@ -67,8 +70,8 @@ def test_the_client_cannot_get_in(world: ExitWorld) -> None:
 
 def test_a_waiver_cannot_replace_client_control(world: ExitWorld) -> None:
     world.get_ready_for_the_cutoff()
-    world.waive("client control is not proved on files-server")
-    world.waive("client control")
+    with pytest.raises(SignatureError, match="is nothing that this exit knows a waiver for"):
+        world.waive("client control is not proved on files-server")
     world.authorized_keys.write_bytes(world.first_key_lines.split(b"\n", 1)[0] + b"\n" + world.first_key_lines.split(b"\n", 2)[2])
     assert world.cut().name == "Held"
     assert world.entries(EntryKind.INTENT, Action.REVOKE) == ()
