@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from core.exit import Exit
 from core.gates import require_conversation, require_obligations, require_receipt, require_signatures, wait_for_cutoff
 from core.steps.close import closed_sentence
+from core.steps.export import require_place_for_delta
 from core.steps.interlocks import require_nothing_reinstated, revocation_has_begun
 from flows.forms import ExitForm
 from tasks.export import export_data, hand_over_package, take_first_inventory
@@ -43,5 +44,6 @@ def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     take_first_inventory(exit_)
     export_data(exit_, plan)
     hand_over_package(exit_, plan)
+    require_place_for_delta(exit_, plan)
     require_receipt(exit_, plan)
     return wait_for_cutoff(exit_, plan)

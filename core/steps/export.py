@@ -9,7 +9,7 @@ from core.archive.inventory import inventory_line, take_inventory
 from core.archive.summary import Progress
 from core.archive.verify import verify_archive
 from core.archive.writer import write_archive
-from core.errors import RefusedError
+from core.errors import HeldError, RefusedError
 from core.exit import Exit
 from core.handover.receipt import commitment, derive_code, derive_salt
 from core.model import Action, Assurance, EntryKind, ExitPlan, InventoryItem, Receipt, Verdict
@@ -60,6 +60,17 @@ def export_delta(exit_: Exit, plan: ExitPlan, watch: Watch) -> Receipt:
         return (item.dataset, inventory_line(item)) not in known
 
     return _export(exit_, plan, plan.delta_subject, exit_.systems.delta_store, watch, only=new_or_changed)
+
+
+def require_place_for_delta(exit_: Exit, plan: ExitPlan) -> None:
+    """See, well before the cutoff, that nothing stands in the way of the last export. Raises HeldError."""
+    begun = exit_.last(EntryKind.INTENT, action=Action.EXPORT, subject=plan.delta_subject)
+    if begun is None and exit_.systems.delta_store.list():
+        raise HeldError(
+            f"the place of the last export already holds another one: {exit_.systems.delta_store.where()}",
+            untouched="it; our access is as it was",
+            todo="name an empty place as delta_store in the engagement file; nobody has to sign anew for that",
+        )
 
 
 def _export(

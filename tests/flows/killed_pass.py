@@ -57,9 +57,7 @@ class Pass:
         return self._process.exitcode == -signal.SIGKILL
 
 
-def _run(
-    told: Connection, settings: dict[str, str], flow: Flow, digest: str, kill: KillPoint | None, largest_file: int | None
-) -> None:
+def _run(told: Connection, settings: dict[str, str], flow: Flow, digest: str, kill: KillPoint | None, largest_file: int | None) -> None:
     os.environ.update(settings)
     from flows.client_exit import client_exit
     from flows.cutoff import cutoff

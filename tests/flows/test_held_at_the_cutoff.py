@@ -110,6 +110,25 @@ def test_approvals_taken_back_by_two(world: ExitWorld) -> None:
     no_access_was_taken(world)
 
 
+def test_the_last_export_needs_a_place_of_its_own(world: ExitWorld) -> None:
+    """Found out while there is time, and not at the cutoff."""
+    world.get_ready_for_the_cutoff()
+    assert world.cut().name == "Closed"
+    with world.authorized_keys.open("a") as file:
+        file.write(f"{world.acme.public['our-automation']} our-automation\n")  # the client asked us back in
+    world.plan_for_a_past_cutoff(ago=timedelta(seconds=10))
+    world.sign_everything()
+    world.waive("receipt")
+    state = world.walk()
+    assert state.name == "Held"
+    assert f"already holds another one: the folder {world.folder / 'archive-delta'}" in state.message
+    assert "name an empty place as delta_store in the engagement file" in state.message
+    world.alter(lambda written: written["delta_store"].update(path="../archive-delta/second"))
+    assert world.walk().name == "Waiting for cutoff"
+    assert world.cut().name == "Closed"
+    assert world.authorized_keys.read_bytes() == world.last_key_lines
+
+
 def test_an_obligation_waived_by_two(world: ExitWorld) -> None:
     world.engage()
     world.walk()
