@@ -1,10 +1,7 @@
 """The embedded Prefect: a server on SQLite and one process worker, on loopback, behind a login."""
 
-import json
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,11 +11,11 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
+from cli.connection import Connection
 from cli.processes import Child
 from core.errors import RefusedError, UnavailableError
 
 POOL = "exits"
-DEFAULT_PORT = 4200
 START_SECONDS = 120
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -35,12 +32,12 @@ class Services:
     @property
     def url(self) -> str:
         """Where people look."""
-        return f"http://127.0.0.1:{self._connection()['port']}"
+        return f"http://127.0.0.1:{self._connection.port}"
 
     @property
     def login(self) -> str:
         """What the login page of the UI asks for, `admin:…`."""
-        return str(self._connection()["login"])
+        return self._connection.login
 
     def environment(self) -> dict[str, str]:
         """Collect the settings for server, worker and clients. Source: Prefect's settings reference; each was tried."""
@@ -65,8 +62,7 @@ class Services:
 
     def start_server(self) -> None:
         """Start the server and wait until it answers. Raises UnavailableError with the end of its log."""
-        self._choose_connection()
-        port = str(self._connection()["port"])
+        port = str(Connection.choose(self._connection_file).port)
         server = Child([sys.executable, "-m", "cli.prefect_server", port], self.environment(), self.home / "server.log", PROJECT)
         self._children.append(server)
         self._wait(server, self._answers, "the Prefect server")
@@ -93,17 +89,13 @@ class Services:
             child.stop()
         self._children.clear()
 
-    def _connection(self) -> dict[str, object]:
-        try:
-            return dict(json.loads((self.home / "connection.json").read_text()))
-        except FileNotFoundError:
-            raise UnavailableError("no Prefect server has been started here", todo="run `make up` first") from None
+    @property
+    def _connection_file(self) -> Path:
+        return self.home / "connection.json"
 
-    def _choose_connection(self) -> None:
-        path = self.home / "connection.json"
-        login = str(self._connection()["login"]) if path.exists() else f"admin:{secrets.token_urlsafe(18)}"
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-            json.dump({"port": _free_port(DEFAULT_PORT), "login": login}, out)
+    @property
+    def _connection(self) -> Connection:
+        return Connection.load(self._connection_file)
 
     def _get(self, path: str) -> httpx.Response:
         user, _, password = self.login.partition(":")
@@ -128,18 +120,6 @@ class Services:
         end = child.log.read_text(errors="replace")[-2000:]
         why = f"{what} did not start within {START_SECONDS} s; the end of {child.log}:\n{end}"
         raise UnavailableError(why, untouched="every engagement")
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise UnavailableError("no free port on 127.0.0.1", untouched="every engagement")
 
 
 def stop_on_signals() -> None:

@@ -1,6 +1,7 @@
 """`offboard sign …`: say in plain words what is about to be signed, sign it with one's own SSH key, put it on record."""
 
 import getpass
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +11,9 @@ import typer
 from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 from rich.console import Console
 
+from cli.plan_words import plan_words
 from configs.open_exit import open_exit
-from core.errors import RefusedError, SignatureError
+from core.errors import ConfigurationError, RefusedError, SignatureError
 from core.exit import Exit
 from core.model import ExitPlan, Party, Person
 from core.planning import require_saved_plan, saved_plan
@@ -21,15 +23,17 @@ from core.signatures.statements import Statement, namespace
 from core.signed_statements import record_statement
 
 app = typer.Typer(help="Sign with your own SSH key; every text says in plain words what it means.", no_args_is_help=True)
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 Engagement = Annotated[str, typer.Argument(help="the engagement", show_default=False)]
 As = Annotated[str, typer.Option("--as", help="who signs: the principal, as the engagement file names it", show_default=False)]
 Key = Annotated[Path | None, typer.Option(help="your private SSH key; read once, kept nowhere")]
 Write = Annotated[Path | None, typer.Option(help="only write the text to this file, to be signed with ssh-keygen -Y sign")]
 Yes = Annotated[bool, typer.Option("--yes", help="sign without being asked")]
+OnlyPlan = Annotated[str | None, typer.Option("--plan", metavar="DIGEST", help="sign for this plan alone: 12 or more digits of its digest")]
 Reason = Annotated[str, typer.Option(help="why", show_default=False)]
 MakeStatement = Callable[[Exit, ExitPlan, Person], Statement]
+_DIGEST = re.compile(r"[0-9A-Fa-f]{12,64}")
 
 
 @app.command()
@@ -38,7 +42,8 @@ def approval(
     principal: As,
     key: Key = None,
     write: Write = None,
-    days: Annotated[int, typer.Option(help="how long it counts, from now")] = 45,
+    only_plan: OnlyPlan = None,
+    days: Annotated[int, typer.Option(help="how long an approval counts, from now; taking it back does not run out")] = 45,
     rescind: Annotated[bool, typer.Option("--rescind", help="take the approval back (counts when two executives do)")] = False,
     yes: Yes = False,
 ) -> None:
@@ -48,7 +53,7 @@ def approval(
         decision: Literal["approve", "rescind"] = "rescind" if rescind else "approve"
         return forms.approval_statement(plan.digest, person, exit_.engagement, exit_.now(), timedelta(days=days), decision=decision)
 
-    _sign(engagement, principal, make, key=key, write=write, yes=yes)
+    _sign(engagement, principal, make, key=key, write=write, yes=yes, only_plan=only_plan)
 
 
 @app.command()
@@ -79,6 +84,7 @@ def election(
     copies: Annotated[Literal["return", "delete"], typer.Option(help="what becomes of the copies that we hold")] = "return",
     key: Key = None,
     write: Write = None,
+    only_plan: OnlyPlan = None,
     yes: Yes = False,
 ) -> None:
     """As the client: elect who may receive data and credentials."""
@@ -86,7 +92,7 @@ def election(
     def make(exit_: Exit, plan: ExitPlan, person: Person) -> Statement:
         return forms.election_statement(plan.digest, person, exit_.engagement, exit_.now(), deliver_to=deliver_to, copies=copies)
 
-    _sign(engagement, principal, make, key=key, write=write, yes=yes)
+    _sign(engagement, principal, make, key=key, write=write, yes=yes, only_plan=only_plan)
 
 
 @app.command()
@@ -97,6 +103,7 @@ def waiver(
     reason: Reason,
     key: Key = None,
     write: Write = None,
+    only_plan: OnlyPlan = None,
     yes: Yes = False,
 ) -> None:
     """As an executive: waive one condition (counts when two do)."""
@@ -104,7 +111,7 @@ def waiver(
     def make(exit_: Exit, plan: ExitPlan, person: Person) -> Statement:
         return forms.waiver_statement(plan.digest, person, exit_.engagement, exit_.now(), subject=subject, reason=reason)
 
-    _sign(engagement, principal, make, key=key, write=write, yes=yes)
+    _sign(engagement, principal, make, key=key, write=write, yes=yes, only_plan=only_plan)
 
 
 @app.command()
@@ -115,6 +122,7 @@ def reinstatement(
     reason: Reason,
     key: Key = None,
     write: Write = None,
+    only_plan: OnlyPlan = None,
     yes: Yes = False,
 ) -> None:
     """As an executive: order that revoked access be put back (counts when two do)."""
@@ -122,7 +130,7 @@ def reinstatement(
     def make(exit_: Exit, plan: ExitPlan, person: Person) -> Statement:
         return forms.reinstatement_statement(plan.digest, person, exit_.engagement, exit_.now(), grants=grant, reason=reason)
 
-    _sign(engagement, principal, make, key=key, write=write, yes=yes)
+    _sign(engagement, principal, make, key=key, write=write, yes=yes, only_plan=only_plan)
 
 
 @app.command("take-in")
@@ -135,27 +143,59 @@ def take_in(
         _record(exit_, saved_plan(exit_), _read(text), _read(Path(f"{text}.sig")))
 
 
-def _sign(engagement: str, principal: str, make: MakeStatement, *, key: Path | None, write: Path | None, yes: bool) -> None:
+def _sign(
+    engagement: str,
+    principal: str,
+    make: MakeStatement,
+    *,
+    key: Path | None,
+    write: Path | None,
+    yes: bool,
+    only_plan: str | None = None,
+) -> None:
+    file = write or key
+    if file is None:
+        raise SignatureError("no key was given", untouched="the record", todo="name your private key with --key, or use --write")
     with open_exit(engagement) as exit_:
         plan = require_saved_plan(exit_)
+        if only_plan is not None:
+            _require_plan(plan, only_plan)
         statement = make(exit_, plan, _person(exit_, principal))
         space = namespace(statement.purpose, exit_.engagement.provider.domain)
-        out.print(plain_words(statement), markup=False)
+        if statement.many("plan-sha256"):
+            out.print(plan_words(plan))
+        out.print(plain_words(statement))
         if write:
-            write.write_text(statement.text, encoding="utf-8")
-            out.print(f"\nWritten to {write}. Now run:\n  ssh-keygen -Y sign -n {space} -f YOUR_KEY {write}", markup=False)
-            out.print(f"  offboard sign take-in {engagement} {write}", markup=False)
+            _write(file, statement, space)
             return
-        if key is None:
-            raise SignatureError("no key was given", untouched="the record", todo="name your private key with --key, or use --write")
         if not yes:
             typer.confirm("Sign this?", abort=True)
-        _record(exit_, plan, statement.text, _signature(key, statement.text.encode(), space))
+        _record(exit_, plan, statement.text, _signature(file, statement.text.encode(), space))
+
+
+def _require_plan(plan: ExitPlan, digest: str) -> None:
+    if not _DIGEST.fullmatch(digest):
+        raise ConfigurationError([f"--plan {digest}: give the plan's digest, or at least its first 12 digits (0-9, a-f)"])
+    if not plan.digest.startswith(digest.lower()):
+        raise SignatureError(
+            f"the plan in force is {plan.digest[:12]}, and not {digest[:12]}",
+            untouched="the record; nothing was signed",
+            todo=f"look at the plan in force first: offboard plan {plan.engagement}",
+        )
+
+
+def _write(file: Path, statement: Statement, space: str) -> None:
+    try:
+        file.write_text(statement.text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedError(f"{file} cannot be written ({type(error).__name__})", untouched="the record") from None
+    out.print(f"\nWritten to {file}. Now run:\n  ssh-keygen -Y sign -n {space} -f YOUR_KEY {file}")
+    out.print(f"  offboard sign take-in {statement.one('client')} {file}")
 
 
 def _record(exit_: Exit, plan: ExitPlan | None, text: str, signature: str) -> None:
     statement, person = record_statement(exit_, text, signature, plan)
-    out.print(f"On record: {statement.purpose}, signed by {person.name} ({person.principal}).", markup=False)
+    out.print(f"On record: {statement.purpose}, signed by {person.name} ({person.principal}).")
 
 
 def _person(exit_: Exit, principal: str) -> Person:

@@ -3,19 +3,21 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from configs.engagement_file import EngagementFile, find
 from configs.settings import Settings
+from core.errors import ConfigurationError
 from core.exit import Exit, Systems
 from core.ledger.lease import hold
 from core.ledger.note import LogKey, log_origin
 from core.ledger.store import Ledger
 
 PATIENCE = timedelta(seconds=5)  # beyond the lease that a pass which was killed leaves behind
+SECRET_BYTES = 32
 
 
 def utc_now() -> datetime:
@@ -24,7 +26,7 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def open_exit(slug: str, *, holder: str | None = None) -> Iterator[Exit]:
+def open_exit(slug: str, *, holder: str | None = None, patience: timedelta = PATIENCE) -> Iterator[Exit]:
     """Open one engagement; with `holder`, under its lease, so that this process may act on systems.
 
     Raises ConfigurationError (unknown engagement, mistakes in its file), LeaseHeldError (another pass is at work).
@@ -51,7 +53,7 @@ def open_exit(slug: str, *, holder: str | None = None) -> Iterator[Exit]:
         if holder is None:
             yield exit_(lease=None)
         else:
-            with hold(ledger, holder, utc_now, ttl=settings.lease, wait=settings.lease + PATIENCE) as lease:
+            with hold(ledger, holder, utc_now, ttl=settings.lease, wait=settings.lease + patience) as lease:
                 yield exit_(lease=lease)
     finally:
         ledger.close()
@@ -72,12 +74,20 @@ def _systems(engagement: EngagementFile) -> Systems:
 
 
 def _receipt_secret(path: Path) -> bytes:
-    """Read the secret from which receipt codes are derived, made once, so that a repeated pass packs the same code."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(secrets.token_bytes(32))
+    """Read the secret from which receipt codes are derived, made once and whole, so that a repeated pass packs the same code.
+
+    Raises ConfigurationError for a file that others may read, or that is not ours.
+    """
+    if not path.exists():
+        made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(secrets.token_bytes(SECRET_BYTES))
             out.flush()
             os.fsync(out.fileno())
-    except FileExistsError:
-        pass
-    return path.read_bytes()
+        with suppress(FileExistsError):
+            path.hardlink_to(made)  # of two that start at once, the first one counts
+        made.unlink()
+    secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES or path.stat().st_mode & 0o077:
+        raise ConfigurationError([f"{path}: not {SECRET_BYTES} bytes that only their owner may read; restore it from a backup"])
+    return secret

@@ -7,6 +7,9 @@ from core.errors import GoodLeaverError
 from core.exit import Exit
 from core.model import Action, EntryKind, LedgerEntry, Receipt, Verdict
 
+LONGEST_WHY = 8_000
+"""Characters of an error that go on record: an entry has its limit."""
+
 
 def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
     exit_: Exit,
@@ -35,10 +38,12 @@ def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
     receipt = find_out(begun) if begun else None
     if receipt is None:
         exit_.record(EntryKind.INTENT, action=action, subject=subject, data=intent)
+        if exit_.lease:
+            exit_.lease.check()
         try:
             receipt = act()
         except not_done as error:
-            exit_.record(EntryKind.FAILED, action=action, subject=subject, data={"why": str(error)})
+            exit_.record(EntryKind.FAILED, action=action, subject=subject, data={"why": str(error)[:LONGEST_WHY]})
             raise
     exit_.record(EntryKind.RECEIPT, action=action, subject=subject, data=receipt.model_dump(mode="json"))
     return receipt

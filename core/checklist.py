@@ -9,9 +9,9 @@ from core.exit import Exit
 from core.gates import acknowledgement, elected, require_conversation, require_obligations, require_signatures
 from core.model import Action, EntryKind, ExitPlan, Noun, Party
 from core.signed_statements import approvers, waived
-from core.steps.close import closed_sentence
+from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
-from core.steps.revoke import newest_verdict
+from core.steps.revoke import UNSEEN, newest_verdict
 from core.steps.tell import confirmation
 
 
@@ -82,9 +82,9 @@ def _obligations(exit_: Exit, plan: ExitPlan) -> Row:
         return Row(step="Obligations fulfilled", progress=Progress.OPEN, what=waiting.message.partition(". ")[0])
     except GoodLeaverError as error:
         return Row(step="Obligations fulfilled", progress=Progress.UNKNOWN, what=error.what)
-    return Row(
-        step="Obligations fulfilled", progress=Progress.DONE, what="none of ours is open", verified="read from the register just now"
-    )
+    waivers = [one.subject for one in plan.obligations if waived(exit_, plan, f"obligation {one.subject}")]
+    what = f"none of ours is open, but for what two executives waived: {', '.join(waivers)}" if waivers else "none of ours is open"
+    return Row(step="Obligations fulfilled", progress=Progress.DONE, what=what, verified="read from the register just now")
 
 
 def _inventory(exit_: Exit, when: str, step: str) -> Row:
@@ -128,7 +128,9 @@ def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
 def _drift(exit_: Exit, plan: ExitPlan) -> Row:
     step, found = "Nothing of ours beyond the plan", [entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)]
     if closed_sentence(exit_, plan):
-        return Row(step=step, progress=Progress.DONE, what="; ".join(found), verified="looked for just before our access ended")
+        unseen = unseen_systems(exit_)
+        verified = f"{UNSEEN} on {', '.join(unseen)}" if unseen else "looked for just before our access ended"
+        return Row(step=step, progress=Progress.UNKNOWN if unseen else Progress.DONE, what="; ".join(found), verified=verified)
     return Row(step=step, progress=Progress.UNKNOWN if found else Progress.OPEN, what="; ".join(found))
 
 

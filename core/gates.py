@@ -59,15 +59,29 @@ def conversations(exit_: Exit, plan: ExitPlan) -> tuple[Statement, ...]:
 def require_obligations(exit_: Exit, plan: ExitPlan) -> None:
     """See that nothing we owe is open, unless two executives waived it. What the client owes never holds anything back."""
     outstanding = [one for source in exit_.systems.obligation_sources for one in source.outstanding()]
-    ours = [one for one in outstanding if one.owed_by == ObligationSide.OURS and not waived(exit_, plan, f"obligation {one.id}")]
+    ours = [one for one in outstanding if one.owed_by == ObligationSide.OURS and not waived(exit_, plan, f"obligation {one.subject}")]
     if ours:
-        listed = "; ".join(f"{one.id} ({one.what}{f', due {one.due}' if one.due else ''})" for one in ours)
+        listed = "; ".join(f"{one.subject} ({one.what}{f', due {one.due}' if one.due else ''})" for one in ours)
         raise Waiting(
             WaitingFor.OBLIGATIONS,
             f"We still owe the client: {listed}. Settle each and write `settled` and `evidence` into the register, or have two "
-            f"executives waive it: offboard sign waiver {plan.engagement} --subject 'obligation {ours[0].id}' --reason TEXT "
+            f"executives waive it: offboard sign waiver {plan.engagement} --subject 'obligation {ours[0].subject}' --reason TEXT "
             "--as PRINCIPAL --key PRIVATE_KEY",
         )
+
+
+def require_delivery(exit_: Exit, plan: ExitPlan) -> None:
+    """See that the archive was written and read back, and the package handed over. Nobody can waive this."""
+    missing = [
+        what
+        for what, action, subject in (
+            ("the archive", Action.EXPORT, plan.archive_subject),
+            ("the handover package", Action.HAND_OVER, plan.package_subject),
+        )
+        if not exit_.last(EntryKind.VERDICT, action=action, subject=subject)
+    ]
+    if missing:
+        raise Waiting(WaitingFor.RECEIPT, f"Not ready yet: {' and '.join(missing)}; the next pass of client-exit makes it")
 
 
 def acknowledgement(exit_: Exit, plan: ExitPlan) -> tuple[Statement | None, tuple[str, ...]]:

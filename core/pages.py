@@ -19,7 +19,7 @@ def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
     """Show all that the plan would do, and what it would not."""
     return "\n".join(
         [
-            f"# Exit plan for {engagement.client.name}",
+            f"# Exit plan for {escape(engagement.client.name)}",
             "",
             f"Drawn by looking only. This is what is done once it is signed, and nothing else. Plan digest (SHA-256):\n\n`{plan.digest}`",
             "",
@@ -55,17 +55,17 @@ def _credentials(plan: ExitPlan) -> list[tuple[str, ...]]:
     return [(one.title, one.username, FATE[one.owner]) for one in plan.credentials if one.owner]
 
 
-def checklist_page(engagement: Engagement, rows: Sequence[Row], sentence: str) -> str:
+def checklist_page(engagement: Engagement, plan: ExitPlan | None, rows: Sequence[Row], sentence: str) -> str:
     """Show the checklist, with what is waited for on top."""
     return "\n".join(
         [
-            f"# Exit of {engagement.client.name}",
+            f"# Exit of {escape(engagement.client.name)}",
             "",
             f"**{escape(sentence)}**",
             "",
             *(_line(row) for row in rows),
             "",
-            f"Cutoff: {local(engagement.cutoff.instant, engagement.cutoff.zone)}",
+            f"Cutoff: {local(plan.cutoff.instant, plan.cutoff.zone) if plan else 'no plan is drawn yet'}",
         ]
     )
 
@@ -74,7 +74,7 @@ def escape(text: str) -> str:
     """Make a text safe inside a cell: whatever a system, a file name or a person wrote stays text."""
     for mark in "\\`*_<>[]|#":
         text = text.replace(mark, f"\\{mark}")
-    return " ".join(text.split())
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -7,7 +7,7 @@ from core.dates import require_future
 from core.errors import HeldError
 from core.exit import Exit
 from core.handover.credentials import divide
-from core.model import EntryKind, ExitPlan, Grant
+from core.model import Engagement, EntryKind, ExitPlan, Grant, Party
 
 
 def draw_plan(exit_: Exit) -> ExitPlan:
@@ -28,6 +28,7 @@ def draw_plan(exit_: Exit) -> ExitPlan:
         ),
         datasets=tuple(sorted((source.dataset() for source in systems.data_sources), key=lambda one: one.source)),
         recipients=tuple(sorted(engagement.recipients, key=lambda one: (one.party, one.age))),
+        addresses=_addresses(engagement),
         credentials=tuple(sorted(credentials, key=lambda one: (one.source, one.title, one.reference))),
         documents=tuple(sorted(f"{one.source}: {one.path}" for source in systems.document_sources for one in source.documents())),
         grants=tuple(
@@ -83,11 +84,26 @@ def require_saved_plan(exit_: Exit) -> ExitPlan:
     return plan
 
 
+def in_force_since(exit_: Exit) -> int:
+    """Give the number of the entry by which the plan in force came into force: what was signed before, even for the same text, is over."""
+    return _first_of_run(exit_, "plan-sha256")
+
+
 def cutoff_set_at(exit_: Exit) -> int:
     """Give the number of the entry by which the cutoff in force was first planned: what people were told before meant another date."""
-    first = -1
-    cutoff = None
+    return _first_of_run(exit_, "cutoff")
+
+
+def _first_of_run(exit_: Exit, key: str) -> int:
+    first, value = -1, None
     for entry in exit_.ledger.entries(kind=EntryKind.PLAN):
-        if entry.data["cutoff"] != cutoff:
-            first, cutoff = entry.number, entry.data["cutoff"]
+        if entry.data[key] != value:
+            first, value = entry.number, entry.data[key]
     return first
+
+
+def _addresses(engagement: Engagement) -> dict[Party, str]:
+    addresses = {Party.CLIENT: engagement.client.address}
+    if engagement.successor and any(one.party == Party.SUCCESSOR for one in engagement.recipients):
+        addresses[Party.SUCCESSOR] = engagement.successor.address
+    return addresses

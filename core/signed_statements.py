@@ -7,6 +7,7 @@ from datetime import datetime
 from core.errors import SignatureError
 from core.exit import Exit
 from core.model import Action, EntryKind, ExitPlan, Person
+from core.planning import in_force_since
 from core.signatures import sshsig
 from core.signatures.forms import EVERYTHING
 from core.signatures.statements import Purpose, Statement, check, namespace
@@ -38,6 +39,7 @@ def record_statement(exit_: Exit, text: str, signature: str, plan: ExitPlan | No
             "signature": signature,
         },
     )
+    exit_.ledger.checkpoint()
     return statement, person
 
 
@@ -46,8 +48,9 @@ def statements(
 ) -> tuple[tuple[Statement, Person], ...]:
     """Find the statements of one purpose that hold at an instant: signature, signer, time, and plan all checked anew.
 
-    Those recorded up to entry number `since` do not count.
+    Those recorded up to entry number `since` do not count, nor those about a plan that were recorded before it came into force.
     """
+    in_force = in_force_since(exit_)
     found: list[tuple[Statement, Person]] = []
     for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT, subject=purpose):
         if entry.number <= since:
@@ -57,7 +60,8 @@ def statements(
             _require_plan_in_force(statement, plan)
         except SignatureError:
             continue  # expired, or for an earlier plan: it stays on record and counts no more
-        found.append((statement, person))
+        if entry.number > in_force or not statement.many("plan-sha256"):
+            found.append((statement, person))
     return tuple(found)
 
 
@@ -107,7 +111,8 @@ def _require_new(exit_: Exit, statement: Statement, person: Person, plan: ExitPl
         again = statement.one("decision") == "approve" and person.principal in {one.principal for one in approvers(exit_, plan)}
     else:
         held = statements(exit_, statement.purpose, plan, at=exit_.now())
-        again = any(signer.principal == person.principal and _matter(earlier) == _matter(statement) for earlier, signer in held)
+        own = [earlier for earlier, signer in held if signer.principal == person.principal and _about(earlier) == _about(statement)]
+        again = bool(own) and _matter(own[-1]) == _matter(statement)
     if again:
         raise SignatureError(
             f"{person.name} has already signed this {statement.purpose}; a second signature by the same person does not count",
@@ -122,8 +127,10 @@ def _require_known_matter(exit_: Exit, statement: Statement, plan: ExitPlan | No
         return
     notices = {f"message {entry.subject}" for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.NOTIFY)}
     owed = [*plan.obligations, *(one for source in exit_.systems.obligation_sources for one in source.outstanding())]
+    packed = exit_.last(EntryKind.RECEIPT, action=Action.HAND_OVER, subject=plan.package_subject)
+    offered = {"receipt"} if packed else set()  # only what was offered and delivered can be left unanswered
     known = {
-        Purpose.WAIVER: ("subject", {"receipt", *notices, *(f"obligation {one.id}" for one in owed)}),
+        Purpose.WAIVER: ("subject", {*offered, *notices, *(f"obligation {one.subject}" for one in owed)}),
         Purpose.REINSTATEMENT: ("grant", {grant.subject for grant in plan.grants}),
     }
     field, things = known.get(statement.purpose, ("", set[str]()))
@@ -134,6 +141,11 @@ def _require_known_matter(exit_: Exit, statement: Statement, plan: ExitPlan | No
             untouched="the record",
             todo="make and sign it for one of these, written exactly so",
         )
+
+
+def _about(statement: Statement) -> tuple[str, ...]:
+    """Say which question a statement answers: the newest answer counts."""
+    return (*statement.many("subject"), *statement.many("grant"))
 
 
 def _matter(statement: Statement) -> set[tuple[str, str]]:

@@ -12,12 +12,10 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from rich.table import Table
-
+from cli.checklist_table import checklist_table
 from cli.services import PROJECT, Services, stop_on_signals
 from configs.open_exit import open_exit
 from core.checklist import checklist
-from core.pages import MARK
 from core.planning import saved_plan
 from demo.acme import SLUG, Acme
 from demo.story import SHORTEST_LEAD, Story, out
@@ -59,9 +57,7 @@ def lead(server_start_seconds: float) -> timedelta:
 def summary(services: Services, *, keep: bool, good: bool) -> None:
     """Show the checklist as it stands, and where everything is."""
     with open_exit(SLUG) as exit_:
-        table = Table("", "step", "what was done", "verified how", title="The exit of Acme Dental")
-        for row in checklist(exit_, saved_plan(exit_)):
-            table.add_row(MARK[row.progress], row.step, row.what, row.verified)
+        table = checklist_table("The exit of Acme Dental", checklist(exit_, saved_plan(exit_)))
     out.print()
     out.print(table)
     shown = FOLDER.relative_to(PROJECT) if FOLDER.is_relative_to(PROJECT) else FOLDER

@@ -7,9 +7,9 @@ from prefect.client.schemas.objects import State
 
 from core.exit import Exit
 from core.steps.close import closed_sentence
-from core.steps.interlocks import require_interlocks, require_plan_in_force
+from core.steps.interlocks import LATEST_START, require_interlocks, require_plan_in_force
 from tasks.cutoff import close, find_grants, read_back, revoke, wait_for_cutoff, wait_for_second_check
-from tasks.export import export_delta, take_last_inventory
+from tasks.export import read_a_last_time
 from tasks.outcome import conclude
 from tasks.tell import send_closing_notice
 
@@ -17,7 +17,12 @@ from tasks.tell import send_closing_notice
 @flow(name="cutoff", persist_result=False)
 def cutoff(engagement: str, plan_digest: str) -> State[Any]:
     """Give up our access at the signed instant. A run for a plan that is not in force any more does nothing."""
-    return conclude(engagement, lambda exit_: give_up_access(exit_, plan_digest), before=lambda exit_: wait_for_cutoff(exit_, plan_digest))
+    return conclude(
+        engagement,
+        lambda exit_: give_up_access(exit_, plan_digest),
+        before=lambda exit_: wait_for_cutoff(exit_, plan_digest),
+        patience=LATEST_START,  # an export that is still at work may take its time
+    )
 
 
 def give_up_access(exit_: Exit, plan_digest: str) -> str:
@@ -25,9 +30,9 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
     plan = require_plan_in_force(exit_, plan_digest)
     if not closed_sentence(exit_, plan):
         require_interlocks(exit_, plan)
-        export_delta(exit_, plan)
-        take_last_inventory(exit_)
+        read_a_last_time(exit_, plan)
         present = find_grants(exit_, plan)
+        require_interlocks(exit_, plan)  # reading may have taken hours
         for grant in plan.grants:
             revoke(exit_, grant, present)
         read_back(exit_, plan)

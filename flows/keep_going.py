@@ -25,7 +25,7 @@ def keep_going() -> State[Any]:
     for slug in slugs(Settings.from_environment()):
         try:
             state = conclude(slug, go_on)
-        except Exception:  # noqa: BLE001 - one client never blocks another; the traceback goes to the run's log
+        except Exception:  # noqa: BLE001 - trouble with one client never stops the others; the traceback goes to the log
             get_run_logger().exception("%s stopped on an error that nobody foresaw", slug)
             state = Failed(name=HELD, message="an error that nobody foresaw, see the log of this run")
         told.append(f"{slug}: {state.name}. {state.message}")

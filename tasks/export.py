@@ -23,12 +23,6 @@ def take_first_inventory(exit_: Exit) -> None:
     export.take_inventories(exit_, export.BEFORE)
 
 
-@step(name="Take the last inventory")
-def take_last_inventory(exit_: Exit) -> None:
-    """List what is there as the last thing that our reading access does."""
-    export.take_inventories(exit_, export.AFTER)
-
-
 @step(name="Export the data into the archive")
 def export_data(exit_: Exit, plan: ExitPlan) -> None:
     """Write the archive, or go on with it."""
@@ -36,11 +30,11 @@ def export_data(exit_: Exit, plan: ExitPlan) -> None:
         export.export_data(exit_, plan, watch)
 
 
-@step(name="Export what changed since")
-def export_delta(exit_: Exit, plan: ExitPlan) -> None:
-    """Write the last delta export."""
+@step(name="Export what changed since, and take the last inventory")
+def read_a_last_time(exit_: Exit, plan: ExitPlan) -> None:
+    """Write the last delta export, and list what is there as the last thing that our reading access does."""
     with watched(exit_) as watch:
-        export.export_delta(exit_, plan, watch)
+        export.read_a_last_time(exit_, plan, watch)
 
 
 @step(name="Pack credentials and documents, and hand them over")

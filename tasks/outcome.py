@@ -1,6 +1,7 @@
 """How a pass ends: a state whose name and message say what was done, or what is waited for and from whom."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from prefect import runtime
@@ -8,9 +9,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from configs.open_exit import open_exit
+from configs.open_exit import PATIENCE, open_exit
+from core.actions import LONGEST_WHY
 from core.checklist import checklist
-from core.errors import GoodLeaverError, GuardError, Waiting
+from core.errors import GoodLeaverError, GuardError, LeaseHeldError, Waiting
 from core.exit import Exit
 from core.model import EntryKind
 from core.pages import checklist_page
@@ -21,27 +23,36 @@ CLOSED = "Closed"
 
 
 def conclude(
-    engagement: str, walk: Callable[[Exit], str], *, before: Callable[[Exit], None] | None = None, name: str | None = CLOSED
+    engagement: str,
+    walk: Callable[[Exit], str],
+    *,
+    before: Callable[[Exit], None] | None = None,
+    name: str = CLOSED,
+    patience: timedelta = PATIENCE,
 ) -> State[Any]:
     """Walk one pass under the engagement's lease, and turn its end into a state and the checklist artifact.
 
-    `before` runs first, without the lease. `walk` returns the sentence of the state `name`. Raises only what nobody foresaw.
+    `before` runs first, without the lease. `walk` returns the sentence of the state `name`. `patience` is how long another pass
+    is waited for; if it takes longer, this one has nothing to do. Raises only what nobody foresaw.
     """
     try:
         if before:
             with open_exit(engagement) as exit_:
                 before(exit_)
-        with open_exit(engagement, holder=f"{runtime.flow_run.name} ({runtime.flow_run.id})") as exit_:
+        with open_exit(engagement, holder=f"{runtime.flow_run.name} ({runtime.flow_run.id})", patience=patience) as exit_:
             state = _walk(exit_, walk, name)
+            exit_.ledger.checkpoint()
             _publish(exit_, str(state.message))
             return state
     except Waiting as waiting:
         return _waiting(waiting)
+    except LeaseHeldError as error:
+        return Completed(message=str(error))
     except GoodLeaverError as error:  # the engagement could not even be opened
         return Failed(name=HELD, message=str(error))
 
 
-def _walk(exit_: Exit, walk: Callable[[Exit], str], name: str | None) -> State[Any]:
+def _walk(exit_: Exit, walk: Callable[[Exit], str], name: str) -> State[Any]:
     try:
         return Completed(name=name, message=walk(exit_))
     except Waiting as waiting:
@@ -57,15 +68,15 @@ def _waiting(waiting: Waiting) -> State[Any]:
 
 def _remember(exit_: Exit, error: GoodLeaverError) -> None:
     kind = EntryKind.GUARD if isinstance(error, GuardError) else EntryKind.HELD
-    newest = exit_.last(kind)
-    if newest is None or newest.data["why"] != str(error):
-        exit_.record(kind, data={"why": str(error)})
+    newest, why = exit_.last(kind), str(error)[:LONGEST_WHY]
+    if newest is None or newest.data["why"] != why:
+        exit_.record(kind, data={"why": why})
 
 
 def _publish(exit_: Exit, sentence: str) -> None:
-    rows = checklist(exit_, saved_plan(exit_))
+    plan = saved_plan(exit_)
     create_markdown_artifact(
         key=f"{exit_.engagement.slug}-checklist",
-        markdown=checklist_page(exit_.engagement, rows, sentence),
+        markdown=checklist_page(exit_.engagement, plan, checklist(exit_, plan), sentence),
         description="The checklist: what is done, what is open, and who can do it",
     )

@@ -28,7 +28,8 @@ def write_evidence(engagement: str, audience: str) -> str:
             f"The evidence bundle is in {folder}: {bundle.entries} entries, {len(report.checks)} checks passed, root {bundle.root[:12]}. "
             f"Anybody verifies it there, without us: ./verify.sh and python3 verify.py . ; report.html is in data/."
         )
-        page = checklist_page(exit_.engagement, checklist(exit_, saved_plan(exit_)), sentence)
+        plan = saved_plan(exit_)
+        page = checklist_page(exit_.engagement, plan, checklist(exit_, plan), sentence)
         create_markdown_artifact(
             key=f"{engagement}-audit-trail", markdown=page, description="What was done, and how each thing was verified"
         )

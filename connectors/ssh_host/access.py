@@ -6,15 +6,16 @@ the public key that the server is asked about.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines, layout, put_back, split_lines, split_options, take_out
-from connectors.ssh_host.host import AbsolutePath, LoginRefusedError, PublicLine, SshHost
+from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
+from connectors.ssh_host.key_files import KeyFile, each_once
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace, temporary
 from connectors.ssh_host.sftp import Attributes, Sftp
@@ -24,7 +25,9 @@ from core.signatures.public_key import PublicKey, read_blob, read_line
 
 CERTIFICATE_AUTHORITY: Final = "certificate authority"
 _ID: Final = re.compile(rf"^(SHA256:\S+)(?: as {CERTIFICATE_AUTHORITY})? in (/.*)$", re.DOTALL)
-_HOME: Final = re.compile(r"^/(?:home/([^/]+)|(root))/")
+_WITH: Final = ", with "
+_CONDITIONS: Final = ("from=", "expiry-time=")
+"""Options by which the server may refuse a key whose line still stands (sshd(8))."""
 
 
 class SshAccess(SshHost):
@@ -33,31 +36,25 @@ class SshAccess(SshHost):
     Raises UnavailableError when the host does not answer or changes under us, RefusedError for everything that needs a person.
     """
 
-    authorized_keys: tuple[AbsolutePath, ...] = Field(min_length=1, description="every file in which the server looks for keys")
+    authorized_keys: Annotated[tuple[KeyFile, ...], AfterValidator(each_once)] = Field(
+        min_length=1, description="every file in which the server looks for keys"
+    )
     client_keys: tuple[PublicLine, ...] = Field(default=(), description="the client's own public keys: one must be able to come in")
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
-        """Find every line of these holders' keys and no other, by the key itself, never by its comment. Changes nothing."""
+        """Find every line of these holders' keys and no other, by the key itself, never by its comment. Changes nothing.
+
+        Our own are the lines of our key in the file that opens the account we come in by. Raises RefusedError if that is not one file
+        of those named: our way in would stay, or would be cut before the rest is seen to be gone.
+        """
         owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
-        own = self.own_key().blob
-        grants = []
-        with self.sftp(tuple(encode(path) for path in self.authorized_keys)) as sftp:
-            for path in self.authorized_keys:
-                content, attributes = read_regular(sftp, encode(path))
-                found = [line for line in key_lines(content) if line.blob in owners]
-                for blob, authority in sorted({(line.blob, line.is_certificate_authority) for line in found}):
-                    lines = [line for line in found if (line.blob, line.is_certificate_authority) == (blob, authority)]
-                    privilege = CERTIFICATE_AUTHORITY if authority else self._privilege(path, lines)
-                    grants.append(
-                        Grant(
-                            system=self.name,
-                            id=f"{lines[0].fingerprint}{f' as {CERTIFICATE_AUTHORITY}' if authority else ''} in {path}",
-                            holder=owners[blob],
-                            privilege=privilege,
-                            own=blob == own and not authority,
-                            undo=self._undo(path, content, attributes, lines),
-                        )
-                    )
+        grants: list[Grant] = []
+        with self.sftp(tuple(encode(file.path) for file in self.authorized_keys)) as sftp:
+            own = self.own_key()
+            for file in self.authorized_keys:
+                grants += self._grants(file.path, *read_regular(sftp, encode(file.path)), owners, own)
+        if owners:
+            self._require_one_way_in(own, owners, [grant for grant in grants if grant.own])
         return tuple(sorted(grants, key=lambda grant: (grant.own, grant.id, grant.privilege)))
 
     def revoke(self, grant: Grant) -> Receipt:
@@ -78,33 +75,36 @@ class SshAccess(SshHost):
             with self._writing_sftp(path) as sftp:
                 return self._take_out(sftp, fingerprint, path, grant)
         except LoginRefusedError:
-            if grant.own and self._ask(grant, path)[0] == Answer.REFUSED:
+            own = grant.own and self._account(path) == self.user and not _doubt(grant)
+            if own and self._ask(grant, self.user)[0] == Answer.REFUSED:
                 return Receipt(done=f"it was already so: {self.address} refuses {fingerprint}", undo=grant.undo, facts={"changed": False})
             raise
 
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
-        """Ask the server whether it would still accept the key; with `log_in`, for our own key, by one real login.
+        """Ask the server whether it would still accept the key; with `log_in`, for the key by which we come in, by one real login.
 
-        Only the server's own clear refusal counts as revoked, and not even that while our own key still lets us see the line in its file:
-        a line may be for another address (`from=`). Raises RefusedError for another host key.
+        Only the server's own clear refusal counts as revoked, and not even that while our own key still lets us see the line in its file.
+        Once it does not, a refusal proves nothing where it may have another reason: the account is not known for certain, or the line
+        held for some addresses (`from=`) or times only. Raises RefusedError for another host key.
         """
         fingerprint, path = self._named(grant)
+        account = self._account(path)
         try:
-            answer, why = self.try_login() if log_in and grant.own else self._ask(grant, path)
-            stands = self._stands(grant, fingerprint, path) if answer == Answer.REFUSED and not grant.own else False
-            if stands:
-                answer, why = Answer.ACCEPTED, f"the server refuses the key from here, but it still stands in {path}"
-            elif stands is None and grant.privilege == CERTIFICATE_AUTHORITY:
-                answer, why = Answer.UNCLEAR, f"whether it still signs certificates cannot be seen: we cannot look into {path} any more"
+            answer, evidence = self._answer(grant, fingerprint, account, log_in=log_in)
+            if answer == Answer.REFUSED or account is None:
+                stands = self._stands(grant, fingerprint, path)
+                doubt = _doubt(grant) if account else "no query can tell either"
+                if stands:
+                    answer, evidence = Answer.ACCEPTED, f"{evidence}; it still stands in {path}"
+                elif stands is not None:
+                    answer, evidence = Answer.REFUSED, f"{evidence}; it stands in {path} no more"
+                elif doubt:
+                    answer, evidence = Answer.UNCLEAR, f"{evidence}; we cannot look into {path} any more, and {doubt}"
         except UnavailableError as error:
             return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
         states = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}
-        how = "tried to log in by it" if log_in and grant.own else "asked without logging in"
-        return Verdict(
-            state=states[answer],
-            assurance=Assurance.UNKNOWN if answer == Answer.UNCLEAR else Assurance.OBSERVED,
-            evidence=f"{self._login(path)}@{self.host}:{self.port}, {how}: {why}",
-        )
+        assurance = Assurance.UNKNOWN if answer == Answer.UNCLEAR else Assurance.OBSERVED
+        return Verdict(state=states[answer], assurance=assurance, evidence=evidence)
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put the lines of `grant.undo` back in their place. Twice is fine. Raises RefusedError if our own key no longer lets us in."""
@@ -156,13 +156,19 @@ class SshAccess(SshHost):
         replace(sftp, encode(path), old, take_out(old[0], ours))
         return Receipt(
             done=f"took {len(ours)} line(s) of {fingerprint} out of {path} on {self.host}",
-            undo=undo or self._undo(path, *old, ours),
+            undo=undo or _undo(path, *old, ours),
             facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours)},
         )
 
     def _stands(self, grant: Grant, fingerprint: str, path: str) -> bool | None:
-        """See whether the lines of a grant are still in their file; None if our own key no longer lets us look."""
+        """See whether the lines of a grant are still in their file; None if our own key no longer lets us look, which is not tried."""
         authority = grant.privilege == CERTIFICATE_AUTHORITY
+        try:
+            own = self.own_key()
+        except RefusedError:
+            return None
+        if self.would_accept(self.user, own.line)[0] == Answer.REFUSED:
+            return None
         try:
             with self.sftp((encode(path),)) as sftp:
                 lines = key_lines(read_regular(sftp, encode(path))[0])
@@ -170,11 +176,22 @@ class SshAccess(SshHost):
             return None
         return any(line.fingerprint == fingerprint and line.is_certificate_authority == authority for line in lines)
 
-    def _ask(self, grant: Grant, path: str) -> tuple[Answer, str]:
+    def _answer(self, grant: Grant, fingerprint: str, account: str | None, *, log_in: bool) -> tuple[Answer, str]:
+        """Give the server's answer, and who was tried and how that is known."""
+        where = f"{self.host}:{self.port}"
+        if account is None:
+            return Answer.UNCLEAR, f"{where}: not asked, since the engagement file does not say which account the file opens"
+        if log_in and grant.own and account == self.user and fingerprint == self.own_key().fingerprint:
+            answer, why = self.try_login()
+            return answer, f"{account}@{where}, tried to log in by it: {why}"
+        answer, why = self._ask(grant, account)
+        return answer, f"{account}@{where}, asked without logging in: {why}"
+
+    def _ask(self, grant: Grant, account: str) -> tuple[Answer, str]:
         key = self._public_key(grant)
         if key is None:
             return Answer.UNCLEAR, f"the public key of {grant.id} is not known here: the grant came without its undo"
-        return self.would_accept(self._login(path), key.line)
+        return self.would_accept(account, key.line)
 
     def _public_key(self, grant: Grant) -> PublicKey | None:
         if "key" in grant.undo:
@@ -184,7 +201,7 @@ class SshAccess(SshHost):
 
     def _named(self, grant: Grant) -> tuple[str, str]:
         match = _ID.match(grant.id)
-        if match is None or match[2] not in self.authorized_keys or grant.system != self.name:
+        if match is None or match[2] not in {file.path for file in self.authorized_keys} or grant.system != self.name:
             raise RefusedError(f"{grant.subject} is no grant in the files of {self.name}", untouched="everything on the host")
         return match[1], match[2]
 
@@ -200,25 +217,63 @@ class SshAccess(SshHost):
                 todo="take the lines out by hand, or wait for the version that arms a way back first",
             )
 
-    def _login(self, path: str) -> str:
-        """Name the account that a file of key lines opens: by its home directory, else the one we come in as."""
-        match = _HOME.match(path)
-        return (match[1] or match[2]) if match else self.user
+    def _account(self, path: str) -> str | None:
+        """Name the account that a file opens; the only file opens the one we come in by. None where that is not certain."""
+        opens = next(file.opens for file in self.authorized_keys if file.path == path)
+        return opens or (self.user if len(self.authorized_keys) == 1 else None)
+
+    def _require_one_way_in(self, own: PublicKey, owners: Mapping[bytes, str], found: Sequence[Grant]) -> None:
+        if own.blob not in owners:
+            problem = "belongs to nobody under holders, so that its line would stay"
+            todo = "add it to the keys of a holder in the engagement file"
+        elif not found:
+            problem = f"stands in no file under authorized_keys that is known to open {self.user}"
+            todo = f"name the file that opens it, as path: … and account: {self.user} if its path does not tell"
+        elif len(found) > 1:
+            problem = f"stands in {len(found)} files that open {self.user}, and when one line is gone the others may let us in or not"
+            todo = "leave it in one of them"
+        else:
+            return
+        raise RefusedError(f"our key {own.fingerprint}, by which we come in at {self.address}, {problem}", untouched="the host", todo=todo)
+
+    def _grants(self, path: str, content: bytes, attributes: Attributes, owners: Mapping[bytes, str], own: PublicKey) -> Iterator[Grant]:
+        found = [line for line in key_lines(content) if line.blob in owners]
+        for blob, authority in sorted({(line.blob, line.is_certificate_authority) for line in found}):
+            lines = [line for line in found if (line.blob, line.is_certificate_authority) == (blob, authority)]
+            yield Grant(
+                system=self.name,
+                id=f"{lines[0].fingerprint}{f' as {CERTIFICATE_AUTHORITY}' if authority else ''} in {path}",
+                holder=owners[blob],
+                privilege=CERTIFICATE_AUTHORITY if authority else self._privilege(path, lines),
+                own=blob == own.blob and self._account(path) == self.user and not authority,
+                undo=_undo(path, content, attributes, lines),
+            )
 
     def _privilege(self, path: str, lines: Sequence[KeyLine]) -> str:
         options = sorted({option for line in lines for option in split_options(line.options)})
-        return f"login as {self._login(path)}" + (f", with {', '.join(options)}" if options else "")
+        return f"login as {self._account(path) or 'an account that is not named'}" + (f"{_WITH}{', '.join(options)}" if options else "")
 
-    def _undo(self, path: str, content: bytes, attributes: Attributes, lines: Sequence[KeyLine]) -> dict[str, str]:
-        return {
-            "file": path,
-            "key": read_blob(lines[0].blob).line,
-            "lines": json.dumps([[line.position, line.text.decode("latin-1")] for line in lines]),  # each byte is one character
-            "layout": " ".join(layout(content)),
-            "mode": f"{attributes.mode & 0o7777:04o}",
-            "uid": str(attributes.uid),
-            "gid": str(attributes.gid),
-        }
+
+def _undo(path: str, content: bytes, attributes: Attributes, lines: Sequence[KeyLine]) -> dict[str, str]:
+    return {
+        "file": path,
+        "key": read_blob(lines[0].blob).line,
+        "lines": json.dumps([[line.position, line.text.decode("latin-1")] for line in lines]),  # each byte is one character
+        "layout": " ".join(layout(content)),
+        "mode": f"{attributes.mode & 0o7777:04o}",
+        "uid": str(attributes.uid),
+        "gid": str(attributes.gid),
+    }
+
+
+def _doubt(grant: Grant) -> str:
+    """Say why a refusal of the key does not show that its line is gone; empty if it does."""
+    if grant.privilege == CERTIFICATE_AUTHORITY:
+        return "a refusal does not show whether it still signs certificates"
+    options = split_options(grant.privilege.partition(_WITH)[2])
+    if any(option.strip().lower().startswith(_CONDITIONS) for option in options):
+        return "a refusal here and now does not show that it is gone: it held for some addresses (from=) or times only"
+    return ""
 
 
 def _stored_lines(grant: Grant) -> list[tuple[int, bytes]]:

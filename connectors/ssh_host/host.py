@@ -38,7 +38,8 @@ def _public_line(line: str) -> str:
         raise ValueError(f"{exc.what}; {exc.todo}") from None
 
 
-def _absolute(path: str) -> str:
+def plain_path(path: str) -> str:
+    """Give an absolute path back if it is written in its plain form. Raises ValueError."""
     if not path.startswith("/") or "\0" in path or any(part in ("", ".", "..") for part in path[1:].split("/") if path != "/"):
         raise ValueError("write an absolute path in its plain form: /srv/data, without a slash at the end, without . or ..")
     return path
@@ -47,7 +48,7 @@ def _absolute(path: str) -> str:
 PublicLine = Annotated[str, AfterValidator(_public_line)]
 """An OpenSSH public key, kept as `type base64`."""
 
-AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+AbsolutePath = Annotated[str, AfterValidator(plain_path)]
 """A path on the host, in its plain form."""
 
 

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from core.archive.names import shown
 from core.model import Noun
 
-LISTED = 1000
-"""How many names a summary spells out; the inventory has them all."""
+LISTED = 20
+"""How many names a summary spells out; the inventory has them all. A summary stands whole in a ledger entry, which has its limit."""
+
+LONGEST_LINE = 200
+"""Bytes of UTF-8 that a line of a summary may have."""
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -38,7 +42,7 @@ class DatasetTotals(Noun):
 
 
 class ArchiveSummary(Noun):
-    """What became of everything. Lists of names end with a count where they would be longer than LISTED."""
+    """What became of everything. Lists of names end with a count where they would be longer than LISTED; long lines lose their middle."""
 
     name: str
     volumes: int
@@ -50,6 +54,16 @@ class ArchiveSummary(Noun):
     datasets: Mapping[str, DatasetTotals]
 
 
-def shorten(names: list[str], total: int) -> list[str]:
-    """Keep the first LISTED names and say how many there are besides."""
-    return names if total <= LISTED else [*names[:LISTED], f"and {total - LISTED} more, in the inventory"]
+def shorten(lines: list[str], total: int) -> list[str]:
+    """Keep the first LISTED lines, none longer than LONGEST_LINE, and say how many there are besides."""
+    kept = [_without_middle(line) for line in lines[:LISTED]]
+    return kept if total <= LISTED else [*kept, f"and {total - LISTED} more, in the inventory"]
+
+
+def _without_middle(line: str) -> str:
+    """Cut where it says least: a path begins the line, and the reason ends it."""
+    spelled = shown(line).encode()
+    if len(spelled) <= LONGEST_LINE:
+        return spelled.decode()
+    half = (LONGEST_LINE - len("…".encode())) // 2
+    return f"{spelled[:half].decode(errors='ignore')}…{spelled[-half:].decode(errors='ignore')}"

@@ -32,7 +32,7 @@ _KEPT = ("manifest-sha256.txt", "tagmanifest-sha256.txt")
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was found. `files` is None when no key was given; `faults` holds at most LISTED errors."""
+    """What was found. `files` is None when no key was given; `faults` holds LISTED errors at most, and then one that counts the rest."""
 
     name: str
     volumes: int
@@ -62,7 +62,12 @@ def verify_archive(store: ArchiveStore, identities: Sequence[Path] = (), *, prog
     check = _Check(OuterBag(store), store, keys, progress)
     check.payload()
     bag = check.bag
-    return VerifyReport(bag.name, len(bag.volumes), check.bytes, check.files if keys else None, tuple(check.faults[:LISTED]))
+    return VerifyReport(bag.name, len(bag.volumes), check.bytes, check.files if keys else None, _listed(check.faults))
+
+
+def _listed(faults: list[ArchiveError]) -> tuple[ArchiveError, ...]:
+    more = len(faults) - LISTED
+    return (*faults[:LISTED], ArchiveError(f"and {more} more faults")) if more > 0 else tuple(faults)
 
 
 class _Check:

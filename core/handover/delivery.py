@@ -33,6 +33,11 @@ def stage(package: Package, folder: Path) -> None:
         _write(folder / name, content)
     _write(folder / f"{FACTS}.new", package.handover_json)
     (folder / f"{FACTS}.new").rename(folder / FACTS)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)  # a power cut must not take the name away again: a second package would be another one
+    finally:
+        os.close(descriptor)
 
 
 def staged_facts(folder: Path) -> Mapping[str, Any] | None:
@@ -62,6 +67,22 @@ def deliver(folder: Path, store: ArchiveStore) -> None:
                 untouched="what is there; nothing is ever overwritten",
                 todo="name a fresh handover_store in the engagement file and start the exit again",
             )
+
+
+def read_back(store: ArchiveStore, package_sha256: str) -> int:
+    """Read the delivered package and compare its sum. Returns its size in bytes; raises RefusedError if it differs."""
+    digest, size = hashlib.sha256(), 0
+    with store.get(PACKAGE) as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+            size += len(piece)
+    if digest.hexdigest() != package_sha256:
+        raise RefusedError(
+            f"the package in {store.where()} does not read back as it was written",
+            untouched="what is there, and the staged package",
+            todo="look at the disk; name a fresh handover_store in the engagement file and start the exit again",
+        )
+    return size
 
 
 def _sum(stream: BinaryIO) -> bytes:

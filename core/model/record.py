@@ -32,6 +32,7 @@ class EntryKind(StrEnum):
     VERDICT = "verdict"
     INVENTORY = "inventory"
     DRIFT = "drift"
+    CONTROL = "control"
     GUARD = "guard"
     SCHEDULED = "scheduled"
     HELD = "held"

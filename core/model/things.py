@@ -9,7 +9,7 @@ from functools import cached_property
 from pydantic import Field
 
 from core.canonical import canonical_json
-from core.model.engagement import CutoffDate, Recipient
+from core.model.engagement import CutoffDate, Party, Recipient
 from core.model.noun import Noun
 
 
@@ -28,6 +28,11 @@ class Obligation(Noun):
     owed_by: ObligationSide
     what: str
     due: date | None = None
+
+    @property
+    def subject(self) -> str:
+        """How the ledger and a waiver name this obligation."""
+        return f"{self.source}: {self.id}"
 
 
 class Dataset(Noun):
@@ -115,6 +120,7 @@ class ExitPlan(Noun):
     obligations: tuple[Obligation, ...]
     datasets: tuple[Dataset, ...]
     recipients: tuple[Recipient, ...]
+    addresses: Mapping[Party, str] = Field(description="where letters go")
     credentials: tuple[Credential, ...]
     documents: tuple[str, ...]
     grants: tuple[Grant, ...]

@@ -21,8 +21,8 @@ _FIELDS: Final[Mapping[Purpose, Mapping[str, tuple[tuple[int, int | None], str]]
     | {
         "decision": (_ONCE, r"approve|rescind"),
         "scope": (_ONCE, _SCOPE),
-        "not-before": (_ONCE, _INSTANT),
-        "not-after": (_ONCE, _INSTANT),
+        "not-before": (_PERHAPS, _INSTANT),
+        "not-after": (_PERHAPS, _INSTANT),
     },
     Purpose.CONVERSATION: _COMMON | {"held-at": (_ONCE, _INSTANT), "channel": (_ONCE, r"in-person|phone"), "with": (_ONCE, _TEXT)},
     Purpose.ELECTION: _COMMON | _PLAN | {"deliver-to": (_SOME, r"client|successor"), "copies": (_ONCE, r"return|delete")},
@@ -39,6 +39,7 @@ _FIELDS: Final[Mapping[Purpose, Mapping[str, tuple[tuple[int, int | None], str]]
     Purpose.WAIVER: _COMMON | _PLAN | {"subject": (_ONCE, _TEXT), "reason": (_ONCE, _TEXT)},
     Purpose.REINSTATEMENT: _COMMON | _PLAN | {"grant": (_SOME, _TEXT), "reason": (_ONCE, _TEXT)},
 }
+_VALIDITY: Final = ("not-before", "not-after")
 _ARCHIVE: Final = ("archive-manifest-sha256", "archive-code")
 _PACKAGE: Final = ("package-sha256", "package-code", "credentials")
 
@@ -59,7 +60,19 @@ def problem(purpose: Purpose, fields: Iterable[tuple[str, str]]) -> str:
         count = len(values.get(key, ()))
         if count < least or (most is not None and count > most):
             return f"it names {key} {count} times instead of {'once' if most == 1 else 'at least once'}"
+    if purpose is Purpose.APPROVAL:
+        return _approval(values)
     return _acknowledgement(values) if purpose is Purpose.ACKNOWLEDGEMENT else ""
+
+
+def _approval(values: Mapping[str, list[str]]) -> str:
+    """Insist that an approval says how long it counts, and a rescission does not: by running out it would bring back what it took away."""
+    for key in _VALIDITY:
+        if values["decision"] == ["approve"] and key not in values:
+            return f"it names {key} 0 times instead of once"
+        if values["decision"] == ["rescind"] and key in values:
+            return f"a rescission does not run out, so {key} has no place in it"
+    return ""
 
 
 def _acknowledgement(values: Mapping[str, list[str]]) -> str:

@@ -41,14 +41,10 @@ def approval_statement(
     decision: Literal["approve", "rescind"] = "approve",
     scope: Sequence[Scope] = EVERYTHING,
 ) -> Statement:
-    """Approve a plan, or rescind the approval, from `now` for `valid_for`."""
-    fields = [
-        ("plan-sha256", plan_digest),
-        ("decision", decision),
-        ("scope", ",".join(scope)),
-        ("not-before", write_instant(now)),
-        ("not-after", write_instant(now + valid_for)),
-    ]
+    """Approve a plan, from `now` for `valid_for`; or rescind the approval, for good."""
+    fields = [("plan-sha256", plan_digest), ("decision", decision), ("scope", ",".join(scope))]
+    if decision == "approve":
+        fields += [("not-before", write_instant(now)), ("not-after", write_instant(now + valid_for))]
     return _make(Purpose.APPROVAL, person, engagement, now, fields)
 
 

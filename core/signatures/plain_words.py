@@ -34,7 +34,9 @@ def _approval(statement: Statement) -> list[str]:
     if statement.one("decision") == "rescind":
         return [
             f"You take back your approval of the exit plan with the SHA-256 sum {plan}.",
-            "Nothing new is begun under that plan on your word. What was begun is finished; what was done is not undone.",
+            "One rescission alone has no effect: a second executive has to sign one too. It does not run out.",
+            "Once there are two, nothing new is begun under that plan, unless it is approved anew.",
+            "Giving up access is finished if it has begun by then. What was done is not undone.",
         ]
     return [
         f"You approve the exit plan with the SHA-256 sum {plan}, exactly as it is shown. A plan with another sum is another plan.",

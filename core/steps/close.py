@@ -4,7 +4,8 @@ from core.dates import local
 from core.errors import HeldError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan, Grant, GrantState
-from core.steps.revoke import SECOND, read_back, reinstated_at
+from core.planning import planned_at
+from core.steps.revoke import SECOND, UNSEEN, read_back, reinstated_at
 
 
 def open_drift(exit_: Exit) -> tuple[str, ...]:
@@ -33,6 +34,15 @@ def close(exit_: Exit, plan: ExitPlan) -> None:
     exit_.ledger.checkpoint()
 
 
+def unseen_systems(exit_: Exit) -> tuple[str, ...]:
+    """Name the systems where our way in was gone before the cutoff, so that nobody could look for what the plan does not name."""
+    since = planned_at(exit_)
+    held = exit_.ledger.entries(kind=EntryKind.HELD)
+    return tuple(
+        sorted({entry.subject for entry in held if entry.subject and entry.number > since and entry.data["why"].startswith(UNSEEN)})
+    )
+
+
 def is_closed(exit_: Exit, plan: ExitPlan) -> bool:
     """Whether the exit is closed under this plan, and nothing was given back since."""
     entry = exit_.last(EntryKind.CLOSED)
@@ -46,5 +56,6 @@ def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:
     entry = exit_.last(EntryKind.CLOSED)
     if entry is None or not is_closed(exit_, plan):
         return ""
-    when = local(entry.at, plan.cutoff.zone)
-    return f"Closed on {when}: {len(plan.grants)} grant(s) of ours are gone, seen twice; nothing of ours was found beyond the plan"
+    when, unseen = local(entry.at, plan.cutoff.zone), unseen_systems(exit_)
+    beyond = f"; {UNSEEN} on {', '.join(unseen)}" if unseen else "; nothing of ours was found beyond the plan"
+    return f"Closed on {when}: {len(plan.grants)} grant(s) of ours are gone, seen twice{beyond}"

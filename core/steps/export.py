@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 
-from core.actions import judge, perform, redo
+from core.actions import LONGEST_WHY, judge, perform, redo
 from core.archive.inventory import inventory_line, take_inventory
 from core.archive.summary import Progress
 from core.archive.verify import verify_archive
@@ -13,34 +13,42 @@ from core.errors import HeldError, RefusedError
 from core.exit import Exit
 from core.handover.receipt import commitment, derive_code, derive_salt
 from core.model import Action, Assurance, EntryKind, ExitPlan, InventoryItem, Receipt, Verdict
-from core.ports import ArchiveStore
+from core.planning import planned_at
+from core.ports import ArchiveStore, DataSource
 from core.signatures.statements import Purpose, namespace
+from core.steps.as_signed import require_datasets_as_signed
+from core.steps.revoke import all_gone
 
 BEFORE, AFTER = "before", "after"
 Watch = Callable[[Progress], None]
 
 
 def take_inventories(exit_: Exit, when: str) -> None:
-    """Take the inventory of every dataset, once: before the first export, and after, as the last thing our reading access does."""
+    """Take the inventory of every dataset, once: before the first export, and after, as the last thing our reading access does.
+
+    The last one has to be newer than the plan in force; a first one serves as long as the dataset is the same.
+    """
     for source in exit_.systems.data_sources:
-        if find_inventory(exit_, source.name, when) is None:
+        if find_inventory(exit_, source, when) is None:
             inventory = take_inventory(source)
             document = exit_.ledger.put_document(inventory, "application/jsonl")
-            data = {"when": when, "document": document, "items": inventory.count(b"\n")}
+            data = {"when": when, "document": document, "items": inventory.count(b"\n"), "selectors": list(source.dataset().selectors)}
             exit_.record(EntryKind.INVENTORY, subject=source.name, data=data)
 
 
-def find_inventory(exit_: Exit, source: str, when: str) -> bytes | None:
-    """Find an inventory that was taken, as sorted JSON lines."""
-    for entry in exit_.ledger.entries(kind=EntryKind.INVENTORY, subject=source):
-        if entry.data["when"] == when:
+def find_inventory(exit_: Exit, source: DataSource, when: str) -> bytes | None:
+    """Find the newest inventory that counts, as sorted JSON lines."""
+    since = planned_at(exit_) if when == AFTER else -1
+    for entry in reversed(exit_.ledger.entries(kind=EntryKind.INVENTORY, subject=source.name)):
+        same = entry.data["when"] == when and entry.data["selectors"] == list(source.dataset().selectors)
+        if same and entry.number > since:
             return exit_.ledger.document(entry.data["document"])
     return None
 
 
 def bytes_to_export(exit_: Exit) -> int:
     """Add up the sizes in the first inventories, so that progress has an end."""
-    found = (find_inventory(exit_, source.name, BEFORE) for source in exit_.systems.data_sources)
+    found = (find_inventory(exit_, source, BEFORE) for source in exit_.systems.data_sources)
     return sum(int(json.loads(line)[2]) for inventory in found if inventory for line in inventory.splitlines())
 
 
@@ -53,7 +61,7 @@ def export_delta(exit_: Exit, plan: ExitPlan, watch: Watch) -> Receipt:
     """Write an archive of its own of what is new or changed since the first inventory: the last export before our access ends."""
     known: set[tuple[str, bytes]] = set()
     for source in exit_.systems.data_sources:
-        inventory = find_inventory(exit_, source.name, BEFORE) or b""
+        inventory = find_inventory(exit_, source, BEFORE) or b""
         known |= {(source.name, line) for line in inventory.splitlines(keepends=True)}
 
     def new_or_changed(item: InventoryItem) -> bool:
@@ -71,6 +79,20 @@ def require_place_for_delta(exit_: Exit, plan: ExitPlan) -> None:
             untouched="it; our access is as it was",
             todo="name an empty place as delta_store in the engagement file; nobody has to sign anew for that",
         )
+
+
+def read_a_last_time(exit_: Exit, plan: ExitPlan, watch: Watch) -> None:
+    """Export what changed, and take the last inventory. If the client has taken our way in away already, say that it could not be."""
+    if exit_.last(EntryKind.FAILED, action=Action.EXPORT, subject=plan.delta_subject):
+        return
+    try:
+        export_delta(exit_, plan, watch)
+        take_inventories(exit_, AFTER)
+    except RefusedError as error:
+        if not all_gone(exit_, plan.grants):
+            raise
+        why = f"not possible: our access was gone before the cutoff. {error.what}"
+        exit_.record(EntryKind.FAILED, action=Action.EXPORT, subject=plan.delta_subject, data={"why": why[:LONGEST_WHY]})
 
 
 def _export(
@@ -100,6 +122,8 @@ def _export(
         facts = summary.model_dump(mode="json") | {"salt": salt, "commitment": commitment(salt, code), "where": store.where()}
         return Receipt(done=f"{summary.files} files, {summary.bytes} bytes in {summary.volumes} volume(s)", facts=facts)
 
+    if exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=subject) is None:
+        require_datasets_as_signed(exit_, plan)
     receipt = perform(exit_, Action.EXPORT, subject, intent={"recipients": [one.age for one in plan.recipients]}, act=act, find_out=redo)
     if exit_.last(EntryKind.VERDICT, action=Action.EXPORT, subject=subject) is None:
         judge(exit_, Action.EXPORT, subject, _read_back(store))

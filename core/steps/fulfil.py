@@ -14,10 +14,10 @@ def note_fulfilled(exit_: Exit, plan: ExitPlan) -> None:
 
 
 def _note(exit_: Exit, plan: ExitPlan, one: Obligation) -> None:
-    if waived(exit_, plan, f"obligation {one.id}"):
+    if waived(exit_, plan, f"obligation {one.subject}"):
         done, assurance = "waived by two executives", Assurance.WAIVED
     else:
         done, assurance = f"no longer open in {one.source}", Assurance.ATTESTED
-    perform(exit_, Action.SETTLE, one.id, intent={"what": one.what}, act=lambda: Receipt(done=done), find_out=redo)
-    if exit_.last(EntryKind.VERDICT, action=Action.SETTLE, subject=one.id) is None:
-        judge(exit_, Action.SETTLE, one.id, Verdict(assurance=assurance, evidence=done))
+    perform(exit_, Action.SETTLE, one.subject, intent={"what": one.what}, act=lambda: Receipt(done=done), find_out=redo)
+    if exit_.last(EntryKind.VERDICT, action=Action.SETTLE, subject=one.subject) is None:
+        judge(exit_, Action.SETTLE, one.subject, Verdict(assurance=assurance, evidence=done))

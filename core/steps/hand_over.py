@@ -2,21 +2,24 @@
 
 from collections.abc import Iterator
 
-from core.actions import perform, redo
+from core.actions import judge, perform, redo
 from core.exit import Exit
 from core.handover.credentials import divide
-from core.handover.delivery import PASSPHRASE, deliver, stage, staged_facts, staged_passphrase
+from core.handover.delivery import PASSPHRASE, deliver, read_back, stage, staged_facts, staged_passphrase
 from core.handover.package import PACKAGE, PackageRequest, build_package
 from core.handover.receipt import derive_code, derive_salt
 from core.handover.vault import VaultEntry
 from core.letters import Letter
-from core.model import Action, Credential, EntryKind, ExitPlan, Obligation, Receipt
+from core.model import Action, Assurance, Credential, EntryKind, ExitPlan, Obligation, Receipt, Verdict
+from core.steps.as_signed import require_package_as_signed
 from core.steps.tell import KEYS_FILE, keys, send, write
 
 
 def hand_over(exit_: Exit, plan: ExitPlan) -> Receipt:
     """Pack the client's credentials and the documents, encrypted to the plan's recipients, and put the package in its place."""
     subject = plan.package_subject
+    if exit_.last(EntryKind.RECEIPT, action=Action.HAND_OVER, subject=subject) is None:
+        require_package_as_signed(exit_, plan)
     folder = exit_.folder / subject.replace(" ", "-")
 
     def act() -> Receipt:
@@ -30,20 +33,26 @@ def hand_over(exit_: Exit, plan: ExitPlan) -> Receipt:
         done = f"{facts['credentials']} credential(s), {filled} of {len(sections)} sections filled"
         return Receipt(done=done, facts={**facts, "vault-passphrase": passphrase, "where": exit_.systems.handover_store.where()})
 
-    return perform(exit_, Action.HAND_OVER, subject, intent={"package": PACKAGE}, act=act, find_out=redo)
+    receipt = perform(exit_, Action.HAND_OVER, subject, intent={"package": PACKAGE}, act=act, find_out=redo)
+    if exit_.last(EntryKind.VERDICT, action=Action.HAND_OVER, subject=subject) is None:
+        size = read_back(exit_.systems.handover_store, str(receipt.facts["package_sha256"]))
+        evidence = f"read back: {size} bytes of ciphertext have the sum in handover.json"
+        judge(exit_, Action.HAND_OVER, subject, Verdict(assurance=Assurance.OBSERVED, evidence=evidence))
+    return receipt
 
 
 def announce(exit_: Exit, plan: ExitPlan, package: Receipt) -> None:
-    """Tell the recipient where archive and package are; then, in a message of its own, the vault's encrypted passphrase."""
-    recipient = exit_.engagement.successor or exit_.engagement.client
-    to, digest = (recipient.address,), str(package.facts["package_sha256"])
+    """Tell each recipient of the plan, and nobody else, where archive and package are; then, in a message of its own, the passphrase."""
+    digest = str(package.facts["package_sha256"])
     where = f"{exit_.systems.handover_store.where()}\nThe data archive: {exit_.systems.archive_store.where()}"
     names = [f"{one['party']}: {one['key']}" for one in package.facts["recipients"]]
-    notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=names, keys_file=KEYS_FILE)
-    send(exit_, plan, f"notice of package {digest[:12]}", to, *notice, attachments=keys(exit_))
     attached = {PASSPHRASE: exit_.ledger.document(package.facts["vault-passphrase"])}
-    letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=PASSPHRASE)
-    send(exit_, plan, f"passphrase of package {digest[:12]}", to, *letter, attachments=attached)
+    for party in sorted({one.party for one in plan.recipients}):
+        to, mark = (plan.addresses[party],), f"package {digest[:12]} to the {party}"
+        notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=names, keys_file=KEYS_FILE)
+        send(exit_, plan, f"notice of {mark}", to, *notice, attachments=keys(exit_))
+        letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=PASSPHRASE)
+        send(exit_, plan, f"passphrase of {mark}", to, *letter, attachments=attached)
 
 
 def _request(exit_: Exit, plan: ExitPlan, scope: str) -> PackageRequest:
@@ -63,7 +72,7 @@ def _request(exit_: Exit, plan: ExitPlan, scope: str) -> PackageRequest:
 
 
 def _entry(exit_: Exit, credential: Credential) -> VaultEntry:
-    source = next(one for one in exit_.systems.credential_sources if one.name == credential.source)
+    source = next(one for one in exit_.systems.credential_sources if one.name == credential.source)  # require_package_as_signed saw it
     return VaultEntry.of(credential, source.reveal(credential.reference))
 
 

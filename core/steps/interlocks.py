@@ -6,10 +6,10 @@ from datetime import timedelta
 from core.dates import local
 from core.errors import HeldError, Waiting
 from core.exit import Exit
-from core.gates import require_conversation, require_obligations, require_receipt, require_signatures
+from core.gates import require_conversation, require_delivery, require_obligations, require_receipt, require_signatures
 from core.model import Action, EntryKind, ExitPlan
 from core.planning import planned_at, saved_plan
-from core.steps.revoke import reinstated_at
+from core.steps.revoke import all_gone, is_receipted, reinstated_at
 from core.steps.tell import require_confirmation
 
 LATEST_START = timedelta(hours=4)
@@ -35,11 +35,14 @@ def require_plan_in_force(exit_: Exit, digest: str) -> ExitPlan:
 
 
 def require_interlocks(exit_: Exit, plan: ExitPlan) -> None:
-    """Check every interlock and name all that is missing at once. Raises HeldError, with every system untouched."""
+    """Check every interlock and name all that is missing at once. Raises HeldError, with every system untouched.
+
+    Once the first grant is being taken away, what people signed stays good; that the client itself can get in is seen anew each time.
+    """
     require_nothing_reinstated(exit_, plan)
-    if revocation_has_begun(exit_, plan):
-        return
-    missing = [*missed_start(exit_, plan), *_open_gates(exit_, plan), *_uncontrolled_systems(exit_)]
+    begun = revocation_has_begun(exit_, plan)
+    missing = [] if begun else [*missed_start(exit_, plan), *_open_gates(exit_, plan)]
+    missing += _uncontrolled_systems(exit_, plan)
     if missing:
         raise HeldError(
             "the cutoff does not run: " + "; ".join(missing),
@@ -52,7 +55,7 @@ def require_interlocks(exit_: Exit, plan: ExitPlan) -> None:
 def missed_start(exit_: Exit, plan: ExitPlan) -> list[str]:
     """Say that the cutoff can no longer run by itself, if so: it would start more than four hours late."""
     late = exit_.now() - plan.cutoff.instant
-    if late <= LATEST_START:
+    if late <= LATEST_START or all_gone(exit_, plan.grants):  # with nothing left to take away, nothing can be too late
         return []
     return [
         f"it starts {late.total_seconds() / 3600:.1f} hours after {local(plan.cutoff.instant, plan.cutoff.zone)}; more than four hours late"
@@ -77,6 +80,7 @@ def _open_gates(exit_: Exit, plan: ExitPlan) -> list[str]:
         require_conversation,
         require_confirmation,
         require_obligations,
+        require_delivery,
         require_receipt,
     )
     missing = []
@@ -88,6 +92,12 @@ def _open_gates(exit_: Exit, plan: ExitPlan) -> list[str]:
     return missing
 
 
-def _uncontrolled_systems(exit_: Exit) -> list[str]:
-    found = [target.client_control() for target in exit_.systems.access_targets]
-    return [f"client control is not proved on {one.system}: {one.evidence}" for one in found if not one.proved]
+def _uncontrolled_systems(exit_: Exit, plan: ExitPlan) -> list[str]:
+    """See on each system with a grant still to be taken away whether the client can get in, and put it on record."""
+    missing = []
+    for name in sorted({grant.system for grant in plan.grants if not is_receipted(exit_, grant)}):
+        found = exit_.systems.target(name).client_control()
+        exit_.record(EntryKind.CONTROL, subject=name, data={"proved": found.proved, "evidence": found.evidence})
+        if not found.proved:
+            missing.append(f"client control is not proved on {name}: {found.evidence}")
+    return missing

@@ -1,6 +1,6 @@
 """Give up our access: every grant of the signed plan, each taken away once, read back, and tried."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from core.planning import planned_at
 from core.ports import AccessTarget
 
 FIRST, SECOND = "first", "second"
+UNSEEN = "nobody could look for further grants of ours"
 
 
 def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
@@ -22,7 +23,7 @@ def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
     """
     present: dict[str, Grant] = {}
     for target in exit_.systems.access_targets:
-        pending = [grant for grant in plan.grants if grant.system == target.name and not _receipt(exit_, grant)]
+        pending = [grant for grant in plan.grants if grant.system == target.name and not is_receipted(exit_, grant)]
         if pending or not any(grant.system == target.name for grant in plan.grants):
             present |= _look(exit_, target, pending)
     planned = {grant.subject for grant in plan.grants}
@@ -35,11 +36,17 @@ def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
 def _look(exit_: Exit, target: AccessTarget, pending: list[Grant]) -> dict[str, Grant]:
     try:
         return {grant.subject: grant for grant in target.discover(exit_.engagement.holders)}
-    except RefusedError:
-        # We cannot get in any more. That is no fault if all that is planned here is seen to be gone already.
-        if pending and all(target.verify(grant, log_in=False).state == GrantState.REVOKED for grant in pending):
-            return {}
-        raise
+    except RefusedError as error:
+        if not pending or not all_gone(exit_, pending):
+            raise
+        # We cannot get in any more, and all that is planned here is seen to be gone: no fault, but nobody could look for more.
+        exit_.record(EntryKind.HELD, subject=target.name, data={"why": f"{UNSEEN} on {target.name}: {error.what}"})
+        return {}
+
+
+def all_gone(exit_: Exit, grants: Iterable[Grant]) -> bool:
+    """Whether every one of these grants is seen, from outside, to open nothing any more."""
+    return all(exit_.systems.target(grant.system).verify(grant, log_in=False).state == GrantState.REVOKED for grant in grants)
 
 
 def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt:
@@ -78,11 +85,12 @@ def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST) -> tuple[str, 
     Returns one sentence for each that is not seen to be revoked. A grant seen revoked is not tried again in the same check.
     """
     open_ = []
-    for grant in plan.grants:
+    for grant in (*plan.grants, *_touched_before(exit_, plan)):
         if _seen_revoked(exit_, grant, check):
             continue
         try:
-            verdict = exit_.systems.target(grant.system).verify(grant, log_in=plan.negative_login)
+            log_in = plan.negative_login and not _checked(exit_, grant, check)  # one try for each credential and check
+            verdict = exit_.systems.target(grant.system).verify(grant, log_in=log_in)
         except (UnavailableError, RefusedError) as error:
             verdict = Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
         judge(exit_, Action.REVOKE, grant.subject, verdict, check=check)
@@ -93,7 +101,7 @@ def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST) -> tuple[str, 
 
 def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
     """Say when what was revoked is looked at again; None while something is still to be revoked."""
-    if not all(_receipt(exit_, grant) for grant in plan.grants):
+    if not all(is_receipted(exit_, grant) for grant in plan.grants):
         return None
     subjects, since = {grant.subject for grant in plan.grants}, planned_at(exit_)
     receipts = exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)
@@ -118,16 +126,29 @@ def newest_verdict(exit_: Exit, grant: Grant) -> LedgerEntry | None:
     return entry if entry and entry.number > round_began(exit_, grant) else None
 
 
-def _receipt(exit_: Exit, grant: Grant) -> bool:
+def is_receipted(exit_: Exit, grant: Grant) -> bool:
+    """Whether a grant was taken away in this round."""
     entry = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=grant.subject)
     return entry is not None and entry.number > round_began(exit_, grant)
 
 
+def _touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
+    """Find the grants that an earlier plan began to revoke and this one does not name: they have to be seen gone as well."""
+    planned = {grant.subject for grant in plan.grants}
+    intents = exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE)
+    touched = {entry.subject: Grant.model_validate(entry.data["grant"]) for entry in intents if entry.subject not in planned}
+    return tuple(touched[subject] for subject in sorted(touched))
+
+
 def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> bool:
+    seen = _checked(exit_, grant, check)
+    return bool(seen) and seen[-1].data["state"] == GrantState.REVOKED
+
+
+def _checked(exit_: Exit, grant: Grant, check: str) -> list[LedgerEntry]:
     seen = exit_.ledger.entries(kind=EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
     since = round_began(exit_, grant)
-    newest = [entry for entry in seen if entry.data["check"] == check and entry.number > since]
-    return bool(newest) and newest[-1].data["state"] == GrantState.REVOKED
+    return [entry for entry in seen if entry.data["check"] == check and entry.number > since]
 
 
 def _dump(grant: Grant) -> dict[str, Any]:

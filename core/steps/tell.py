@@ -8,7 +8,8 @@ from core.evidence.bundle import expected_keys
 from core.exit import Exit
 from core.gates import conversations
 from core.letters import Letter, render, review_letter
-from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Message, Receipt, Role, WaitingFor
+from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Message, Party, Receipt, Role, WaitingFor
+from core.planning import cutoff_set_at
 from core.signatures.statements import read_instant
 from core.signed_statements import waived
 
@@ -17,16 +18,20 @@ KEYS_FILE = "exit-keys.txt"
 
 def send_confirmation(exit_: Exit, plan: ExitPlan) -> Receipt:
     """Send the client the written confirmation of what was said. Raises HeldError if the letter is incomplete or unkind."""
+    sent = _confirmed(exit_, plan)
+    if sent:
+        return Receipt.model_validate(sent.data)
     spoken_at = read_instant(conversations(exit_, plan)[-1].one("held-at"))
     subject, body = write(exit_, plan, Letter.CONFIRMATION, spoken_at=spoken_at, keys_file=KEYS_FILE)
-    faults = review_letter(body, exit_.engagement)
+    faults = review_letter(body, exit_.engagement.model_copy(update={"cutoff": plan.cutoff}))
     if faults:
         raise HeldError(
             f"the confirmation letter is not fit to send: {'; '.join(faults)}",
             untouched="everything; no letter has left",
             todo="mend the decision's specifics and the transition in the engagement file, then start the exit again",
         )
-    return send(exit_, plan, confirmation(plan), (exit_.engagement.client.address,), subject, body, attachments=keys(exit_))
+    to = (plan.addresses[Party.CLIENT],)
+    return send(exit_, plan, confirmation(plan), to, subject, body, attachments=keys(exit_), since=cutoff_set_at(exit_))
 
 
 def send_closing_notice(exit_: Exit, plan: ExitPlan) -> Receipt:
@@ -34,7 +39,7 @@ def send_closing_notice(exit_: Exit, plan: ExitPlan) -> Receipt:
     closed = exit_.ledger.entries(kind=EntryKind.CLOSED)[-1]
     retained = ("the record of this exit", "the encrypted archive and the handover package, until you have had us dispose of them")
     subject, body = write(exit_, plan, Letter.CLOSING, closed_at=closed.at, verified=len(plan.grants), retained=retained)
-    return send(exit_, plan, f"closing notice for plan {plan.digest[:12]}", (exit_.engagement.client.address,), subject, body)
+    return send(exit_, plan, f"closing notice for plan {plan.digest[:12]}", (plan.addresses[Party.CLIENT],), subject, body)
 
 
 def keys(exit_: Exit) -> Mapping[str, bytes]:
@@ -48,7 +53,7 @@ def write(exit_: Exit, plan: ExitPlan, letter: Letter, **facts: object) -> tuple
     return render(letter, engagement=exit_.engagement, plan=plan, contact=executive.name, **facts)
 
 
-def send(
+def send(  # noqa: PLR0913, PLR0917 - the parts of a letter
     exit_: Exit,
     plan: ExitPlan,
     what: str,
@@ -56,6 +61,7 @@ def send(
     subject: str,
     body: str,
     attachments: Mapping[str, bytes] | None = None,
+    since: int = -1,
 ) -> Receipt:
     """Send one message once. Where its delivery is uncertain a person has to say so; it is not sent again by itself."""
     letter = exit_.ledger.put_document(f"Subject: {subject}\n\n{body}".encode(), "text/plain")
@@ -80,13 +86,20 @@ def send(
         act=lambda: exit_.systems.notifier.send(message),
         find_out=find_out,
         not_done=(UnavailableError, RefusedError),  # a notifier raises these only if the other side never took it
+        since=since,
     )
 
 
 def require_confirmation(exit_: Exit, plan: ExitPlan) -> None:
     """See that the client has the written confirmation of this plan's cutoff."""
-    if not exit_.last(EntryKind.RECEIPT, action=Action.NOTIFY, subject=confirmation(plan)):
+    if not _confirmed(exit_, plan):
         raise Waiting(WaitingFor.CONVERSATION, "The confirmation letter has not been sent; the next pass of client-exit sends it")
+
+
+def _confirmed(exit_: Exit, plan: ExitPlan) -> LedgerEntry | None:
+    """Find the receipt of the letter about the cutoff in force; one about an earlier date, even the same again, does not count."""
+    sent = exit_.last(EntryKind.RECEIPT, action=Action.NOTIFY, subject=confirmation(plan))
+    return sent if sent and sent.number > cutoff_set_at(exit_) else None
 
 
 def confirmation(plan: ExitPlan) -> str:

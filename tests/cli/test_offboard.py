@@ -1,6 +1,7 @@
 """The command `offboard`, as a person runs it: what it says, and its exit status. No Prefect server is needed for any of it."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from pykeepass import PyKeePass
 
-from core.evidence.bundle import write_bundle
+from core.evidence.bundle import expected_keys, write_bundle
 from core.model import EntryKind
 from demo.acme import SLUG, VAULT_PASSPHRASE, Acme
 from tests.flows.exit_world import ALICE, BOB, DANA, ExitWorld
@@ -210,8 +211,6 @@ def test_verify_a_bundle(planned: ExitWorld, tmp_path: Path) -> None:
 
 
 def test_verify_against_keys_that_were_given_before(planned: ExitWorld, tmp_path: Path) -> None:
-    from core.evidence.bundle import expected_keys
-
     bundle, keys = tmp_path / "evidence", tmp_path / "keys.txt"
     with planned.opened() as exit_:
         write_bundle(exit_.ledger, exit_.engagement, bundle, key=exit_.key, now=exit_.now(), audience="the client")
@@ -219,12 +218,9 @@ def test_verify_against_keys_that_were_given_before(planned: ExitWorld, tmp_path
     assert planned.offboard("verify", str(bundle), "--keys", str(keys)).returncode == 0
     keys.write_text(keys.read_text().replace(planned.acme.public["alice"].split()[1], planned.acme.public["our-technician"].split()[1]))
     assert planned.offboard("verify", str(bundle), "--keys", str(keys)).returncode == 1
-    refused(planned.offboard("verify", str(bundle), "--keys", str(tmp_path / "no-such-file")), HELD)
 
 
 def test_an_altered_ledger_stops_everything(planned: ExitWorld) -> None:
-    import sqlite3
-
     planned.approve(ALICE)
     with sqlite3.connect(planned.acme.state / "ledger.sqlite") as database:
         ((body,),) = database.execute("SELECT body FROM entries WHERE number = 1").fetchall()

@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 
 from core.actions import judge, perform, redo
-from core.errors import RefusedError, StaleHolderError, UnavailableError
+from core.errors import GoodLeaverError, RefusedError, StaleHolderError, UnavailableError
 from core.exit import Exit
-from core.ledger.lease import hold
+from core.ledger.lease import Lease, hold
 from core.ledger.note import LogKey
 from core.ledger.store import Ledger
-from core.model import Action, Assurance, EntryKind, Receipt, Verdict
+from core.model import Action, Assurance, EntryKind, LedgerEntry, Receipt, Verdict
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
+Asked = Callable[[LedgerEntry], Receipt | None]
 ACT = Receipt(done="took it away", undo={"line": "kept"})
 
 
@@ -34,7 +35,7 @@ def exit_(ledger: Ledger, tmp_path: Path) -> Iterator[Exit]:
         yield an_exit(ledger, tmp_path, lease)
 
 
-def an_exit(ledger: Ledger, folder: Path, lease: Any) -> Exit:
+def an_exit(ledger: Ledger, folder: Path, lease: Lease | None) -> Exit:
     nothing: Any = None  # an action needs neither the engagement nor its systems
     return Exit(
         engagement=nothing,
@@ -63,7 +64,7 @@ class System:
         self.done += 1
         return ACT
 
-    def find_out(self, answer: Receipt | None) -> Callable[[object], Receipt | None]:
+    def find_out(self, answer: Receipt | None) -> Asked:
         def ask(_begun: object) -> Receipt | None:
             self.asked += 1
             return answer
@@ -71,9 +72,11 @@ class System:
         return ask
 
 
-def revoke(exit_: Exit, system: System, **more: Any) -> Receipt:
-    how = {"find_out": redo} | more
-    return perform(exit_, Action.REVOKE, "files:key", intent={"why": "test"}, act=system.act, **how)
+def revoke(
+    exit_: Exit, system: System, *, find_out: Asked = redo, not_done: tuple[type[GoodLeaverError], ...] = (), since: int = -1
+) -> Receipt:
+    how = {"why": "test"}
+    return perform(exit_, Action.REVOKE, "files:key", intent=how, act=system.act, find_out=find_out, not_done=not_done, since=since)
 
 
 def kinds(exit_: Exit) -> list[EntryKind]:

@@ -1,5 +1,7 @@
 """One Prefect test server and one simulated client for all tests of the flows; each test starts from a clean sheet."""
 
+# ruff: noqa: PLC0415 - Prefect and the flows read the environment when they are imported: here that is once a test has set it
+
 from collections.abc import Iterator
 
 import pytest

@@ -1,5 +1,7 @@
 """The simulated client, and the people around its exit, who sign in this very process."""
 
+# ruff: noqa: PLC0415 - Prefect and the flows read the environment when they are imported: here that is once a test has set it
+
 import shutil
 import subprocess
 import sys
@@ -8,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
@@ -22,12 +24,19 @@ from core.signed_statements import record_statement
 from demo.acme import SLUG, Acme
 from demo.successor import Successor
 
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun, State
+
 GONE = "gone-dental"
 ALICE, BOB, DANA, SAM = "alice@northwind.example", "bob@northwind.example", "dana@acme-dental.example", "sam@harbour-it.example"
+CONFIRMED, PACKED, ENDED = 1, 5, 6
+"""Letters so far: the confirmation; notice and passphrase to client and successor each; the closing notice."""
 KEYS = {ALICE: "alice", BOB: "bob", DANA: "client-director", SAM: "successor-signer"}
 OUTPUTS = ("archive", "archive-delta", "handover", "evidence", "state", "successor")
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+Clock = Callable[[], datetime]
+Decision = Literal["approve", "rescind"]
 Change = Callable[[dict[str, Any]], object]
 Sayer = Callable[[ExitPlan, Person, Exit], Statement]
 
@@ -98,7 +107,7 @@ class ExitWorld:
             return draw_plan(exit_)
 
     @contextmanager
-    def opened(self, holder: str | None = None, *, clock: Callable[[], datetime] | None = None) -> Iterator[Exit]:
+    def opened(self, holder: str | None = None, *, clock: Clock | None = None) -> Iterator[Exit]:
         """Open the exit as a pass does; with another clock than the machine's if a test says so."""
         with open_exit(SLUG, holder=holder) as exit_:
             if clock:
@@ -107,7 +116,7 @@ class ExitWorld:
 
     # --- what people do ---
 
-    def sign(self, who: str, say: Sayer, *, key: str | None = None, clock: Callable[[], datetime] | None = None) -> None:
+    def sign(self, who: str, say: Sayer, *, key: str | None = None, clock: Clock | None = None) -> None:
         """Make a statement about the plan in force, sign it, and put it on record. Raises what a person would be told."""
         with self.opened(clock=clock) as exit_:
             plan = require_saved_plan(exit_)
@@ -120,9 +129,11 @@ class ExitWorld:
         signature = sshsig.sign((self.acme.keys / key).read_bytes(), text.encode(), space)
         record_statement(exit_, text, signature, plan)
 
-    def approve(self, *who: str, days: float = 45, decision: Any = "approve", **how: Any) -> None:
+    def approve(
+        self, *who: str, days: float = 45, decision: Decision = "approve", key: str | None = None, clock: Clock | None = None
+    ) -> None:
         for one in who or (ALICE, BOB):
-            self.sign(one, partial(_approval, days=days, decision=decision), **how)
+            self.sign(one, partial(_approval, days=days, decision=decision), key=key, clock=clock)
 
     def elect(self) -> None:
         def say(plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
@@ -159,6 +170,14 @@ class ExitWorld:
         self.tell_the_client()
         self.acme.write_register(settled=True)
 
+    def waive_the_receipt(self) -> None:
+        """Have everything exported and packed, and the answer of those who got it waived."""
+        state = self.walk()
+        assert state.name == "Waiting for receipt", state.message
+        self.waive("receipt")
+        state = self.walk()
+        assert state.name == "Waiting for cutoff", state.message
+
     def open_and_acknowledge(self) -> None:
         """As the successor: open archive and package, and sign the receipt."""
         successor = Successor(self.folder / "successor", self.acme.keys, self.folder / "archive", self.folder / "handover")
@@ -173,35 +192,33 @@ class ExitWorld:
         """All that comes before the cutoff, which is due at once; the receipt is waived, since opening things takes long."""
         self.plan_for_a_past_cutoff(ago=ago, change=change)
         self.sign_everything()
-        self.waive("receipt")
-        state = self.walk()
-        assert state.name == "Waiting for cutoff", state.message
+        self.waive_the_receipt()
 
     # --- the flows ---
 
-    def walk(self, *, draw_new: bool = False, engagement: str = SLUG) -> Any:
+    def walk(self, *, draw_new: bool = False, engagement: str = SLUG) -> "State[Any]":
         from flows.client_exit import client_exit
         from flows.forms import EngagementName, ExitForm
 
         return client_exit(form=ExitForm(engagement=EngagementName(engagement), draw_new_plan=draw_new), return_state=True)
 
-    def cut(self, digest: str | None = None) -> Any:
+    def cut(self, digest: str | None = None) -> "State[Any]":
         from flows.cutoff import cutoff
 
         return cutoff(engagement=SLUG, plan_digest=digest or self.plan().digest, return_state=True)
 
-    def keep_going(self) -> Any:
+    def keep_going(self) -> "State[Any]":
         from flows.keep_going import keep_going
 
         return keep_going(return_state=True)
 
-    def reinstate(self) -> Any:
+    def reinstate(self) -> "State[Any]":
         from flows.forms import EngagementForm, EngagementName
         from flows.reinstate_access import reinstate_access
 
         return reinstate_access(form=EngagementForm(engagement=EngagementName(SLUG)), return_state=True)
 
-    def review(self) -> Any:
+    def review(self) -> "State[Any]":
         from flows.forms import EngagementName, ReviewForm
         from flows.review_audit_trail import review_audit_trail
 
@@ -219,7 +236,8 @@ class ExitWorld:
             return exit_.ledger.entries(kind=kind, action=action)
 
     def letters(self) -> list[str]:
-        return [str(mail["Subject"]) for mail in self.acme.mail.messages()]
+        """Say of each letter that arrived to whom and about what; no two are alike."""
+        return [f"{mail['To']}: {mail['Subject']}" for mail in self.acme.mail.messages()]
 
     def logs_in(self, key: str) -> bool:
         """Try a private key with the system's own ssh."""
@@ -236,11 +254,11 @@ class ExitWorld:
         where = ["-F", "none", "-p", str(self.acme.ssh.port), "-i", str(self.acme.keys / key), f"{self.acme.ssh.user}@127.0.0.1"]
         return subprocess.run(["ssh", *options, *where, "true"], capture_output=True, check=False).returncode == 0
 
-    def scheduled_runs(self) -> list[Any]:
+    def scheduled_runs(self) -> "list[FlowRun]":
         """Read the runs of the cutoff in Prefect, of the plan in force, oldest first."""
         return self.runs_of(self.plan().digest)
 
-    def runs_of(self, digest: str) -> list[Any]:
+    def runs_of(self, digest: str) -> "list[FlowRun]":
         from prefect.client.orchestration import get_client
         from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
         from prefect.client.schemas.sorting import FlowRunSort
@@ -272,5 +290,5 @@ class ExitWorld:
         return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
-def _approval(plan: ExitPlan, person: Person, exit_: Exit, *, days: float, decision: Any) -> Statement:
+def _approval(plan: ExitPlan, person: Person, exit_: Exit, *, days: float, decision: Decision) -> Statement:
     return forms.approval_statement(plan.digest, person, exit_.engagement, exit_.now(), timedelta(days=days), decision=decision)

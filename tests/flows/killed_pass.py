@@ -3,6 +3,8 @@
 The processes are forked from one that has imported everything already, so that each costs little.
 """
 
+# ruff: noqa: PLC0415 - Prefect and the flows read the environment when they are imported: here that is once a test has set it
+
 import json
 import multiprocessing
 import os
@@ -79,7 +81,7 @@ def _arm(kill: KillPoint) -> None:
     """Watch the statements that go to the ledger's database; die at the commit of the entry that is meant."""
     seen, armed = 0, False
 
-    def statement(_connection: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: Any) -> None:
+    def statement(_connection: object, _cursor: object, sql: str, parameters: tuple[Any, ...], *_: object) -> None:
         nonlocal seen, armed
         if not sql.startswith("INSERT INTO entries"):
             return

@@ -5,10 +5,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from core.model import Action, EntryKind
-from tests.flows.exit_world import ALICE, BOB, ExitWorld
+from tests.flows.exit_world import ALICE, BOB, CONFIRMED, ENDED, PACKED, Change, ExitWorld
 
 
 @contextmanager
@@ -44,7 +43,7 @@ def _one_session(connection: socket.socket, taken: list[bytes]) -> None:
             connection.sendall(b"250 fine\r\n")
 
 
-def use_port(port: int) -> Any:
+def use_port(port: int) -> Change:
     return lambda written: written["notifier"].update(port=str(port))
 
 
@@ -68,7 +67,7 @@ def test_a_mail_server_that_is_down_and_comes_back(world: ExitWorld) -> None:
     world.alter(use_port(world.acme.mail.port))
     assert world.walk().name == "Waiting for obligations"
     assert world.walk().name == "Waiting for obligations"
-    assert len(world.letters()) == 1
+    assert len(world.letters()) == CONFIRMED
 
 
 def test_a_delivery_that_nobody_can_be_sure_of(world: ExitWorld) -> None:
@@ -110,11 +109,11 @@ def test_the_closing_notice_is_sent_when_the_mail_server_is_back(world: ExitWorl
     state = world.cut()
     assert state.name == "Held"
     assert world.entries(EntryKind.CLOSED)
-    assert len(world.letters()) == 3
+    assert len(world.letters()) == PACKED
     world.alter(use_port(world.acme.mail.port))
     going = world.keep_going()
     assert going.is_completed(), going.message
     assert "acme-dental: Closed." in going.message
-    assert len(world.letters()) == 4
+    assert len(world.letters()) == ENDED
     world.keep_going()
-    assert len(world.letters()) == 4
+    assert len(world.letters()) == ENDED

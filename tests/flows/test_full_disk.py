@@ -11,7 +11,7 @@ import pytest
 from connectors import FolderStore
 from core.archive.verify import verify_archive
 from core.model import Action, EntryKind
-from tests.flows.exit_world import ExitWorld
+from tests.flows.exit_world import CONFIRMED, PACKED, ExitWorld
 from tests.flows.killed_pass import Pass
 
 ROOM = 4_000_000
@@ -48,7 +48,7 @@ def held_for_room(world: ExitWorld, name: str, message: str) -> None:
     assert "there is no room left to write data/" in message
     assert "Left untouched: " in message
     assert "What to do: make room, or take a larger disk, and start again" in message
-    assert len(world.letters()) == 1  # the confirmation; nothing is announced that is not there
+    assert len(world.letters()) == CONFIRMED  # the confirmation; nothing is announced that is not there
     assert world.entries(EntryKind.RECEIPT, Action.EXPORT) == ()
     assert world.entries(EntryKind.INTENT, Action.HAND_OVER) == ()
     assert world.authorized_keys.read_bytes() == world.first_key_lines
@@ -60,7 +60,7 @@ def goes_on(world: ExitWorld) -> None:
     report = verify_archive(FolderStore(kind="folder", path=world.folder / "archive"), [world.acme.keys / "client.txt"])
     assert not report.faults
     assert len(world.entries(EntryKind.RECEIPT, Action.EXPORT)) == 1
-    assert len(world.letters()) == 3
+    assert len(world.letters()) == PACKED
 
 
 def test_no_room_for_the_archive(much_data: ExitWorld) -> None:

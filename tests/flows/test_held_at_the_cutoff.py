@@ -7,7 +7,7 @@ import pytest
 from core.errors import SignatureError
 from core.model import Action, EntryKind
 from demo.keys import ssh_key
-from tests.flows.exit_world import ALICE, BOB, ExitWorld
+from tests.flows.exit_world import ALICE, BOB, ENDED, PACKED, ExitWorld
 
 
 def no_access_was_taken(world: ExitWorld) -> None:
@@ -90,14 +90,14 @@ def test_a_key_of_ours_beyond_the_plan(world: ExitWorld) -> None:
     assert world.authorized_keys.read_bytes() == world.last_key_lines + f"{third} laptop\n".encode()
     assert world.logs_in("our-forgotten-laptop")
     assert len(world.entries(EntryKind.DRIFT)) == 1
-    assert len(world.letters()) == 3
+    assert len(world.letters()) == PACKED
     assert world.cut().name == "Held"
     assert len(world.entries(EntryKind.DRIFT)) == 1
     assert world.walk().name == "Waiting for cutoff"  # the next run is scheduled, at once
 
     world.authorized_keys.write_bytes(world.last_key_lines)  # the client takes it away
     assert world.cut().name == "Closed"
-    assert len(world.letters()) == 4
+    assert len(world.letters()) == ENDED
 
 
 def test_approvals_taken_back_by_two(world: ExitWorld) -> None:
@@ -118,13 +118,12 @@ def test_the_last_export_needs_a_place_of_its_own(world: ExitWorld) -> None:
         file.write(f"{world.acme.public['our-automation']} our-automation\n")  # the client asked us back in
     world.plan_for_a_past_cutoff(ago=timedelta(seconds=10))
     world.sign_everything()
-    world.waive("receipt")
     state = world.walk()
     assert state.name == "Held"
     assert f"already holds another one: the folder {world.folder / 'archive-delta'}" in state.message
     assert "name an empty place as delta_store in the engagement file" in state.message
     world.alter(lambda written: written["delta_store"].update(path="../archive-delta/second"))
-    assert world.walk().name == "Waiting for cutoff"
+    world.waive_the_receipt()
     assert world.cut().name == "Closed"
     assert world.authorized_keys.read_bytes() == world.last_key_lines
 

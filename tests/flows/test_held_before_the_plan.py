@@ -1,15 +1,18 @@
 """What is wrong before a plan can be drawn: the run is Held, says what to do, and nothing was changed."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pykeepass import PyKeePass
 
 from demo.acme import VAULT_PASSPHRASE
 from tests.flows.exit_world import GONE, ExitWorld
 
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
-def held(state: Any) -> str:
+
+def held(state: "State[Any]") -> str:
     assert state.is_failed()
     assert state.name == "Held", state
     return str(state.message)

@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,10 +14,14 @@ from core.archive.extract import extract
 from core.evidence.bundle import write_bundle
 from core.evidence.verifier import verify_bundle
 from core.model import Action, EntryKind, LedgerEntry
-from tests.flows.exit_world import OUTPUTS, ExitWorld
+from tests.flows.exit_world import ENDED, OUTPUTS, PACKED, ExitWorld
 from tests.flows.killed_pass import Flow, KillPoint, Pass
 
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
 KILLED_AT = {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.VERDICT, EntryKind.INVENTORY, EntryKind.CLOSED}
+AFTER_THE_PACKAGE = {"notice", "passphrase"}
 RESTLESS = "appointments.log"
 
 
@@ -54,16 +59,16 @@ def kill_points(written: tuple[LedgerEntry, ...]) -> list[KillPoint]:
     return points
 
 
-def ended(world: ExitWorld, go_on: Callable[[], object], wanted: str, point: KillPoint) -> None:
+def ended(world: ExitWorld, go_on: Callable[[], "State[Any]"], wanted: str, point: KillPoint) -> None:
     """Go on until the end. A letter of which nobody knows whether it left is asked for, once, and waived."""
     state = go_on()
     uncertain = point.action == Action.NOTIFY and (point.kind, point.when) in {("intent", "after"), ("receipt", "before")}
     if uncertain:
-        assert state.name == "Held", (point, state)  # type: ignore[attr-defined]
-        assert "it is not known whether this message has arrived" in state.message  # type: ignore[attr-defined]
+        assert state.name == "Held", (point, state)
+        assert "it is not known whether this message has arrived" in state.message
         world.waive(f"message {world.entries(EntryKind.INTENT, Action.NOTIFY)[-1].subject}")
         state = go_on()
-    assert state.name == wanted, (point, state)  # type: ignore[attr-defined]
+    assert state.name == wanted, (point, state)
 
 
 def nothing_happened_twice(world: ExitWorld, point: KillPoint, undisturbed: list[str]) -> None:
@@ -112,13 +117,18 @@ def test_from_the_signatures_to_the_receipt(world: ExitWorld, tmp_path: Path, de
     stage = Stage(world, tmp_path / "signed")
     assert world.walk().name == "Waiting for receipt"
     letters, archive = world.letters(), contents(world, "archive", desk)
-    assert len(letters) == 3
+    assert len(letters) == PACKED
     assert len(archive) > 240
     points = kill_points(stage.written_since())
     assert {(point.kind, point.action) for point in points} >= {
         (kind, action) for kind in ("intent", "receipt") for action in ("NOTIFY", "EXPORT", "HAND_OVER")
     }
+    first = stage
     for point in points:
+        if stage is first and point.subject in AFTER_THE_PACKAGE:
+            packed = KillPoint("receipt", "HAND_OVER", world.plan().package_subject, 0, "after")
+            killed("client-exit", world, first, packed)
+            stage = Stage(world, tmp_path / "packed")  # no need to export and pack again for what comes after
         killed("client-exit", world, stage, point)
         ended(world, world.walk, "Waiting for receipt", point)
         nothing_happened_twice(world, point, letters)
@@ -134,7 +144,7 @@ def test_the_cutoff(world: ExitWorld, tmp_path: Path, desk: Path) -> None:
     stage = Stage(world, tmp_path / "ready")
     assert world.cut().name == "Closed"
     letters, delta = world.letters(), contents(world, "archive-delta", desk)
-    assert len(letters) == 4
+    assert len(letters) == ENDED
     assert any(name.endswith("new-since.txt") for name in delta)
     points = kill_points(stage.written_since())
     assert sum(point.action == Action.REVOKE and point.kind in {"intent", "receipt"} for point in points) == 8

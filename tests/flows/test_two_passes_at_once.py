@@ -3,7 +3,7 @@
 from collections import Counter
 
 from core.model import Action, EntryKind
-from tests.flows.exit_world import ExitWorld
+from tests.flows.exit_world import ENDED, PACKED, ExitWorld
 from tests.flows.killed_pass import Flow, Pass
 
 
@@ -27,7 +27,7 @@ def test_two_walks(world: ExitWorld) -> None:
     for name, message in ends:
         assert name == "Waiting for receipt" or (name == "Held" and "is at work on acme-dental since" in message), message
     nothing_twice(world)
-    assert len(world.letters()) == 3
+    assert len(world.letters()) == PACKED
     assert len(world.scheduled_runs()) == 1
 
 
@@ -40,4 +40,4 @@ def test_two_cutoffs(world: ExitWorld) -> None:
     nothing_twice(world)
     assert len(world.entries(EntryKind.RECEIPT, Action.REVOKE)) == 2
     assert world.authorized_keys.read_bytes() == world.last_key_lines
-    assert len(world.letters()) == 4
+    assert len(world.letters()) == ENDED

@@ -6,10 +6,19 @@ from datetime import UTC, datetime, timedelta
 
 from core.evidence.verifier import verify_bundle
 from core.model import Action, EntryKind
-from tests.flows.exit_world import ALICE, BOB, ExitWorld
+from tests.flows.exit_world import ALICE, BOB, CONFIRMED, ENDED, PACKED, ExitWorld
 
 
 def test_every_state_in_its_order(world: ExitWorld) -> None:
+    the_plan_is_drawn(world)
+    people_sign(world)
+    the_client_is_told(world)
+    fulfil_export_hand_over(world)
+    access_ends(world)
+    it_is_proved(world)
+
+
+def the_plan_is_drawn(world: ExitWorld) -> None:
     world.engage(cutoff=datetime.now(UTC) + timedelta(seconds=30), second_check=timedelta(seconds=1))
 
     drawn = world.walk()
@@ -19,6 +28,8 @@ def test_every_state_in_its_order(world: ExitWorld) -> None:
     world.nothing_changed()
     assert world.scheduled_runs() == []
 
+
+def people_sign(world: ExitWorld) -> None:
     world.approve(ALICE)
     half = world.walk()
     assert half.name == "Waiting for signature"
@@ -30,6 +41,8 @@ def test_every_state_in_its_order(world: ExitWorld) -> None:
     assert "offboard sign election acme-dental --deliver-to client --deliver-to successor" in unelected.message
     world.elect()
 
+
+def the_client_is_told(world: ExitWorld) -> None:
     untold = world.walk()
     assert untold.name == "Waiting for conversation"
     assert "No letter leaves before an executive has told the client" in untold.message
@@ -40,11 +53,13 @@ def test_every_state_in_its_order(world: ExitWorld) -> None:
     assert run.expected_start_time == world.plan().cutoff.instant
     world.tell_the_client()
 
+
+def fulfil_export_hand_over(world: ExitWorld) -> None:
     owing = world.walk()
     assert owing.name == "Waiting for obligations"
     assert "spare-firewall (return the client's spare firewall, due 2026-11-30)" in owing.message
     assert "invoice-1042" not in owing.message  # what the client owes holds nothing back
-    assert len(world.letters()) == 1
+    assert len(world.letters()) == CONFIRMED
     assert world.acme.mail.messages()[0]["To"] == "dana@acme-dental.example"
     assert not (world.folder / "archive").exists()
     world.acme.write_register(settled=True)
@@ -52,11 +67,13 @@ def test_every_state_in_its_order(world: ExitWorld) -> None:
     exported = world.walk()
     assert exported.name == "Waiting for receipt"
     assert "offboard sign take-in acme-dental receipt.txt" in exported.message
-    assert len(world.letters()) == 3
+    assert len(world.letters()) == PACKED
     assert len(world.walk().message) == len(exported.message)  # a second pass finds everything done
-    assert len(world.letters()) == 3
+    assert len(world.letters()) == PACKED
     world.open_and_acknowledge()
 
+
+def access_ends(world: ExitWorld) -> None:
     ready = world.walk()
     assert ready.name == "Waiting for cutoff"
     assert "nobody has to do anything" in ready.message
@@ -70,14 +87,16 @@ def test_every_state_in_its_order(world: ExitWorld) -> None:
     assert datetime.now(UTC) >= world.plan().cutoff.instant
     assert world.authorized_keys.read_bytes() == world.last_key_lines
     assert [world.logs_in(key) for key in ("our-automation", "our-technician", "client-admin")] == [False, False, True]
-    assert len(world.letters()) == 4
+    assert len(world.letters()) == ENDED
     first = world.entries(EntryKind.INTENT, Action.REVOKE)
     assert all(entry.at >= world.plan().cutoff.instant for entry in first)
 
     again = (world.walk(), world.cut(), world.keep_going())
     assert [state.name for state in again] == ["Closed", "Closed", "Completed"]
-    assert len(world.letters()) == 4
+    assert len(world.letters()) == ENDED
 
+
+def it_is_proved(world: ExitWorld) -> None:
     proof = world.review()
     assert proof.is_completed(), proof.message
     evidence = world.folder / "evidence"

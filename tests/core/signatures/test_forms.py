@@ -64,8 +64,36 @@ def test_plain_words_say_all_that_is_signed(engagement: Engagement) -> None:
     approve = forms.plain_words(approval(engagement))
     assert "You approve the exit plan" in approve
     assert "our access to the client's systems ends at the cutoff" in approve
-    rescind = forms.approval_statement(DIGEST, somebody(engagement, "bob"), engagement, NOW, WEEK, decision="rescind", scope=("revoke",))
-    assert "You take back your approval" in forms.plain_words(rescind)
+
+
+def rescission(engagement: Engagement) -> Statement:
+    return forms.approval_statement(DIGEST, somebody(engagement, "bob"), engagement, NOW, WEEK, decision="rescind")
+
+
+def test_a_rescission_says_that_it_takes_two(engagement: Engagement) -> None:
+    words = forms.plain_words(rescission(engagement))
+    assert "You take back your approval" in words
+    assert "One rescission alone has no effect" in words
+    assert "on your word" not in words
+
+
+def test_a_rescission_never_runs_out(engagement: Engagement, signed: Signed) -> None:
+    statement = rescission(engagement)
+    assert not {"not-before", "not-after"} & {key for key, _ in statement.fields}
+    found, _ = check(statement.text, signed(statement, "bob"), engagement, NOW + 500 * WEEK)
+    assert found == statement
+
+
+@pytest.mark.parametrize("key", ["not-before", "not-after"])
+def test_an_approval_is_dated_and_a_rescission_is_not(engagement: Engagement, signed: Signed, key: str) -> None:
+    approve, rescind = approval(engagement), rescission(engagement)
+    undated = Statement(purpose=Purpose.APPROVAL, fields=tuple(each for each in approve.fields if each[0] != key))
+    dated = Statement(purpose=Purpose.APPROVAL, fields=(*rescind.fields, (key, approve.one(key))))
+    for statement, name, why in ((undated, "alice", f"it names {key} 0 times"), (dated, "bob", "does not run out")):
+        with pytest.raises(SignatureError, match=why):
+            check(statement.text, signed(statement, name), engagement, NOW)
+        with pytest.raises(SignatureError, match=why):
+            forms.plain_words(statement)
 
 
 def test_plain_words_are_not_said_of_a_text_that_is_not_fit(engagement: Engagement) -> None:
