@@ -18,6 +18,7 @@ SECTIONS = ("data_sources", "access_targets", "credential_sources", "document_so
 STORES = ("archive_store", "delta_store", "handover_store")
 WITHOUT_REMEDIES = (ReasonCode.ABUSE, ReasonCode.CRIME, ReasonCode.UNETHICAL, ReasonCode.CLIENT_LEAVES)
 LEAST_EXECUTIVES = 2
+OURS = (Role.EXECUTIVE, Role.TECHNICIAN)
 
 Path = tuple[str | int, ...]
 
@@ -37,6 +38,7 @@ def cross_check(raw: Mapping[str, Any]) -> list[Finding]:
         _remedies,
         _people,
         _keys,
+        _client_keys,
         _recipients,
         _successor,
         _connector_names,
@@ -73,6 +75,7 @@ def _remedies(raw: Mapping[str, Any]) -> Iterator[Finding]:
 def _people(raw: Mapping[str, Any]) -> Iterator[Finding]:
     people = _items(raw, "people")
     yield from _twice(("people",), "principal", people, "this principal belongs to another person in the list already; give each their own")
+    yield from _one_human_twice(people)
     yield from _twice(("holders",), "name", _items(raw, "holders"), "this name is in the list already; give each holder their own")
     if not isinstance(_get(raw, "people"), list | tuple):
         return
@@ -81,6 +84,15 @@ def _people(raw: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("people",), "there must be two persons with role: executive, since two sign the plan; add who is missing")
     if not any(_get(person, "role") == Role.CLIENT for person in people):
         yield Finding(("people",), "nobody has role: client; add the person at the client who signs for it")
+
+
+def _one_human_twice(people: list[Any]) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for place, person in enumerate(people):
+        name = " ".join(str(_get(person, "name") or "").split()).casefold()
+        if name and seen.setdefault(name, place) != place:
+            text = f"people.{seen[name]} has this name already, and two principals of one human would make two executives; "
+            yield Finding(("people", place, "name"), text + "leave one out, or if they are two, write their names so that they differ")
 
 
 def _keys(raw: Mapping[str, Any]) -> Iterator[Finding]:
@@ -102,6 +114,25 @@ def _keys(raw: Mapping[str, Any]) -> Iterator[Finding]:
             key = yield from _public_key(path, text)
             if key in theirs:
                 yield Finding(path, "this key belongs to a person of the client or successor, whose access stays; name keys of ours only")
+
+
+def _client_keys(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find keys of ours among those by which the client is to be seen in control, and that keep a file from being emptied."""
+    listed = [(f"people.{place}", person) for place, person in enumerate(_items(raw, "people")) if _get(person, "role") in OURS]
+    listed += [(f"holders.{place}", holder) for place, holder in enumerate(_items(raw, "holders"))]
+    ours = {_spelled(text): whose for whose, one in reversed(listed) for _, text in _texts(one, ("keys",))}
+    for place, target in enumerate(_items(raw, "access_targets")):
+        for path, text in _texts(target, ("access_targets", place, "client_keys")):
+            if (key := _spelled(text)) and key in ours:
+                yield Finding(path, f"this key is ours ({ours[key]}), so it shows nothing about the client; name a key of the client's own")
+
+
+def _spelled(text: str) -> str | None:
+    """Give the one spelling of a public key; None if it is none, which its own field tells."""
+    try:
+        return normalise(text)
+    except SignatureError:
+        return None
 
 
 def _public_key(path: Path, text: str) -> Generator[Finding, None, str | None]:

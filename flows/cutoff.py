@@ -34,7 +34,7 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
         present = find_grants(exit_, plan)
         require_interlocks(exit_, plan)  # reading may have taken hours
         for grant in plan.grants:
-            revoke(exit_, grant, present)
+            revoke(exit_, plan, grant, present)
         read_back(exit_, plan)
         wait_for_second_check(exit_, plan)
         close(exit_, plan)

@@ -46,9 +46,11 @@ def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
 
 
 @step(name="Give up", task_run_name="Give up {planned.id}")
-def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> None:
-    """Take one grant of ours away, with its undo stored."""
+def revoke(exit_: Exit, plan: ExitPlan, planned: Grant, present: Mapping[str, Grant]) -> None:
+    """Take one grant of ours away, with its undo stored; look at it while we still can look inside."""
     revoking.revoke(exit_, planned, present)
+    if not planned.own:
+        revoking.look_back(exit_, plan, planned)
 
 
 @step(name="Try our own access")

@@ -4,30 +4,23 @@ The plan's grants carry no undo once they were saved; `verify` and `reinstate` n
 the public key that the server is asked about.
 """
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from connectors.ssh_host.authentication import Answer
-from connectors.ssh_host.authorized_keys import KeyLine, key_lines, layout, put_back, split_lines, split_options, take_out
+from connectors.ssh_host.authorized_keys import key_lines, put_back, split_lines, take_out
+from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines, undo_of
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
 from connectors.ssh_host.key_files import KeyFile, each_once
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace, temporary
-from connectors.ssh_host.sftp import Attributes, Sftp
+from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
 from core.model import Assurance, ClientControl, Grant, GrantState, Holder, Receipt, Verdict
-from core.signatures.public_key import PublicKey, read_blob, read_line
-
-CERTIFICATE_AUTHORITY: Final = "certificate authority"
-_ID: Final = re.compile(rf"^(SHA256:\S+)(?: as {CERTIFICATE_AUTHORITY})? in (/.*)$", re.DOTALL)
-_WITH: Final = ", with "
-_CONDITIONS: Final = ("from=", "expiry-time=")
-"""Options by which the server may refuse a key whose line still stands (sshd(8))."""
+from core.signatures.public_key import PublicKey, read_line
 
 
 class SshAccess(SshHost):
@@ -52,7 +45,10 @@ class SshAccess(SshHost):
         with self.sftp(tuple(encode(file.path) for file in self.authorized_keys)) as sftp:
             own = self.own_key()
             for file in self.authorized_keys:
-                grants += self._grants(file.path, *read_regular(sftp, encode(file.path)), owners, own)
+                account = self._account(file.path)
+                way_in = own.blob if account == self.user else None
+                seen = read_regular(sftp, encode(file.path))
+                grants += grants_in(*seen, owners, system=self.name, path=file.path, account=account, own=way_in)
         if owners:
             self._require_one_way_in(own, owners, [grant for grant in grants if grant.own])
         return tuple(sorted(grants, key=lambda grant: (grant.own, grant.id, grant.privilege)))
@@ -75,7 +71,7 @@ class SshAccess(SshHost):
             with self._writing_sftp(path) as sftp:
                 return self._take_out(sftp, fingerprint, path, grant)
         except LoginRefusedError:
-            own = grant.own and self._account(path) == self.user and not _doubt(grant)
+            own = grant.own and self._account(path) == self.user and not doubt(grant)
             if own and self._ask(grant, self.user)[0] == Answer.REFUSED:
                 return Receipt(done=f"it was already so: {self.address} refuses {fingerprint}", undo=grant.undo, facts={"changed": False})
             raise
@@ -93,13 +89,12 @@ class SshAccess(SshHost):
             answer, evidence = self._answer(grant, fingerprint, account, log_in=log_in)
             if answer == Answer.REFUSED or account is None:
                 stands = self._stands(grant, fingerprint, path)
-                doubt = _doubt(grant) if account else "no query can tell either"
                 if stands:
                     answer, evidence = Answer.ACCEPTED, f"{evidence}; it still stands in {path}"
                 elif stands is not None:
                     answer, evidence = Answer.REFUSED, f"{evidence}; it stands in {path} no more"
-                elif doubt:
-                    answer, evidence = Answer.UNCLEAR, f"{evidence}; we cannot look into {path} any more, and {doubt}"
+                elif why := doubt(grant) if account else "no query can tell either":
+                    answer, evidence = Answer.UNCLEAR, f"{evidence}; we cannot look into {path} any more, and {why}"
         except UnavailableError as error:
             return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
         states = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}
@@ -110,7 +105,7 @@ class SshAccess(SshHost):
         """Put the lines of `grant.undo` back in their place. Twice is fine. Raises RefusedError if our own key no longer lets us in."""
         _fingerprint, path = self._named(grant)
         self._refuse_unless_on_loopback("reinstated")
-        lines = _stored_lines(grant)
+        lines = stored_lines(grant)
         try:
             with self._writing_sftp(path) as sftp:
                 old = read_regular(sftp, encode(path))
@@ -152,11 +147,11 @@ class SshAccess(SshHost):
                 todo="have the client add its own key there, and name it in the engagement file under client_keys",
             )
         texts = sorted(line.text for line in ours)
-        undo = grant.undo if grant.undo and sorted(text for _position, text in _stored_lines(grant)) == texts else None
+        undo = grant.undo if grant.undo and sorted(text for _position, text in stored_lines(grant)) == texts else None
         replace(sftp, encode(path), old, take_out(old[0], ours))
         return Receipt(
             done=f"took {len(ours)} line(s) of {fingerprint} out of {path} on {self.host}",
-            undo=undo or _undo(path, *old, ours),
+            undo=undo or undo_of(path, *old, ours),
             facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours)},
         )
 
@@ -200,10 +195,10 @@ class SshAccess(SshHost):
         return own if own is not None and grant.id.startswith(f"{own.fingerprint} ") else None
 
     def _named(self, grant: Grant) -> tuple[str, str]:
-        match = _ID.match(grant.id)
-        if match is None or match[2] not in {file.path for file in self.authorized_keys} or grant.system != self.name:
+        named = fingerprint_and_path(grant)
+        if named is None or named[1] not in {file.path for file in self.authorized_keys} or grant.system != self.name:
             raise RefusedError(f"{grant.subject} is no grant in the files of {self.name}", untouched="everything on the host")
-        return match[1], match[2]
+        return named
 
     def _writing_sftp(self, path: str) -> AbstractContextManager[Sftp]:
         beside = temporary(encode(path))
@@ -228,58 +223,13 @@ class SshAccess(SshHost):
             todo = "add it to the keys of a holder in the engagement file"
         elif not found:
             problem = f"stands in no file under authorized_keys that is known to open {self.user}"
-            todo = f"name the file that opens it, as path: … and account: {self.user} if its path does not tell"
+            todo = f"name the file that opens it, as path: … and account: {self.user} if its path does not tell so"
         elif len(found) > 1:
             problem = f"stands in {len(found)} files that open {self.user}, and when one line is gone the others may let us in or not"
             todo = "leave it in one of them"
         else:
             return
         raise RefusedError(f"our key {own.fingerprint}, by which we come in at {self.address}, {problem}", untouched="the host", todo=todo)
-
-    def _grants(self, path: str, content: bytes, attributes: Attributes, owners: Mapping[bytes, str], own: PublicKey) -> Iterator[Grant]:
-        found = [line for line in key_lines(content) if line.blob in owners]
-        for blob, authority in sorted({(line.blob, line.is_certificate_authority) for line in found}):
-            lines = [line for line in found if (line.blob, line.is_certificate_authority) == (blob, authority)]
-            yield Grant(
-                system=self.name,
-                id=f"{lines[0].fingerprint}{f' as {CERTIFICATE_AUTHORITY}' if authority else ''} in {path}",
-                holder=owners[blob],
-                privilege=CERTIFICATE_AUTHORITY if authority else self._privilege(path, lines),
-                own=blob == own.blob and self._account(path) == self.user and not authority,
-                undo=_undo(path, content, attributes, lines),
-            )
-
-    def _privilege(self, path: str, lines: Sequence[KeyLine]) -> str:
-        options = sorted({option for line in lines for option in split_options(line.options)})
-        return f"login as {self._account(path) or 'an account that is not named'}" + (f"{_WITH}{', '.join(options)}" if options else "")
-
-
-def _undo(path: str, content: bytes, attributes: Attributes, lines: Sequence[KeyLine]) -> dict[str, str]:
-    return {
-        "file": path,
-        "key": read_blob(lines[0].blob).line,
-        "lines": json.dumps([[line.position, line.text.decode("latin-1")] for line in lines]),  # each byte is one character
-        "layout": " ".join(layout(content)),
-        "mode": f"{attributes.mode & 0o7777:04o}",
-        "uid": str(attributes.uid),
-        "gid": str(attributes.gid),
-    }
-
-
-def _doubt(grant: Grant) -> str:
-    """Say why a refusal of the key does not show that its line is gone; empty if it does."""
-    if grant.privilege == CERTIFICATE_AUTHORITY:
-        return "a refusal does not show whether it still signs certificates"
-    options = split_options(grant.privilege.partition(_WITH)[2])
-    if any(option.strip().lower().startswith(_CONDITIONS) for option in options):
-        return "a refusal here and now does not show that it is gone: it held for some addresses (from=) or times only"
-    return ""
-
-
-def _stored_lines(grant: Grant) -> list[tuple[int, bytes]]:
-    if "lines" not in grant.undo:
-        raise RefusedError(f"{grant.subject} came without its undo, so its lines are not known", untouched="everything on the host")
-    return [(position, text.encode("latin-1")) for position, text in json.loads(grant.undo["lines"])]
 
 
 def _bare(content: bytes) -> list[bytes]:

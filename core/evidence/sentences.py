@@ -100,6 +100,11 @@ def _drift(entry: LedgerEntry, _: Mapping[str, Any]) -> str:
     return f"Found beyond the signed plan and left untouched: {entry.subject}"
 
 
+def _control(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    seen = "seen" if data.get("proved") is True else "not seen"
+    return f"The client's own way in on {entry.subject}: {seen}; {data.get('evidence', '')}"
+
+
 def _guard(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
     return f"An operation was refused before it left this machine: {entry.subject} {_listed(data)}"
 
@@ -129,6 +134,7 @@ _SENTENCES: Mapping[EntryKind, Callable[[LedgerEntry, Mapping[str, Any]], str]] 
     EntryKind.VERDICT: _verdict,
     EntryKind.INVENTORY: _inventory,
     EntryKind.DRIFT: _drift,
+    EntryKind.CONTROL: _control,
     EntryKind.GUARD: _guard,
     EntryKind.SCHEDULED: _scheduled,
     EntryKind.HELD: _held,

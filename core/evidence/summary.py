@@ -2,75 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 from core.dates import local
 from core.evidence.inventories import Comparison, comparisons
+from core.evidence.rows import Access, Control, Done, Event, Owed, Signed
 from core.evidence.sentences import scalars, sentence, statement_fields, statement_words
-from core.model import Action, Checkpoint, Engagement, EntryKind, ExitPlan, GrantState, LedgerEntry, Noun
+from core.evidence.verify import TWO, approvers, fields
+from core.model import Action, Checkpoint, Engagement, EntryKind, ExitPlan, GrantState, LedgerEntry, Noun, Role
 from core.signatures.sshsig import fingerprint
 from core.signatures.statements import Purpose, write_instant
-
-
-class Event(Noun):
-    """One entry of the ledger in words."""
-
-    entry: int
-    at: str
-    kind: str
-    words: str
-
-
-class Signed(Noun):
-    """One statement that somebody signed."""
-
-    entry: int
-    at: str
-    purpose: str
-    principal: str
-    name: str
-    role: str
-    key: str
-    plan: str
-    subject: str
-    words: str
-
-
-class Access(Noun):
-    """One way in that was ours: what was done about it and what was last seen of it."""
-
-    subject: str
-    system: str
-    holder: str
-    privilege: str
-    done: int | None
-    done_at: str
-    seen: int | None
-    seen_at: str
-    state: str
-    assurance: str
-    evidence: str
-
-
-class Done(Noun):
-    """One export, hand-over or message, with what its receipt counts and what was read back."""
-
-    entry: int
-    at: str
-    action: str
-    subject: str
-    words: str
-    facts: dict[str, str]
-    read_back: str
-
-
-class Owed(Noun):
-    """One obligation that stood open when the plan was drawn, and what became of it."""
-
-    id: str
-    owed_by: str
-    what: str
-    due: str
-    outcome: str
 
 
 class Summary(Noun):
@@ -90,6 +31,7 @@ class Summary(Noun):
     root: str
     origin: str
     statements: tuple[Signed, ...]
+    control: tuple[Control, ...]
     access: tuple[Access, ...]
     exports: tuple[Done, ...]
     handovers: tuple[Done, ...]
@@ -112,10 +54,12 @@ def summarise(
     """Put the entries that a checkpoint covers into tables. `document` gives a stored document; raises what it raises."""
     drawn = [entry for entry in entries if entry.kind == EntryKind.PLAN]
     plan = ExitPlan.model_validate_json(document(drawn[-1].data["document"])) if drawn else None
+    digest = str(drawn[-1].data["plan-sha256"]) if drawn else ""
+    run = list(takewhile(lambda entry: entry.data["plan-sha256"] == digest, reversed(drawn)))
+    since = run[-1].number if run else -1  # drawn again unchanged, a plan stays in force
     closed = [entry for entry in entries if entry.kind == EntryKind.CLOSED]
-    statements, access = _statements(entries, engagement), _access(entries, plan)
-    exports, handovers = _done(entries, Action.EXPORT), _done(entries, Action.HAND_OVER)
-    return Summary(
+    statements = _statements(entries, engagement, digest, since)
+    told = Summary(
         engagement=engagement.slug,
         client=engagement.client.name,
         provider=engagement.provider.name,
@@ -124,21 +68,24 @@ def summarise(
         made_at=write_instant(now),
         cutoff=local((plan or engagement).cutoff.instant, (plan or engagement).cutoff.zone),
         closed_at=write_instant(closed[-1].at) if closed else "",
-        open=() if closed else _open(drawn[-1].data["plan-sha256"] if drawn else "", statements, access, exports, handovers),
-        plan=drawn[-1].data["plan-sha256"] if drawn else "",
+        open=(),
+        plan=digest,
         entries=checkpoint.size,
         root=checkpoint.root.hex(),
         origin=checkpoint.origin,
         statements=statements,
-        access=access,
-        exports=exports,
-        handovers=handovers,
+        control=_control(entries),
+        access=_access(entries, plan),
+        exports=_done(entries, Action.EXPORT),
+        handovers=_done(entries, Action.HAND_OVER),
         messages=_done(entries, Action.NOTIFY),
         obligations=_obligations(entries, plan, statements),
         inventories=comparisons(entries, document),
         trouble=tuple(_event(entry) for entry in entries if _is_trouble(entry)),
         timeline=tuple(_event(entry) for entry in entries),
     )
+    lately = [one for one in entries if one.number > since]
+    return told if closed else told.model_copy(update={"open": _open(told, _approvals(lately, engagement, digest, now))})
 
 
 def _event(entry: LedgerEntry) -> Event:
@@ -148,15 +95,17 @@ def _event(entry: LedgerEntry) -> Event:
 def _is_trouble(entry: LedgerEntry) -> bool:
     if entry.kind == EntryKind.VERDICT and entry.action == Action.REVOKE:
         return entry.data.get("state") != GrantState.REVOKED
+    if entry.kind == EntryKind.CONTROL:
+        return entry.data.get("proved") is not True
     return entry.kind in {EntryKind.HELD, EntryKind.DRIFT, EntryKind.GUARD, EntryKind.FAILED}
 
 
-def _statements(entries: Sequence[LedgerEntry], engagement: Engagement) -> tuple[Signed, ...]:
+def _statements(entries: Sequence[LedgerEntry], engagement: Engagement, digest: str, since: int) -> tuple[Signed, ...]:
     found = []
     for entry in entries:
         if entry.kind == EntryKind.STATEMENT:
             person = engagement.person(entry.data["principal"])
-            fields = statement_fields(entry.data["text"])
+            said = statement_fields(entry.data["text"])
             found.append(
                 Signed(
                     entry=entry.number,
@@ -166,9 +115,10 @@ def _statements(entries: Sequence[LedgerEntry], engagement: Engagement) -> tuple
                     name=person.name if person else "not in the engagement file any more",
                     role=person.role if person else "",
                     key=fingerprint(entry.data["key"]),
-                    plan=", ".join(fields.get("plan-sha256", ())),
-                    subject=", ".join(fields.get("subject", ())),
-                    words=statement_words(entry.subject, fields),
+                    plan=", ".join(said.get("plan-sha256", ())),
+                    in_force=said.get("plan-sha256") == (digest,) and entry.number > since,
+                    subject=", ".join(said.get("subject", ())),
+                    words=statement_words(entry.subject, said),
                 )
             )
     return tuple(found)
@@ -222,31 +172,55 @@ def _done(entries: Sequence[LedgerEntry], action: Action) -> tuple[Done, ...]:
     )
 
 
+def _control(entries: Sequence[LedgerEntry]) -> tuple[Control, ...]:
+    newest = {entry.subject: entry for entry in entries if entry.kind == EntryKind.CONTROL}
+    return tuple(
+        Control(
+            entry=entry.number,
+            at=write_instant(entry.at),
+            system=system,
+            seen=entry.data["proved"] is True,
+            evidence=str(entry.data["evidence"]),
+        )
+        for system, entry in sorted(newest.items())
+    )
+
+
 def _obligations(entries: Sequence[LedgerEntry], plan: ExitPlan | None, statements: Sequence[Signed]) -> tuple[Owed, ...]:
-    settled = {entry.subject: entry for entry in entries if entry.kind == EntryKind.RECEIPT and entry.action == Action.SETTLE}
+    settling = [entry for entry in entries if entry.action == Action.SETTLE]
+    done = {entry.subject: entry for entry in settling if entry.kind == EntryKind.RECEIPT}
+    seen = {entry.subject: entry for entry in settling if entry.kind == EntryKind.VERDICT}
     rows = []
     for one in plan.obligations if plan else ():
-        waivers = {row.principal for row in statements if row.purpose == Purpose.WAIVER and row.subject == f"obligation {one.id}"}
-        outcome = f"waiver signed by {', '.join(sorted(waivers))}" if waivers else "open when the plan was drawn"
-        if one.id in settled:
-            outcome = f"settled: {settled[one.id].data['done']} (entry {settled[one.id].number})"
-        rows.append(Owed(id=one.id, owed_by=one.owed_by, what=one.what, due=str(one.due or ""), outcome=outcome))
+        receipt, verdict = done.get(one.subject), seen.get(one.subject)
+        about = [row for row in statements if row.purpose == Purpose.WAIVER and row.in_force]
+        waivers = sorted({row.principal for row in about if row.subject == f"obligation {one.subject}"})
+        outcome = str(receipt.data["done"]) if receipt else "open when the plan was drawn"
+        outcome += f" ({verdict.data['assurance']})" if verdict else ""
+        outcome += f"; waiver signed by {', '.join(waivers)}" if waivers else ""
+        entry = receipt.number if receipt else None
+        rows.append(Owed(id=one.subject, owed_by=one.owed_by, what=one.what, due=str(one.due or ""), outcome=outcome, entry=entry))
     return tuple(rows)
 
 
-def _open(
-    plan: str, statements: Sequence[Signed], access: Sequence[Access], exports: Sequence[Done], handovers: Sequence[Done]
-) -> tuple[str, ...]:
-    if not plan:
+def _approvals(since: Sequence[LedgerEntry], engagement: Engagement, digest: str, now: datetime) -> int:
+    """Count the approvals that hold now, or held when revoking began, among the entries since the plan came into force."""
+    executives = {one.principal for one in engagement.people if one.role == Role.EXECUTIVE}
+    begun = [one for one in since if one.kind == EntryKind.INTENT and one.action == Action.REVOKE][:1]
+    signed = [one for one in since if one.kind == EntryKind.STATEMENT and one.subject == Purpose.APPROVAL]
+    counted = [one for one in signed if one.data["principal"] in executives and (not begun or one.number < begun[0].number)]
+    said = [fields(one.data["text"]) for one in counted]
+    return len(approvers([one for one in said if one["plan-sha256"] == digest], begun[0].at if begun else now))
+
+
+def _open(told: Summary, approvals: int) -> tuple[str, ...]:
+    if not told.plan:
         return ("no plan is drawn yet",)
-    approvals = {
-        one.principal for one in statements if one.purpose == Purpose.APPROVAL and one.plan == plan and one.words.startswith("approve")
-    }
     reasons = [
-        (len(approvals) < 2, f"{len(approvals)} of 2 executives signed for the plan in force"),  # noqa: PLR2004 - the rule of two
-        (not exports, "no export is finished"),
-        (not handovers, "nothing is handed over yet"),
-        (not any(one.purpose == Purpose.ACKNOWLEDGEMENT for one in statements), "nobody acknowledged the receipt"),
+        (approvals < TWO, f"{approvals} of 2 executives signed for the plan in force"),
+        (not told.exports, "no export is finished"),
+        (not told.handovers, "nothing is handed over yet"),
+        (not any(one.purpose == Purpose.ACKNOWLEDGEMENT for one in told.statements), "nobody acknowledged the receipt"),
     ]
-    states = [f"{one.subject}: {one.state}" for one in access if one.state != GrantState.REVOKED]
+    states = [f"{one.subject}: {one.state}" for one in told.access if one.state != GrantState.REVOKED]
     return (*(words for holds, words in reasons if holds), *states) or ("everything is done but the closing after the second check",)

@@ -59,7 +59,7 @@ def verify_bundle(path: Path, expected_keys: str | None) -> VerifyReport:
     """
     results = shipped.verify(path, expected_keys, _note_holds, _ssh_holds)
     return VerifyReport(
-        checks=tuple(Check(name=one.name, status=one.status, detail=one.detail) for one in results),
+        checks=tuple(Check(name=name, status=status, detail=detail) for status, name, detail in results),
         caution="" if expected_keys is not None else shipped.CAUTION,
         keys=tuple(shipped.key_list(shipped.Bag(path))),
     )

@@ -23,7 +23,7 @@ def ordered_grants(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
     grants = tuple(grant for grant in found if grant)
     if not grants:
         raise HeldError(
-            "no revoked grant is ordered back by two executives",
+            "no grant that we took away is ordered back by two executives",
             untouched="every system",
             todo=f"two executives run: offboard sign reinstatement {plan.engagement} --grant GRANT --reason TEXT "
             f"--as PRINCIPAL --key PRIVATE_KEY; the grants are {'; '.join(grant.subject for grant in plan.grants)}",
@@ -57,4 +57,6 @@ def reinstate(exit_: Exit, grant: Grant) -> Receipt:
 
 def _revoked(exit_: Exit, grant: Grant) -> Grant | None:
     receipt = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=grant.subject)
+    if receipt and receipt.data["facts"].get("changed") is False:
+        return None  # it was gone already: what the client took away itself is not ours to put back
     return grant.model_copy(update={"undo": receipt.data["undo"]}) if receipt else None

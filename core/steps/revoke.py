@@ -84,19 +84,21 @@ def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST) -> tuple[str, 
 
     Returns one sentence for each that is not seen to be revoked. A grant seen revoked is not tried again in the same check.
     """
-    open_ = []
-    for grant in (*plan.grants, *_touched_before(exit_, plan)):
-        if _seen_revoked(exit_, grant, check):
-            continue
-        try:
-            log_in = plan.negative_login and not _checked(exit_, grant, check)  # one try for each credential and check
-            verdict = exit_.systems.target(grant.system).verify(grant, log_in=log_in)
-        except (UnavailableError, RefusedError) as error:
-            verdict = Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
-        judge(exit_, Action.REVOKE, grant.subject, verdict, check=check)
-        if verdict.state != GrantState.REVOKED:
-            open_.append(f"{grant.subject} is {verdict.state}: {verdict.evidence}")
-    return tuple(open_)
+    found = (look_back(exit_, plan, grant, check=check) for grant in (*plan.grants, *_touched_before(exit_, plan)))
+    return tuple(sentence for sentence in found if sentence)
+
+
+def look_back(exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST) -> str:
+    """See whether one grant still opens anything, and put it on record. Returns a sentence if it is not seen to be revoked, else nothing."""
+    if _seen_revoked(exit_, grant, check):
+        return ""
+    try:
+        log_in = plan.negative_login and not _checked(exit_, grant, check)  # one try for each credential and check
+        verdict = exit_.systems.target(grant.system).verify(grant, log_in=log_in)
+    except (UnavailableError, RefusedError) as error:
+        verdict = Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
+    judge(exit_, Action.REVOKE, grant.subject, verdict, check=check)
+    return "" if verdict.state == GrantState.REVOKED else f"{grant.subject} is {verdict.state}: {verdict.evidence}"
 
 
 def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:

@@ -176,7 +176,7 @@ def test_every_other_statement(planned: ExitWorld) -> None:
     for words in (
         ("election", "--as", DANA, "--key", key(planned, "client-director"), "--deliver-to", "client", "--deliver-to", "successor"),
         ("conversation", "--as", ALICE, "--key", key(planned, "alice"), "--channel", "phone", "--with", "Dana Reyes"),
-        ("waiver", "--as", BOB, "--key", key(planned, "bob"), "--subject", "receipt", "--reason", "handed over in person"),
+        ("waiver", "--as", BOB, "--key", key(planned, "bob"), "--subject", "obligation register: spare-firewall", "--reason", "lost"),
         ("reinstatement", "--as", ALICE, "--key", key(planned, "alice"), "--grant", grant, "--reason", "they asked"),
     ):
         done = planned.offboard("sign", words[0], SLUG, *words[1:], "--yes")

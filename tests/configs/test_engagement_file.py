@@ -45,7 +45,10 @@ def test_relative_paths_count_from_the_files_folder(tmp_path: Path, monkeypatch:
     assert said["data_sources"][0]["private_key"] == f"file:{there}/keys/worker_ed25519"
     assert said["data_sources"][1]["path"] == "/mnt/harbour-dental/scans"
     assert said["credential_sources"][0]["passphrase"] == "env:HARBOUR_DENTAL_VAULT"
-    assert said["access_targets"][0]["authorized_keys"] == ["/home/northlight/.ssh/authorized_keys"]
+    assert said["access_targets"][0]["authorized_keys"] == [
+        "/home/northlight/.ssh/authorized_keys",
+        {"path": "/etc/ssh/keys/backup", "account": "backup"},
+    ]
 
 
 def test_secrets_are_still_read_by_reference_after_the_path_is_settled(tmp_path: Path) -> None:

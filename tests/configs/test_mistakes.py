@@ -10,6 +10,8 @@ ADA = "AAAAC3NzaC1lZDI1NTE5AAAAIIl+n0UxYXe7uPROrrz2dhWIT5Rg7ibhzB6e3UmuRmO0"
 BEN = "AAAAC3NzaC1lZDI1NTE5AAAAIECr4xwjD6Hg+AiAalVY139cpg/XLfbGuXmkAZ01LFpX"
 ROSA = "AAAAC3NzaC1lZDI1NTE5AAAAIBjOqjcV95nb+VTK6yObvQgVEBw5ttBO9KrL1YRwMGe9"
 WORKER = "AAAAC3NzaC1lZDI1NTE5AAAAIKenVNPikwOijhrD0cPhVF4/yCc/nO98wopDBhz/pFLm"
+TESS = "AAAAC3NzaC1lZDI1NTE5AAAAICLV0wkZ4GkuONse+qUWT2QH8kho4JucKWTcLNUh/717"
+CLIENTS_OWN = "AAAAC3NzaC1lZDI1NTE5AAAAIIRFKAdEw8t48HdPw/p8AZS9URibaeBQeaKDIS93pwnr"
 REMEDY = "    - 2027-06-15 offer to bring in multi-factor authentication free of charge\n"
 EVIDENCE = (
     "    - 2027-03-02 recommendation by letter, declined by mail on 2027-03-09\n"
@@ -50,7 +52,7 @@ MISTAKES = {
         [("document_sources:", "document_source:")],
         (
             "acme.yaml:9:1: document_sources: this field is missing; add it (where documents for the handover package are read)\n"
-            "acme.yaml:137:1: document_source: this field is not known; did you mean document_sources?"
+            "acme.yaml:139:1: document_source: this field is not known; did you mean document_sources?"
         ),
     ),
     "nothing after the colon": (
@@ -156,7 +158,7 @@ MISTAKES = {
             "acme.yaml:85:11: holders.1.name: this name is in the list already; give each holder their own\n"
             "acme.yaml:95:10: recipients.1.age: recipients.0 has this key already; each party needs a key of its own, named once\n"
             "acme.yaml:115:11: data_sources.1.name: this name is taken in this section already; give each its own\n"
-            "acme.yaml:151:3: delta_store: this is the same place as archive_store; each store needs its own"
+            "acme.yaml:153:3: delta_store: this is the same place as archive_store; each store needs its own"
         ),
     ),
     "keys that are none, or not ours": (
@@ -183,9 +185,60 @@ MISTAKES = {
             "only these reasons do without: abuse, crime, unethical, client_leaves"
         ),
     ),
+    "one human twice": (
+        [("name: Ben Ostrow", "name: ada  quist")],
+        (
+            "acme.yaml:60:11: people.1.name: people.0 has this name already, and two principals of one human would make two executives; "
+            "leave one out, or if they are two, write their names so that they differ"
+        ),
+    ),
+    "a key of ours for the client's": (
+        [
+            (CLIENTS_OWN, f"{ADA} ada"),
+            (
+                "credential_sources:",
+                f"      - ssh-ed25519 {TESS}\n      - ssh-ed25519   {WORKER} x\n      - ssh-ed25519 {ROSA}\n\ncredential_sources:",
+            ),
+        ],
+        (
+            "acme.yaml:131:9: access_targets.0.client_keys.0: this key is ours (people.0), so it shows nothing about the client; "
+            "name a key of the client's own\n"
+            "acme.yaml:133:9: access_targets.0.client_keys.1: this key is ours (people.2), so it shows nothing about the client; "
+            "name a key of the client's own\n"
+            "acme.yaml:134:9: access_targets.0.client_keys.2: this key is ours (holders.1), so it shows nothing about the client; "
+            "name a key of the client's own"
+        ),
+    ),
+    "a key file with a slip": (
+        [("account: backup", "acount: backup")],
+        "acme.yaml:129:9: access_targets.0.authorized_keys.1.acount: this field is not known; did you mean account?",
+    ),
+    "a key file that is no path": (
+        [("      - /home/northlight/.ssh/authorized_keys", "      - ~/.ssh/authorized_keys")],
+        (
+            "acme.yaml:127:9: access_targets.0.authorized_keys.0: write an absolute path in its plain form: /srv/data, "
+            "without a slash at the end, without . or .."
+        ),
+    ),
+    "key files of other shapes": (
+        [("- path: /etc/ssh/keys/backup # not below", "- # not below"), ("account: backup", "account: back up\n      - [x]")],
+        (
+            "acme.yaml:129:9: access_targets.0.authorized_keys.1.path: this field is missing; add it\n"
+            "acme.yaml:129:18: access_targets.0.authorized_keys.1.account: this has not the right form; what belongs here: "
+            "whose login the file opens: needed where the path is not below /home/<account> or /root\n"
+            "acme.yaml:130:9: access_targets.0.authorized_keys.2: fields are expected here, indented below; known are: path, account"
+        ),
+    ),
+    "a key file named twice": (
+        [("path: /etc/ssh/keys/backup", "path: /home/northlight/.ssh/authorized_keys")],
+        (
+            "acme.yaml:127:7: access_targets.0.authorized_keys: a file is named twice here; "
+            "name each file once, with the one account that it opens"
+        ),
+    ),
     "what a connector says itself": (
         [("security: starttls", "security: none")],
-        "acme.yaml:159:3: notifier: security: none is for a server on this machine alone: write starttls or tls",
+        "acme.yaml:161:3: notifier: security: none is for a server on this machine alone: write starttls or tls",
     ),
     "too little": (
         [(f"keys:\n      - ssh-ed25519 {WORKER} worker", "keys: []"), (EVIDENCE, ""), ("evidence: # dated", "evidence: []")],
@@ -227,8 +280,8 @@ def test_everything_at_once(changed: Callable[..., str], problems: Callable[[str
         ["acme.yaml:56:9", "people.0.keys.0"],
         ["acme.yaml:74:11", "people.4.role"],
         ["acme.yaml:92:12", "recipients.1.party"],
-        ["acme.yaml:132:10", "credential_sources.0.path"],
-        ["acme.yaml:157:9", "notifier.kind"],
+        ["acme.yaml:134:10", "credential_sources.0.path"],
+        ["acme.yaml:159:9", "notifier.kind"],
     ]
 
 

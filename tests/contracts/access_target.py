@@ -82,10 +82,11 @@ class AccessTargetContract:
     def test_revoking_twice_is_fine(self, world: AccessWorld) -> None:
         grants = sorted(world.target.discover(world.holders), key=lambda grant: grant.own)
         for grant in grants:
-            world.target.revoke(grant)
+            assert world.target.revoke(grant).facts["changed"] is True
             after = world.state()
             again = world.target.revoke(grant)
             assert dict(again.undo) == dict(grant.undo)
+            assert again.facts["changed"] is False
             assert world.state() == after
 
     def test_reinstating_undoes_to_the_byte_in_any_order_and_twice_is_fine(self, world: AccessWorld) -> None:

@@ -134,11 +134,11 @@ def test_an_obligation_waived_by_two(world: ExitWorld) -> None:
     world.approve()
     world.elect()
     world.tell_the_client()
-    world.waive("obligation spare-firewall", ALICE)
+    world.waive("obligation register: spare-firewall", ALICE)
     state = world.walk()
     assert state.name == "Waiting for obligations"
-    assert "offboard sign waiver acme-dental --subject 'obligation spare-firewall'" in state.message
-    world.waive("obligation spare-firewall", BOB)
+    assert "offboard sign waiver acme-dental --subject 'obligation register: spare-firewall'" in state.message
+    world.waive("obligation register: spare-firewall", BOB)
     assert world.walk().name == "Waiting for receipt"
 
 

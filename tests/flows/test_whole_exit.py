@@ -57,7 +57,7 @@ def the_client_is_told(world: ExitWorld) -> None:
 def fulfil_export_hand_over(world: ExitWorld) -> None:
     owing = world.walk()
     assert owing.name == "Waiting for obligations"
-    assert "spare-firewall (return the client's spare firewall, due 2026-11-30)" in owing.message
+    assert "register: spare-firewall (return the client's spare firewall, due 2026-11-30)" in owing.message
     assert "invoice-1042" not in owing.message  # what the client owes holds nothing back
     assert len(world.letters()) == CONFIRMED
     assert world.acme.mail.messages()[0]["To"] == "dana@acme-dental.example"

@@ -47,7 +47,10 @@ START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 CUTOFF = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
 ORIGIN = "msp.example/offboard/acme"
 SPITEFUL = "<script>alert(1)</script> & the old server"
-KEYGEN = {"ed25519": ed25519.Ed25519PrivateKey.generate, "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1())}
+KEYGEN: dict[str, Callable[[], Any]] = {
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1()),
+}
 
 
 def new_key(kind: str = "ed25519") -> tuple[bytes, str]:
@@ -105,9 +108,18 @@ class Story:
     key: LogKey
     folder: Path
     now: datetime = START
-    digest: str = ""
+    drawn: ExitPlan | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     fence: int = 0
+
+    @property
+    def digest(self) -> str:
+        return self.in_force.digest
+
+    @property
+    def in_force(self) -> ExitPlan:
+        assert self.drawn
+        return self.drawn
 
     def entry(self, kind: EntryKind, data: dict[str, Any], *, action: Action | None = None, subject: str = "") -> None:
         self.now += timedelta(hours=1)
@@ -121,15 +133,16 @@ class Story:
             obligations=(Obligation(source="register", id="T-7", owed_by=ObligationSide.OURS, what=SPITEFUL, due=date(2026, 11, 20)),),
             datasets=(Listed(()).dataset(),),
             recipients=(),
+            addresses={Party.CLIENT: "carol@acme.example"},
             credentials=(),
             documents=(),
             grants=grants,
             negative_login=True,
             second_check_after_seconds=7200,
         )
-        self.digest = plan.digest
+        self.drawn = plan
         document = self.ledger.put_document(plan.canonical, "application/json")
-        self.entry(EntryKind.PLAN, {"plan-sha256": plan.digest, "document": document})
+        self.entry(EntryKind.PLAN, {"plan-sha256": plan.digest, "document": document, "cutoff": plan.cutoff.instant.isoformat()})
 
     def sign(self, statement: Statement, *, private: bytes | None = None, purpose: str = "") -> None:
         principal = statement.one("principal")
@@ -152,6 +165,19 @@ class Story:
         self.entry(EntryKind.INTENT, {}, action=action, subject=subject)
         self.entry(EntryKind.RECEIPT, Receipt(done=done, facts=facts).model_dump(mode="json"), action=action, subject=subject)
 
+    def deliver(self, *, read_back: bool = True) -> None:
+        """The archive and the package of the plan in force."""
+        facts = {"files": 3, "bytes": 12, "manifest_sha256": "0" * 64}
+        archive, package = self.in_force.archive_subject, self.in_force.package_subject
+        self.act(Action.EXPORT, archive, "3 files, 12 bytes in 1 volume(s)", **facts)
+        self.act(Action.HAND_OVER, package, "2 credentials", credentials=2)
+        for action, subject in ((Action.EXPORT, archive), (Action.HAND_OVER, package)) if read_back else ():
+            verdict = Verdict(assurance=Assurance.OBSERVED, evidence=f"the {subject.split()[0]} has its sums")
+            self.entry(EntryKind.VERDICT, verdict.model_dump(mode="json"), action=action, subject=subject)
+
+    def control(self, *, proved: bool = True) -> None:
+        self.entry(EntryKind.CONTROL, {"proved": proved, "evidence": "the server would accept a key of Carol's"}, subject="files-server")
+
     def see(self, subject: str, state: GrantState, check: str = "first", action: Action = Action.REVOKE) -> None:
         assurance = Assurance.UNKNOWN if state is GrantState.UNKNOWN else Assurance.OBSERVED
         verdict = Verdict(state=state, assurance=assurance, evidence="our key was tried once")
@@ -170,12 +196,17 @@ class Story:
         self.approve("bob")
         self.sign(conversation_statement(self.people["alice"], self.engagement, self.now, held_at=now, channel="phone", with_whom="Carol"))
         self.sign(election_statement(self.digest, client, self.engagement, self.now, deliver_to=(Party.CLIENT,), copies="delete"))
+        owed = self.in_force.obligations[0].subject
         for name in ("alice", "bob"):
-            form = waiver_statement(self.digest, self.people[name], self.engagement, self.now, subject="obligation T-7", reason="agreed")
+            form = waiver_statement(
+                self.digest, self.people[name], self.engagement, self.now, subject=f"obligation {owed}", reason="agreed"
+            )
             self.sign(form)
         self.inventory("before", [item("a.txt", 3), item("b.txt", 4), item("gone.txt", 5)])
-        self.act(Action.EXPORT, "archive", "3 files, 12 bytes in 1 volume(s)", files=3, bytes=12, manifest_sha256="0" * 64)
-        self.act(Action.HAND_OVER, "package", "2 credentials", credentials=2)
+        self.act(Action.SETTLE, owed, "waived by two executives")
+        waived = Verdict(assurance=Assurance.WAIVED, evidence="waived by two executives")
+        self.entry(EntryKind.VERDICT, waived.model_dump(mode="json"), action=Action.SETTLE, subject=owed)
+        self.deliver()
         letter = self.ledger.put_document(b"Subject: Your exit\n\nDear Carol", "text/plain")
         self.entry(EntryKind.INTENT, {"document": letter}, action=Action.NOTIFY, subject="confirmation letter")
         sent = Receipt(done="accepted by the mail server").model_dump(mode="json")
@@ -189,6 +220,10 @@ class Story:
     def revoke(self, states: Sequence[GrantState] = (GrantState.REVOKED, GrantState.REVOKED)) -> None:
         self.now = CUTOFF
         self.inventory("after", [item("a.txt", 3), item("b.txt", 40), item("c.txt", 1)])
+        self.control()
+        self.take_away(states)
+
+    def take_away(self, states: Sequence[GrantState] = (GrantState.REVOKED, GrantState.REVOKED)) -> None:
         for grant in GRANTS:
             self.act(Action.REVOKE, grant.subject, "key line taken out")
             self.see(grant.subject, GrantState.REVOKED)

@@ -102,7 +102,7 @@ def rewrite(folder: Path, number: int, change: Change, forger: type[Forger], key
 
 def test_a_statement_was_edited_everywhere(copy: Path, run_scripts: RunScripts, forger: type[Forger], closed: Story) -> None:
     def change(data: dict[str, Any]) -> None:
-        data["text"] = data["text"].replace("obligation T-7", "obligation T-8")
+        data["text"] = data["text"].replace("obligation register: T-7", "obligation register: T-8")
 
     rewrite(copy, 5, change, forger, closed.key)
     failed = examine(copy, run_scripts, found_by={"signatures"})

@@ -17,6 +17,7 @@ from core.evidence.bundle import expected_keys, write_bundle
 from core.evidence.verifier import verify_bundle
 from core.evidence.verify import NAME, statement_name
 from core.ledger.note import LogKey
+from core.model import EntryKind
 
 TOOLS = [
     "sha256sum",
@@ -123,7 +124,7 @@ def test_an_earlier_bundle_is_moved_aside_and_stays_whole(new_story: NewStory, t
     story = new_story(tmp_path)
     story.begin()
     for _ in range(3):
-        story.entry("held", {"why": "again"})
+        story.entry(EntryKind.HELD, {"why": "again"})
         story.bundle()
     names = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
     assert names == ["bundle", "bundle.1", "bundle.2"]

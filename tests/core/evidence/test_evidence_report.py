@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from made_up_exit import CUTOFF, SPITEFUL, NewStory, Story
+from made_up_exit import CUTOFF, GRANTS, SPITEFUL, NewStory, Story, item
 
 from core.evidence.sentences import sentence
 from core.model import Action, EntryKind, GrantState, LedgerEntry
@@ -62,6 +62,26 @@ def test_what_others_wrote_is_escaped(source: str) -> None:
     assert SPITEFUL in words(source)
 
 
+def test_a_hostile_name_stays_text(new_story: NewStory, tmp_path: Path) -> None:
+    story = new_story(tmp_path)
+    hostile = [
+        f"{quote}><img src=x onerror=alert({number})>{{{{ 7 * 7 }}}}" for number, quote in enumerate(("", "'", '"', "</title>", "<!--"))
+    ]
+    client, path, system, why, subject = hostile
+    known = story.engagement
+    story.engagement = known.model_copy(update={"client": known.client.model_copy(update={"name": client})})
+    story.plan((GRANTS[0].model_copy(update={"holder": subject}),))
+    story.inventory("before", [item(path, 1)])
+    story.inventory("after", [])
+    story.entry(EntryKind.CONTROL, {"proved": False, "evidence": why}, subject=system)
+    story.entry(EntryKind.DRIFT, {}, subject=subject)
+    page = (story.bundle().path / "data/report.html").read_text()
+    assert {tag for tag, _ in Page(page).tags}.isdisjoint({"img", "script"})
+    assert "<img" not in page
+    for one in hostile:
+        assert one in words(page), one
+
+
 def test_every_number_leads_to_its_entry(source: str, closed: Story) -> None:
     page = Page(source)
     targets = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
@@ -74,7 +94,7 @@ def test_every_number_leads_to_its_entry(source: str, closed: Story) -> None:
 def test_it_can_be_read_by_everybody(source: str) -> None:
     page = Page(source)
     assert page.named("html") == [{"lang": "en"}]
-    assert len(page.named("caption")) == len(page.named("table")) == 7
+    assert len(page.named("caption")) == len(page.named("table")) == 8
     assert all(cell.get("scope") in {"col", "row"} for cell in page.named("th"))
     assert len(page.named("h1")) == 1
     assert "prefers-color-scheme: dark" in source
@@ -88,7 +108,11 @@ def test_it_says_what_happened_and_no_more(source: str, closed: Story) -> None:
     for said in (
         "approve plan",
         "told the client, phone, with Carol",
-        "waiver signed by alice@msp.example, bob@msp.example",
+        "register: T-7",
+        "waived by two executives (waived); waiver signed by alice@msp.example, bob@msp.example",
+        "The client's own way in on files-server: seen; the server would accept a key of Carol's",
+        "the archive has its sums",
+        "the package has its sums",
         "Held: the file server did not answer",
         "Not done, send: notice: the mail server is busy",
         "1 were missing",
@@ -105,6 +129,7 @@ def test_it_says_what_happened_and_no_more(source: str, closed: Story) -> None:
 def test_the_summary_for_programs_says_the_same(closed: Story) -> None:
     summary = json.loads((closed.folder / "bundle/data/summary.json").read_text())
     assert [row["state"] for row in summary["access"]] == ["revoked", "revoked"]
+    assert [(row["system"], row["seen"]) for row in summary["control"]] == [("files-server", True)]
     assert [row["key"].startswith("SHA256:") for row in summary["statements"]] == [True] * 7
     assert summary["exports"][0]["facts"]["manifest_sha256"] == "0" * 64
     assert (summary["inventories"][0]["removed_paths"], summary["inventories"][0]["changed_paths"]) == (["gone.txt"], ["b.txt"])
@@ -130,6 +155,26 @@ def test_every_kind_of_entry_has_its_sentence(kind: EntryKind) -> None:
     bare = LedgerEntry(engagement="acme", number=0, at=CUTOFF, kind=kind, action=Action.NOTIFY, subject="it")
     assert len(sentence(bare)) >= 5
     assert len(sentence(bare.model_copy(update={"data": {"why": "x" * 2000, "done": "x" * 2000}}))) <= 400
+
+
+def test_what_does_not_count_any_more_is_said(new_story: NewStory, tmp_path: Path) -> None:
+    story = new_story(tmp_path)
+    story.plan()
+    for decision in ("approve", "rescind"):
+        for name in ("alice", "bob"):
+            story.approve(name, decision=decision)
+    story.control(proved=False)
+    text = words((story.bundle().path / "data/report.html").read_text())
+    assert "0 of 2 executives signed for the plan in force" in text
+    assert "The client's own way in on files-server: not seen" in text
+    story.approve("alice")
+    story.approve("bob")
+    assert "executives signed for the plan" not in words((story.bundle().path / "data/report.html").read_text())
+    story.plan(GRANTS[:1])
+    story.plan()
+    text = words((story.bundle().path / "data/report.html").read_text())
+    assert "0 of 2 executives signed for the plan in force" in text
+    assert "(in force)" not in text
 
 
 def test_before_anything_is_drawn(new_story: NewStory, tmp_path: Path) -> None:
