@@ -62,7 +62,7 @@ class Story:
         ]
         with ThreadPoolExecutor() as people:
             for said in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
-                note(said.splitlines()[-1].strip())
+                note(said.splitlines()[-1].strip() if "On record" in said else "Bob's text is written; he signs it with plain ssh-keygen")
         self.sign_by_hand(bob, "offboard-approval@northwind.example", "bob")
         note(self.offboard("sign", "take-in", SLUG, str(bob)).splitlines()[-1])
         self.walk("Waiting for obligations")

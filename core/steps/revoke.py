@@ -89,7 +89,7 @@ def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST) -> tuple[str, 
 
 
 def look_back(exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST) -> str:
-    """See whether one grant still opens anything, and put it on record. Returns a sentence if it is not seen to be revoked, else nothing."""
+    """See whether one grant still opens anything, and put it on record. Returns a sentence unless it is seen to be revoked."""
     if _seen_revoked(exit_, grant, check):
         return ""
     try:
@@ -112,9 +112,9 @@ def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
 
 
 def reinstated_at(exit_: Exit, grant: Grant) -> int:
-    """Give the number of the entry by which a grant was last given back, -1 if none: what came before is an earlier round."""
-    entry = exit_.last(EntryKind.RECEIPT, action=Action.REINSTATE, subject=grant.subject)
-    return entry.number if entry else -1
+    """Give the number of the entry by which a grant was last given back, or begun to be; -1 if none. What came before is another round."""
+    entries = exit_.ledger.entries(action=Action.REINSTATE, subject=grant.subject)
+    return max((one.number for one in entries if one.kind in {EntryKind.INTENT, EntryKind.RECEIPT}), default=-1)
 
 
 def round_began(exit_: Exit, grant: Grant) -> int:

@@ -10,6 +10,7 @@ from doc_examples import PROJECT, Example, examples, run
 
 from configs.open_exit import open_exit
 from core.evidence.bundle import write_bundle
+from core.model import EntryKind
 from core.planning import require_saved_plan
 from core.steps import close, export, hand_over, revoke
 from core.steps.tell import keys
@@ -40,6 +41,9 @@ def cut_off(_: Path) -> None:
     """Do what cutoff does, then review-audit-trail."""
     with open_exit(SLUG, holder="test") as exit_:
         plan = require_saved_plan(exit_)
+        for name in {grant.system for grant in plan.grants}:
+            found = exit_.systems.target(name).client_control()
+            exit_.record(EntryKind.CONTROL, subject=name, data={"proved": found.proved, "evidence": found.evidence})
         present = revoke.find_grants(exit_, plan)
         for grant in plan.grants:
             revoke.revoke(exit_, grant, present)
