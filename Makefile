@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
+# How many tests run side by side; those of the flows mostly wait.
+WORKERS ?= 3
 BIN := $(VENV)/bin
 
 
@@ -22,7 +24,7 @@ up: setup ## start the Prefect server, a worker and the deployments for your own
 	@$(BIN)/offboard up
 
 test: $(VENV)/test.done tools ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: $(VENV)/test.done ## ruff, mypy, import-linter, then the tests
 	$(BIN)/ruff format --check .

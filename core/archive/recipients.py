@@ -21,7 +21,7 @@ _REFUSED = (
     ),
     (re.compile(r"^(ecdsa-sha2-|sk-)"), "age cannot encrypt to this kind of SSH key: ask for an ssh-ed25519, ssh-rsa or age1… key"),
     (re.compile(r"^ssh-dss"), "DSA keys are broken: ask for an ssh-ed25519 or age1… key"),
-    (re.compile(r"^age1pq"), "post-quantum keys are not readable by the age that most systems ship: ask for a plain age1… key"),
+    (re.compile(r"^age1pq1"), "post-quantum keys are not readable by the age that most systems ship: ask for a plain age1… key"),
     (re.compile(r"^age1[a-z0-9]+1[a-z0-9]+"), "keys of age plugins need the plugin's hardware here: ask for a plain age1… key"),
 )
 

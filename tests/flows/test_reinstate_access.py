@@ -31,7 +31,7 @@ def test_not_without_two_signatures(closed: ExitWorld) -> None:
     closed.order_back([technician(closed)], ALICE)
     for state in (unordered, closed.reinstate()):
         assert state.name == "Held"
-        assert "no revoked grant is ordered back by two executives" in state.message
+        assert "no grant that we took away is ordered back by two executives" in state.message
         assert "offboard sign reinstatement acme-dental --grant GRANT" in state.message
         assert technician(closed) in state.message
     with pytest.raises(SignatureError, match="signs as client"):

@@ -25,7 +25,7 @@ def test_two_walks(world: ExitWorld) -> None:
     ends = both("client-exit", world.plan().digest)
     assert "Waiting for receipt" in [name for name, _ in ends], ends
     for name, message in ends:
-        assert name == "Waiting for receipt" or (name == "Held" and "is at work on acme-dental since" in message), message
+        assert name == "Waiting for receipt" or (name == "Completed" and "is at work on acme-dental since" in message), message
     nothing_twice(world)
     assert len(world.letters()) == PACKED
     assert len(world.scheduled_runs()) == 1
@@ -36,7 +36,7 @@ def test_two_cutoffs(world: ExitWorld) -> None:
     ends = both("cutoff", world.plan().digest)
     assert "Closed" in [name for name, _ in ends], ends
     for name, message in ends:
-        assert name == "Closed" or (name == "Held" and "is at work on acme-dental since" in message), message
+        assert name == "Closed" or (name == "Completed" and "is at work on acme-dental since" in message), message
     nothing_twice(world)
     assert len(world.entries(EntryKind.RECEIPT, Action.REVOKE)) == 2
     assert world.authorized_keys.read_bytes() == world.last_key_lines

@@ -53,3 +53,9 @@ def test_a_private_key_pasted_by_mistake_is_never_repeated(tmp_path: Path) -> No
 def test_the_same_recipient_twice_counts_once(workshop: Workshop) -> None:
     workshop.write(recipients=[workshop.recipient, workshop.recipient + " "])
     assert len((workshop.out / "recipients.txt").read_text().splitlines()) == 1
+
+
+def test_a_plain_key_that_merely_begins_like_another_kind_is_taken() -> None:
+    # One age key in a thousand begins with age1pq: only the whole prefix age1pq1 names the post-quantum kind (BIP 173: no 1 in the data).
+    key = next(one for one in (str(pyrage.x25519.Identity.generate().to_public()) for _ in range(100_000)) if one.startswith("age1pq"))
+    assert check_recipient(key) == key

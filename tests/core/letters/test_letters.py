@@ -40,7 +40,7 @@ ENGAGEMENT = Engagement(
     recipients=(),
 )
 PLAN = ExitPlan(
-    engagement="acme", cutoff=CUTOFF, obligations=(), datasets=(), recipients=(), credentials=(), documents=(), grants=(),
+    engagement="acme", cutoff=CUTOFF, obligations=(), datasets=(), recipients=(), addresses={}, credentials=(), documents=(), grants=(),
     negative_login=True, second_check_after_seconds=7200,
 )  # fmt: skip
 FACTS = {

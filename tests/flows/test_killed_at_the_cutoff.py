@@ -1,0 +1,37 @@
+"""kill -9 right before and right after each entry of a cutoff is committed: the next pass goes on, and closes as an undisturbed one."""
+
+from pathlib import Path
+
+import pytest
+
+from core.model import Action
+from tests.flows.exit_world import ENDED, ExitWorld
+from tests.flows.killed_stage import Stage, contents, ended, evidence_holds, kill_points, killed, nothing_happened_twice
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    return tmp_path / "desk"
+
+
+def test_the_cutoff(world: ExitWorld, tmp_path: Path, desk: Path) -> None:
+    world.get_ready_for_the_cutoff()
+    (world.acme.source / "patients" / "new-since.txt").write_text("written after the export\n", encoding="utf-8")
+    stage = Stage(world, tmp_path / "ready")
+    assert world.cut().name == "Closed"
+    letters, delta = world.letters(), contents(world, "archive-delta", desk)
+    assert len(letters) == ENDED
+    assert any(name.endswith("new-since.txt") for name in delta)
+    points = kill_points(stage.written_since())
+    assert sum(point.action == Action.REVOKE and point.kind in {"intent", "receipt"} for point in points) == 8
+    for point in points:
+        killed("cutoff", world, stage, point)
+        ended(world, world.cut, "Closed", point)
+        nothing_happened_twice(world, point, letters)
+        assert world.authorized_keys.read_bytes() == world.last_key_lines, point
+        if point.action == Action.EXPORT:
+            assert contents(world, "archive-delta", desk) == delta, point
+        if (point.action, point.when) == (Action.REVOKE, "after"):
+            evidence_holds(world, desk)
+    assert world.walk().name == "Closed"
+    (world.acme.source / "patients" / "new-since.txt").unlink()
