@@ -3,6 +3,7 @@
 import subprocess
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from core.archive.recipients import check_recipient
