@@ -47,7 +47,8 @@ $(VENV)/%.done: requirements/%.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "Python's venv is needed; as root: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing what requirements/$*.lock lists …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.lock
+	@# As constraints too: pip takes a pin without extras for a requirement with extras only from there.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.lock -c requirements/$*.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

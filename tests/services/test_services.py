@@ -50,6 +50,18 @@ def test_nothing_listens_beyond_loopback(services: Services) -> None:
     assert all(address.startswith("127.0.0.1:") for address in ours)
 
 
+def test_what_runs_by_schedule_is_scheduled(services: Services) -> None:
+    services.deploy()
+    scheduled = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}, "deployments": {"name": {"any_": ["keep-going"]}}}
+    user, _, password = services.login.partition(":")
+    deadline = time.monotonic() + 90
+    while not (found := httpx.post(f"{services.url}/api/flow_runs/filter", json=scheduled, auth=(user, password), trust_env=False).json()):
+        assert time.monotonic() < deadline, (services.home / "server.log").read_text()[-3000:]
+        time.sleep(1)
+    assert found[0]["name"]
+    assert "Traceback" not in (services.home / "server.log").read_text()
+
+
 def test_login_and_database_are_for_their_owner_alone(services: Services) -> None:
     assert (services.home / "connection.json").stat().st_mode & 0o077 == 0
     assert services.home.stat().st_mode & 0o077 == 0
