@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 
 
 # What the tests use of Debian besides Python: the stock tools that a client or successor would open things with.
-DEBIAN := age keepassxc openssh-client openssh-server openssl zstd
-TOOLS := age keepassxc-cli ssh-keygen sshd openssl zstd
+DEBIAN := age iproute2 keepassxc openssh-client openssh-server openssl zstd
+TOOLS := age ss keepassxc-cli ssh-keygen sshd openssl zstd
 
 .PHONY: help setup demo up test check lock
 help: ## list what can be made
