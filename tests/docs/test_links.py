@@ -9,7 +9,7 @@ from doc_examples import PROJECT
 PAGES = sorted({*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"), *(PROJECT / "configs").rglob("*.md")})
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 FOLDER_OF_PICTURES = PROJECT / "docs" / "pictures"
-PICTURES = {"checklist.png", "run-form.png", "scheduled-cutoff.png", "report.png"}
+PICTURES = {"checklist.png", "finished-cutoff.png", "run-form.png", "scheduled-cutoff.png", "report.png"}
 
 
 def without_code(page: Path) -> str:
