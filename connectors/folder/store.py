@@ -29,8 +29,9 @@ class FolderStore(Noun):
         parts = self._checked(name)
         folder = self.path.joinpath(*parts[:-1])
         temporary, final = folder / f".{parts[-1]}.part", folder / parts[-1]
+        self._refuse_link_above(parts)
         self._refuse_taken(final)
-        with translated(name):
+        with translated(name, missing_is_refused=True):
             folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with _Writer(descriptor, name) as writer:
@@ -53,8 +54,12 @@ class FolderStore(Noun):
 
     def list(self) -> tuple[str, ...]:
         """Name all that is there but directories and our own unfinished objects, sorted."""
-        if not self.path.exists():
+        try:
+            self.path.lstat()
+        except FileNotFoundError:
             return ()
+        except OSError:
+            pass  # Walk says what is wrong
         items = (item for item in Walk("", self.path) if item.kind is not ItemKind.DIRECTORY)
         return tuple(item.path for item in items if not _is_unfinished(item.path))
 
@@ -67,6 +72,12 @@ class FolderStore(Noun):
         if any(part in ("", ".", "..") or "\\" in part or "\0" in part for part in parts) or _is_unfinished(name):
             raise RefusedError(f"{name!r} cannot be the name of an object here", untouched="the folder", todo="use a plain relative name")
         return parts
+
+    def _refuse_link_above(self, parts: tuple[str, ...]) -> None:
+        for count in range(1, len(parts)):
+            above = self.path.joinpath(*parts[:count])
+            if above.is_symlink():
+                raise RefusedError(f"{above} is a link and may lead elsewhere", untouched="what it leads to", todo="name an empty place")
 
     def _refuse_taken(self, final: Path) -> None:
         if os.path.lexists(final):
