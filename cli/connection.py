@@ -12,6 +12,7 @@ from typing import Self
 from core.errors import RefusedError, UnavailableError
 
 DEFAULT_PORT = 4200
+ANY_PORT = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,13 @@ class Connection:
         )
 
     @classmethod
-    def choose(cls, path: Path) -> Self:
-        """Take a free port, and the login that was made at the first start, and save both: the file is whole at every instant."""
+    def choose(cls, path: Path, wanted: int = DEFAULT_PORT) -> Self:
+        """Take the wanted port if it is free, else any that is, with the login of the first start, and save both.
+
+        The file is whole at every instant.
+        """
         login = cls.load(path).login if path.exists() else f"admin:{secrets.token_urlsafe(18)}"
-        chosen = cls(_free_port(DEFAULT_PORT), login)
+        chosen = cls(_free_port(wanted), login)
         descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)  # with mode 0600
         with os.fdopen(descriptor, "w", encoding="utf-8") as out:
             json.dump(asdict(chosen), out)
@@ -53,7 +57,7 @@ class Connection:
 
 
 def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
+    for port in (wanted, ANY_PORT):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

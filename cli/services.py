@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from cli.connection import Connection
+from cli.connection import ANY_PORT, DEFAULT_PORT, Connection
 from cli.processes import Child
 from core.errors import RefusedError, UnavailableError
 
@@ -62,10 +62,17 @@ class Services:
 
     def start_server(self) -> None:
         """Start the server and wait until it answers. Raises UnavailableError with the end of its log."""
-        port = str(Connection.choose(self._connection_file).port)
-        server = Child([sys.executable, "-m", "cli.prefect_server", port], self.environment(), self.home / "server.log", PROJECT)
-        self._children.append(server)
-        self._wait(server, self._answers, "the Prefect server")
+        for wanted in (DEFAULT_PORT, ANY_PORT):
+            port = str(Connection.choose(self._connection_file, wanted).port)
+            server = Child([sys.executable, "-m", "cli.prefect_server", port], self.environment(), self.home / "server.log", PROJECT)
+            self._children.append(server)
+            try:
+                self._wait(server, self._answers, "the Prefect server")
+            except UnavailableError:
+                if server.running or wanted == ANY_PORT:
+                    raise
+                continue  # most likely somebody took the port between our look and the server's start
+            return
 
     def start_worker(self) -> None:
         """Start one process worker; it makes the work pool where that is missing."""
