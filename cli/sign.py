@@ -82,6 +82,9 @@ def election(
     principal: As,
     deliver_to: Annotated[list[Party], typer.Option(help="who may receive the data; give it once for each", show_default=False)],
     copies: Annotated[Literal["return", "delete"], typer.Option(help="what becomes of the copies that we hold")] = "return",
+    object_lock_days: Annotated[
+        int | None, typer.Option(min=1, help="for how long nothing can be removed from your bucket", show_default="no lock")
+    ] = None,
     key: Key = None,
     write: Write = None,
     only_plan: OnlyPlan = None,
@@ -90,7 +93,9 @@ def election(
     """As the client: elect who may receive data and credentials."""
 
     def make(exit_: Exit, plan: ExitPlan, person: Person) -> Statement:
-        return forms.election_statement(plan.digest, person, exit_.engagement, exit_.now(), deliver_to=deliver_to, copies=copies)
+        return forms.election_statement(
+            plan.digest, person, exit_.engagement, exit_.now(), deliver_to=deliver_to, copies=copies, object_lock_days=object_lock_days
+        )
 
     _sign(engagement, principal, make, key=key, write=write, yes=yes, only_plan=only_plan)
 

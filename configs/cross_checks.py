@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from core.archive.recipients import check_recipient
+from core.archive.recipients import check_recipient, refuse_mixed
 from core.dates import load_zone, resolve_local
 from core.errors import ConfigurationError, SignatureError
 from core.model import Party, ReasonCode, Role
@@ -149,16 +149,19 @@ def _recipients(raw: Mapping[str, Any]) -> Iterator[Finding]:
     if isinstance(_get(raw, "recipients"), list | tuple) and not any(_get(one, "party") == Party.CLIENT for one in recipients):
         yield Finding(("recipients",), "nothing is encrypted to the client; add a recipient with party: client")
     seen: dict[str, int] = {}
+    good = list[str]()
     for place, recipient in enumerate(recipients):
         path: Path = ("recipients", place, "age")
         if not isinstance(text := _get(recipient, "age"), str):
             continue
         refused = list(_refusal(path, partial(check_recipient, text)))
         yield from refused
+        good += [] if refused else [text]
         key = " ".join(text.split()[:2])
         if key in seen and not refused:
             yield Finding(path, f"recipients.{seen[key]} has this key already; each party needs a key of its own, named once")
         seen.setdefault(key, place)
+    yield from _refusal(("recipients",), partial(refuse_mixed, good))
 
 
 def _successor(raw: Mapping[str, Any]) -> Iterator[Finding]:

@@ -12,12 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from configs.cross_checks import Finding, cross_check, zone_or_utc
-from configs.located_yaml import LARGEST_FILE, Node, Problem, UnreadableYamlError, read_yaml
-from configs.relative_paths import with_absolute_paths
-from configs.settings import Settings
-from configs.wording import in_plain_words, locate, unfit_texts
-from connectors import (
+from configs.connectors import (
     AccessTargetConfig,
     ArchiveStoreConfig,
     CredentialSourceConfig,
@@ -25,7 +20,13 @@ from connectors import (
     DocumentSourceConfig,
     NotifierConfig,
     ObligationSourceConfig,
+    TimeStamperConfig,
 )
+from configs.cross_checks import Finding, cross_check, zone_or_utc
+from configs.located_yaml import LARGEST_FILE, Node, Problem, UnreadableYamlError, read_yaml
+from configs.relative_paths import with_absolute_paths
+from configs.settings import Settings
+from configs.wording import in_plain_words, locate, unfit_texts
 from core.dates import resolve_local
 from core.errors import ConfigurationError
 from core.model import CutoffDate, Engagement
@@ -50,7 +51,7 @@ class EngagementFile(Engagement):
     """
 
     cutoff: LocalCutoff
-    data_sources: tuple[DataSourceConfig, ...] = Field(description="where the client's data is read for the archive")
+    data_sources: tuple[DataSourceConfig, ...] = Field(min_length=1, description="where the client's data is read for the archive")
     access_targets: tuple[AccessTargetConfig, ...] = Field(description="the systems where we give up our access")
     credential_sources: tuple[CredentialSourceConfig, ...] = Field(description="the vaults with the client's credentials")
     document_sources: tuple[DocumentSourceConfig, ...] = Field(description="where documents for the handover package are read")
@@ -60,6 +61,7 @@ class EngagementFile(Engagement):
     handover_store: ArchiveStoreConfig = Field(description="where the handover package goes")
     evidence_folder: Path = Field(description="the folder where evidence bundles are written")
     notifier: NotifierConfig = Field(description="how messages leave")
+    time_stamper: TimeStamperConfig | None = Field(default=None, description="who states when an archive existed; nobody if not given")
 
     @model_validator(mode="wrap")
     @classmethod

@@ -70,6 +70,7 @@ def _systems(engagement: EngagementFile) -> Systems:
         delta_store=engagement.delta_store,
         handover_store=engagement.handover_store,
         notifier=engagement.notifier,
+        time_stamper=engagement.time_stamper,
     )
 
 

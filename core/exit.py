@@ -11,7 +11,16 @@ from core.ledger.lease import Lease
 from core.ledger.note import LogKey
 from core.ledger.store import Ledger
 from core.model import Action, Engagement, EntryKind, LedgerEntry
-from core.ports import AccessTarget, ArchiveStore, CredentialSource, DataSource, DocumentSource, Notifier, ObligationSource
+from core.ports import (
+    AccessTarget,
+    ArchiveStore,
+    CredentialSource,
+    DataSource,
+    DocumentSource,
+    Notifier,
+    ObligationSource,
+    TimeStamper,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +36,18 @@ class Systems:
     delta_store: ArchiveStore
     handover_store: ArchiveStore
     notifier: Notifier
+    time_stamper: TimeStamper | None = None
+
+    def source(self, name: str) -> DataSource:
+        """Find a data source by the name that the engagement file gives it."""
+        for one in self.data_sources:
+            if one.name == name:
+                return one
+        raise RefusedError(
+            f"the engagement file has no data source {name}",
+            untouched="everything",
+            todo="put it back into the engagement file under its old name",
+        )
 
     def target(self, name: str) -> AccessTarget:
         """Find an access target by the name that the engagement file gives it."""

@@ -27,6 +27,11 @@ def require_signatures(exit_: Exit, plan: ExitPlan) -> None:
             f"the client's election that the successor may receive its data, by {' or '.join(able)}: "
             f"offboard sign election {plan.engagement} --deliver-to client --deliver-to successor --as PRINCIPAL --key PRIVATE_KEY"
         )
+    if (days := retention_days(exit_)) and not _lock_elected(exit_, plan, days):
+        missing.append(
+            f"the client's election that what is put into its bucket is locked for {days} days (S3 Object Lock): "
+            f"offboard sign election {plan.engagement} --object-lock-days {days} … --as PRINCIPAL --key PRIVATE_KEY"
+        )
     if missing:
         raise Waiting(
             WaitingFor.SIGNATURE,
@@ -38,6 +43,18 @@ def elected(exit_: Exit, plan: ExitPlan) -> bool:
     """Whether the client's own signed election names the successor."""
     held = statements(exit_, Purpose.ELECTION, plan, at=exit_.now())
     return bool(held) and Party.SUCCESSOR in held[-1][0].many("deliver-to")
+
+
+def retention_days(exit_: Exit) -> int | None:
+    """For how many days, at most, one of the stores keeps anybody from removing what is put there."""
+    systems = exit_.systems
+    return max((one.retention_days or 0 for one in (systems.archive_store, systems.delta_store, systems.handover_store)), default=0) or None
+
+
+def _lock_elected(exit_: Exit, plan: ExitPlan, days: int) -> bool:
+    """Whether the client's own signed election, the newest one, agrees to just as many days."""
+    held = statements(exit_, Purpose.ELECTION, plan, at=exit_.now())
+    return bool(held) and held[-1][0].many("object-lock-days") == (str(days),)
 
 
 def require_conversation(exit_: Exit, plan: ExitPlan) -> None:

@@ -3,10 +3,11 @@
 Every method raises only UnavailableError (worth a retry) or RefusedError (needs a person).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
+from core.errors import RefusedError
 from core.model import (
     ClientControl,
     Credential,
@@ -22,8 +23,26 @@ from core.model import (
 )
 
 
+class ReadFile(NamedTuple):
+    """One file as `DataSource.read_all` gives it.
+
+    `content` is the whole file, seen unchanged while it was read; or a stream to be read now, from its start; or the error that
+    `DataSource.open` would raise for it. `size` (bytes) and `mtime_ns` are of the file when it was opened. `details` is what the source
+    says of the file besides, by name (the headers of an object, say).
+    """
+
+    item: InventoryItem
+    content: bytes | BinaryIO | OSError | RefusedError
+    size: int = 0
+    mtime_ns: int = 0
+    details: Mapping[str, str] | None = None
+
+
 class DataSource(Protocol):
-    """Where data of the client's is read. It has no way to write."""
+    """Where data of the client's is read. It has no way to write.
+
+    It can be pickled: an export is read by several processes, each with connections of its own.
+    """
 
     @property
     def name(self) -> str:
@@ -35,8 +54,20 @@ class DataSource(Protocol):
     def inventory(self) -> Iterator[InventoryItem]:
         """List all that is there, sorted by path (as bytes), directories and links included; follows no link."""
 
+    @property
+    def rate_limit(self) -> int | None:
+        """How many bytes a second may be read from it; None for no limit."""
+
     def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
         """Read one file from its start. Raises FileNotFoundError if it has vanished since it was listed."""
+
+    def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
+        """Read these files in this order, in the way that is fastest here; as much as it likes is read ahead, in bounded memory.
+
+        A stream that was given is used up, or given up, before the next file is asked for. A file may come a second time, when it
+        turned out that it changed while it was read: the last one counts. What keeps one file from being read is given with it;
+        UnavailableError, which ends it all, is raised.
+        """
 
 
 class AccessTarget(Protocol):
@@ -132,6 +163,10 @@ class ArchiveStore(Protocol):
     def where(self) -> str:
         """Say in words where a person finds it."""
 
+    @property
+    def retention_days(self) -> int | None:
+        """For how many days the store keeps anybody from removing what is put (S3 Object Lock); None if it does not."""
+
 
 class Notifier(Protocol):
     """How messages leave."""
@@ -141,3 +176,10 @@ class Notifier(Protocol):
 
         Raises UncertainDeliveryError if the other side may have taken it.
         """
+
+
+class TimeStamper(Protocol):
+    """An authority that vouches for when something existed."""
+
+    def stamp(self, message: bytes) -> bytes:
+        """Return a time stamp over the SHA-256 of a message: a TimeStampResp in DER (RFC 3161), seen to be valid."""

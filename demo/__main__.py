@@ -38,7 +38,7 @@ def main() -> int:
         services.start_server()
         started = time.monotonic() - began
         services.start_worker()
-        out.print("Starting Acme Dental: a file server (SSH), a mail server, a vault, a register …")
+        out.print("Starting Acme Dental: a file server (SSH), a bucket (S3), a mail server, a vault, a register …")
         stack.enter_context(acme)
         out.print(f"     the file server is {acme.ssh.implementation}; everything listens on 127.0.0.1 only")
         os.environ |= services.environment()

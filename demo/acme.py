@@ -11,9 +11,11 @@ from pykeepass import PyKeePass
 from pykeepass.pykeepass import BLANK_DATABASE_LOCATION, BLANK_DATABASE_PASSWORD
 
 from core.dates import load_zone
+from demo.acme_bucket import BUCKET, fill_bucket
 from demo.acme_files import LARGE_FILE_BYTES, RestlessFile, write_files
 from demo.keys import age_key, ssh_key
 from demo.mail_server import MailServer
+from demo.s3_server import S3Server
 from demo.ssh_server import Implementation, SshServer
 
 SLUG = "acme-dental"
@@ -55,6 +57,10 @@ class Acme:
         self._write_provider_files()
         self._stack.enter_context(RestlessFile(self.source / "appointments.log"))
         self.mail = self._stack.enter_context(MailServer(self.folder / "mail"))
+        self.s3 = self._stack.enter_context(S3Server.start(self.folder / "s3"))
+        fill_bucket(self.s3)
+        for name, key in (("s3-access-key", self.s3.access_key), ("s3-secret-key", self.s3.secret_key)):
+            (self.keys / name).write_text(key, encoding="ascii")
         lines = [f"{self.public[name]} {name}\n" for name in ("client-admin", "our-automation", "our-technician")]
         (self.folder / "host").mkdir()
         (self.folder / "host" / "authorized_keys").write_text("# files.acme-dental.example\n" + "".join(lines), encoding="ascii")
@@ -142,7 +148,19 @@ class Acme:
                 {"name": "Tariq, technician", "keys": [self.public["our-technician"]]},
             ],
             "recipients": [{"party": "client", "age": self.age["client"]}, {"party": "successor", "age": self.age["successor"]}],
-            "data_sources": [host | {"paths": [str(self.source.resolve())]}],
+            "data_sources": [
+                host | {"paths": [str(self.source.resolve())]},
+                {
+                    "kind": "s3_bucket",
+                    "name": "images",
+                    "bucket": BUCKET,
+                    "endpoint": self.s3.endpoint,
+                    "region": self.s3.region,
+                    "access_key": "file:../keys/s3-access-key",
+                    "secret_key": "file:../keys/s3-secret-key",
+                    "versions": "true",
+                },
+            ],
             "access_targets": [
                 host | {"authorized_keys": [str(self.ssh.authorized_keys)], "client_keys": [self.public["client-admin"]]},
             ],

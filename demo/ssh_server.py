@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -36,8 +36,11 @@ class SshServer:
 
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path, authorized_keys: Path, implementation: Implementation, account: str, port: int) -> None:
+    def __init__(
+        self, folder: Path, authorized_keys: Path, implementation: Implementation, account: str, port: int, options: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
+        self.options = options
         self.authorized_keys = authorized_keys
         self.implementation = implementation
         self.user = account
@@ -55,12 +58,13 @@ class SshServer:
         implementation: Implementation | None = None,
         port: int | None = None,
         account: str | None = None,
+        options: Sequence[str] = (),
     ) -> Self:
         """Start one in `folder` (made if needed; a host key found there is kept) and wait until it answers.
 
         `authorized_keys` is `folder/authorized_keys` if not given, and made empty if it is not there. `account` is who may log in, and as
-        whom the server runs: we if not given; only root may name another. Raises RuntimeError with the end of the server's log if it does
-        not come up.
+        whom the server runs: we if not given; only root may name another. `options` are further lines of OpenSSH's sshd_config. Raises
+        RuntimeError with the end of the server's log if it does not come up.
         """
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +74,7 @@ class SshServer:
         _host_key(folder)
         chosen: Implementation = implementation or ("openssh" if SSHD else "asyncssh")
         for _attempt in range(5):  # a free port may be taken by somebody else in between
-            server = cls(folder, keys, chosen, account or _ourselves(), port or _free_port())
+            server = cls(folder, keys, chosen, account or _ourselves(), port or _free_port(), options)
             if server._answers():
                 return server
             server.stop()
@@ -137,7 +141,8 @@ UseDNS no
 PrintMotd no
 LogLevel VERBOSE
 Subsystem sftp internal-sftp
-""",
+"""
+            + "".join(f"{line}\n" for line in self.options),
             encoding="utf-8",
         )
         return path

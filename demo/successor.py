@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pykeepass import PyKeePass
 
-from connectors import FolderStore
+from connectors.folder import FolderStore
 from core.archive.extract import extract
 from core.archive.receipt_code import receipt_code
 from core.handover import PACKAGE, RECEIPT_TITLE, open_package

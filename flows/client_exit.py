@@ -10,6 +10,7 @@ from core.gates import require_conversation, require_obligations, require_receip
 from core.steps.close import closed_sentence
 from core.steps.export import require_place_for_delta
 from core.steps.interlocks import require_nothing_reinstated, revocation_has_begun
+from flows.export_dataset import export_dataset
 from flows.forms import ExitForm
 from tasks.export import export_data, hand_over_package, take_first_inventory
 from tasks.fulfil import note_fulfilled
@@ -42,7 +43,7 @@ def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     require_obligations(exit_, plan)
     note_fulfilled(exit_, plan)
     take_first_inventory(exit_)
-    export_data(exit_, plan)
+    export_data(exit_, plan, export_dataset)
     hand_over_package(exit_, plan)
     require_place_for_delta(exit_, plan)
     require_receipt(exit_, plan)

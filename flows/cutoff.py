@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from core.exit import Exit
 from core.steps.close import closed_sentence
 from core.steps.interlocks import LATEST_START, require_interlocks, require_plan_in_force
+from flows.export_dataset import export_dataset
 from tasks.cutoff import close, find_grants, read_back, revoke, wait_for_cutoff, wait_for_second_check
 from tasks.export import read_a_last_time
 from tasks.outcome import conclude
@@ -30,7 +31,7 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
     plan = require_plan_in_force(exit_, plan_digest)
     if not closed_sentence(exit_, plan):
         require_interlocks(exit_, plan)
-        read_a_last_time(exit_, plan)
+        read_a_last_time(exit_, plan, export_dataset)
         present = find_grants(exit_, plan)
         require_interlocks(exit_, plan)  # reading may have taken hours
         for grant in plan.grants:

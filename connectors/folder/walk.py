@@ -25,14 +25,14 @@ class Walk:
             levels = [_names(directory)]
         above: list[bytes] = []
         while levels:
-            entered = None
+            entered, prefix = None, b"".join(name + b"/" for name in above)
             with directory_if_there(self._root, above) as directory:
                 while levels[-1] and entered is None:
                     name = levels[-1].pop()
                     if name.endswith(b"/"):
                         entered = name[:-1]
                     else:
-                        yield self._item(above, name, directory)
+                        yield self._item(prefix, name, directory)
             if entered is not None:
                 above.append(entered)
                 levels.append(self._content(above))
@@ -44,42 +44,69 @@ class Walk:
         with directory_if_there(self._root, above) as directory:
             return [] if directory is None else _names(directory)
 
-    def _item(self, above: list[bytes], name: bytes, directory: int | None) -> InventoryItem:
-        path = os.fsdecode(b"/".join([*above, name]))
+    def _item(self, above: bytes, name: bytes, directory: int | None) -> InventoryItem:
+        path = os.fsdecode(above + name)
         if directory is None:
             # Its directory was moved or locked since: say so rather than pass over it.
-            return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER, target="gone, or it could not be looked at")
+            return InventoryItem(self._dataset, path, ItemKind.OTHER, target="gone, or it could not be looked at")
         try:
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            target = os.fsdecode(os.readlink(name, dir_fd=directory)) if stat.S_ISLNK(found.st_mode) else ""
+            mode = found.st_mode
+            if stat.S_ISREG(mode):
+                aside = _aside(found) if found.st_nlink > 1 or found.st_blocks * 512 < found.st_size else ""
+                owner = (found.st_uid, found.st_gid)
+                size = found.st_size
+                return InventoryItem(self._dataset, path, ItemKind.FILE, size, found.st_mtime_ns, stat.S_IMODE(mode), *owner, aside=aside)
+            target = os.fsdecode(os.readlink(name, dir_fd=directory)) if stat.S_ISLNK(mode) else ""
         except OSError:
-            return InventoryItem(dataset=self._dataset, path=path, kind=ItemKind.OTHER, target="gone, or it could not be looked at")
-        kind = _kind(found.st_mode, name, directory)
+            return InventoryItem(self._dataset, path, ItemKind.OTHER, target="gone, or it could not be looked at")
+        kind, aside = _kind(mode, name, directory)
         return InventoryItem(
             dataset=self._dataset,
             path=path,
             kind=kind,
-            size=found.st_size if stat.S_ISREG(found.st_mode) else 0,
             mtime_ns=found.st_mtime_ns,
-            mode=stat.S_IMODE(found.st_mode),
+            mode=stat.S_IMODE(mode),
             uid=found.st_uid,
             gid=found.st_gid,
-            target=_words(found.st_mode) if kind is ItemKind.OTHER else target,
+            target=_words(mode) if kind is ItemKind.OTHER else target,
+            aside=aside,
         )
 
 
-def _kind(mode: int, name: bytes, directory: int) -> ItemKind:
-    if stat.S_ISREG(mode):
-        return ItemKind.FILE
-    if stat.S_ISLNK(mode):
-        return ItemKind.SYMLINK
-    if not stat.S_ISDIR(mode):
-        return ItemKind.OTHER
+def lost_attributes(descriptor: int) -> str:
+    """Say in words which extended attributes of an open file no tar of ours carries; access lists are among them."""
     try:
-        os.close(os.open(name, DIRECTORY, dir_fd=directory))
+        names = os.listxattr(descriptor)
+    except OSError:  # the file system has none
+        return ""
+    kept = [name for name in names if not name.startswith(_OF_THE_SYSTEM)]
+    return f"attributes {' '.join(kept)}" if kept else ""
+
+
+_OF_THE_SYSTEM = ("security.", "trusted.")
+"""Labels that belong to the machine, not to the data."""
+
+
+def _aside(found: os.stat_result) -> str:
+    links = f"hard link, one of {found.st_nlink} to {found.st_dev}:{found.st_ino}" if found.st_nlink > 1 else ""
+    sparse = "sparse" if found.st_blocks * 512 < found.st_size else ""
+    return ", ".join(filter(None, (links, sparse)))
+
+
+def _kind(mode: int, name: bytes, directory: int) -> tuple[ItemKind, str]:
+    if stat.S_ISLNK(mode):
+        return ItemKind.SYMLINK, ""
+    if not stat.S_ISDIR(mode):
+        return ItemKind.OTHER, ""
+    try:
+        descriptor = os.open(name, DIRECTORY, dir_fd=directory)
     except OSError:
-        return ItemKind.OTHER
-    return ItemKind.DIRECTORY
+        return ItemKind.OTHER, ""
+    try:
+        return ItemKind.DIRECTORY, lost_attributes(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _names(directory: int) -> list[bytes]:

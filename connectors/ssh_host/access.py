@@ -6,7 +6,7 @@ the public key that the server is asked about.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -29,6 +29,7 @@ class SshAccess(SshHost):
     Raises UnavailableError when the host does not answer or changes under us, RefusedError for everything that needs a person.
     """
 
+    kind: Literal["ssh_host"] = "ssh_host"
     authorized_keys: Annotated[tuple[KeyFile, ...], AfterValidator(each_once)] = Field(
         min_length=1, description="every file in which the server looks for keys"
     )

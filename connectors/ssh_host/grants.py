@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines, layout, split_options
-from connectors.ssh_host.sftp import Attributes
+from connectors.ssh_host.packets import Attributes
 from core.errors import RefusedError
 from core.model import Grant
 from core.signatures.public_key import read_blob

@@ -60,6 +60,8 @@ POSIX_RENAME: Final = b"posix-rename@openssh.com"
 _BY_HANDLE: Final = {CMD_INIT, CMD_CLOSE, CMD_READ, CMD_FSTAT, CMD_READDIR}
 """They say or touch nothing beyond what an allowed OPEN or OPENDIR already reached."""
 _BY_PATH: Final = {CMD_LSTAT, CMD_STAT, CMD_OPENDIR, CMD_READLINK, CMD_REALPATH}
+_NUMBER: Final = 4
+"""Bytes of the request's number, which every packet but INIT begins with."""
 _WRITE_FLAGS: Final = (SFTP_FLAG_WRITE, SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_EXCL)
 
 _PLAIN_MESSAGES: Final = {
@@ -88,33 +90,32 @@ class Guard:
     """
 
     def __init__(self, readable: Sequence[bytes], replaceable: Mapping[bytes, bytes] | None = None) -> None:
-        self._readable = tuple(readable)
+        self._readable = frozenset(readable)
+        self._below = tuple(root.rstrip(b"/") + b"/" for root in readable)
         self._replaceable = dict(replaceable or {})
         self._opening: set[int] = set()
         self._writable: set[bytes] = set()
 
     def check(self, kind: int, body: bytes) -> None:
         """Let one packet pass or raise GuardError. `body` is what follows the type byte."""
-        fields = Message(body)
-        number = 0 if kind == CMD_INIT else fields.get_int()
         if kind in _BY_HANDLE:
-            if kind == CMD_CLOSE:
-                self._writable.discard(fields.get_binary())  # the server may give the same handle to another file next
+            if kind == CMD_CLOSE and self._writable:
+                self._writable.discard(_text(body, _NUMBER)[0])  # the server may give the same handle to another file next
             return
+        first, rest = _text(body, _NUMBER)
         if kind in _BY_PATH:
-            path = fields.get_binary()
-            if self._is_readable(path) or path in self._replaceable:
+            if self.may_read(first) or first in self._replaceable:
                 return
         elif kind == CMD_OPEN:
-            path, flags = fields.get_binary(), fields.get_int()
-            if flags == SFTP_FLAG_READ and self._is_readable(path):
+            flags = int.from_bytes(body[rest : rest + 4], "big")
+            if flags == SFTP_FLAG_READ and self.may_read(first):
                 return
-            if flags in _WRITE_FLAGS and path in self._replaceable:
-                self._opening.add(number)
+            if flags in _WRITE_FLAGS and first in self._replaceable:
+                self._opening.add(int.from_bytes(body[:_NUMBER], "big"))
                 return
-        elif self._may_change(kind, fields):
+        elif self._may_change(kind, first, body, rest):
             return
-        raise _refused(f"SFTP {CMD_NAMES.get(kind, kind)}")
+        raise refused(f"SFTP {CMD_NAMES.get(kind, kind)}")
 
     def opened(self, number: int, handle: bytes) -> None:
         """Learn the handle that answered request `number`: only a file opened for writing here may be written."""
@@ -122,22 +123,29 @@ class Guard:
             self._opening.remove(number)
             self._writable.add(handle)
 
-    def _may_change(self, kind: int, fields: Message) -> bool:
-        target = fields.get_binary()
+    def may_read(self, path: bytes) -> bool:
+        """Tell whether a path is one of those that may be read, or below one."""
+        if b".." in path and b".." in path.split(b"/"):
+            return False
+        return path in self._readable or path.startswith(self._below)
+
+    def _may_change(self, kind: int, target: bytes, body: bytes, rest: int) -> bool:
         if kind in (CMD_WRITE, CMD_FSETSTAT):
             return target in self._writable
         if kind == CMD_SETSTAT:
             return target in self._replaceable
         if kind != CMD_EXTENDED:
             return False
+        second, rest = _text(body, rest)
         if target == FSYNC:
-            return fields.get_binary() in self._writable
-        return target == POSIX_RENAME and self._replaceable.get(fields.get_binary()) == fields.get_binary()
+            return second in self._writable
+        return target == POSIX_RENAME and self._replaceable.get(second) == _text(body, rest)[0]
 
-    def _is_readable(self, path: bytes) -> bool:
-        if b".." in path.split(b"/"):
-            return False
-        return any(path == root or path.startswith(root.rstrip(b"/") + b"/") for root in self._readable)
+
+def _text(body: bytes, at: int) -> tuple[bytes, int]:
+    """Give the string that begins at an offset, and where it ends."""
+    end = at + 4 + int.from_bytes(body[at : at + 4], "big")
+    return body[at + 4 : end], end
 
 
 class RareRekeying(Packetizer):
@@ -151,7 +159,12 @@ class RareRekeying(Packetizer):
 
 
 class GuardedTransport(Transport):
-    """An SSH connection that can authenticate by public key and open SFTP, and nothing else: no command, shell or forwarding."""
+    """An SSH connection that can authenticate by public key and open SFTP, and nothing else: no shell, terminal or forwarding.
+
+    `commands`: the commands that it may have run, byte by byte; none unless they are named.
+    """
+
+    commands: frozenset[bytes] = frozenset()
 
     def close(self) -> None:
         """Hang up at once: without the shutdown, paramiko's thread notices up to a tenth of a second later."""
@@ -162,12 +175,17 @@ class GuardedTransport(Transport):
     def _send_message(self, data: Message) -> None:
         """Every message of paramiko's leaves through here. Raises GuardError instead of sending what is not listed."""
         payload = data.asbytes()
-        if payload[0] not in _PLAIN_MESSAGES and not _is_listed(payload[0], Message(payload[1:])):
-            raise _refused(f"SSH message {payload[0]}")
+        if not may_send(payload, self.commands):
+            raise refused(f"SSH message {payload[0]}")
         super()._send_message(data)  # type: ignore[misc]  # the one way out; the published stubs leave it out
 
 
-def _is_listed(kind: int, fields: Message) -> bool:
+def may_send(payload: bytes, commands: frozenset[bytes] = frozenset()) -> bool:
+    """Tell whether a message is listed. `payload` begins with the byte that says what it is; `commands` are those that may be run."""
+    kind = payload[0]
+    if kind in _PLAIN_MESSAGES:
+        return True
+    fields = Message(payload[1:])
     if kind == MSG_USERAUTH_REQUEST:
         fields.get_binary()  # user
         return fields.get_binary() == b"ssh-connection" and fields.get_binary() == b"publickey"
@@ -179,11 +197,13 @@ def _is_listed(kind: int, fields: Message) -> bool:
         fields.get_int()  # channel
         request = fields.get_binary()
         fields.get_boolean()  # whether a reply is wanted
-        return request == b"subsystem" and fields.get_binary() == b"sftp"
+        wanted = fields.get_binary()
+        return (request == b"subsystem" and wanted == b"sftp") or (request == b"exec" and wanted in commands)
     return False
 
 
-def _refused(what: str) -> GuardError:
+def refused(what: str) -> GuardError:
+    """Say that something was held back."""
     return GuardError(
         f"{what} is not among the operations that this connector may do here",
         untouched="everything; nothing left this machine",

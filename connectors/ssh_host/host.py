@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
 from paramiko.ssh_exception import IncompatiblePeer
@@ -55,7 +55,6 @@ AbsolutePath = Annotated[str, AfterValidator(plain_path)]
 class SshHost(Noun):
     """How to reach one host: nothing is sent to a server that does not prove to hold `host_key`."""
 
-    kind: Literal["ssh_host"] = "ssh_host"
     name: str
     host: str
     port: int = Field(default=22, ge=1, le=65535)
@@ -77,6 +76,10 @@ class SshHost(Noun):
         except ValueError:
             return False
 
+    def commands(self) -> frozenset[bytes]:
+        """Say which commands may be run over our connections: none, unless a connector names them."""
+        return frozenset()
+
     def connect(self) -> GuardedTransport:
         """Reach the server and have it prove its host key; nobody is logged in.
 
@@ -84,6 +87,7 @@ class SshHost(Noun):
         """
         try:
             transport = _transport(socket.create_connection((self.host, self.port), timeout=CONNECT_SECONDS), read_line(self.host_key).type)
+            transport.commands = self.commands()
         except OSError as exc:
             raise UnavailableError(f"{self.address} cannot be reached ({type(exc).__name__}: {exc.strerror or exc})") from exc
         try:

@@ -3,11 +3,25 @@
 import os
 import threading
 import weakref
-from typing import Self
+from typing import NamedTuple, Self
 
 from connectors.ssh_host.guard import Guard, GuardedTransport
 from connectors.ssh_host.host import SshHost, open_sftp
 from connectors.ssh_host.sftp import Sftp
+from connectors.ssh_host.tar_files import has_gnu_tar
+
+
+class Session(NamedTuple):
+    """A connection to a host, with an SFTP session on it that may only read what `guard` lets."""
+
+    transport: GuardedTransport
+    guard: Guard
+    sftp: Sftp
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has not broken yet."""
+        return self.transport.is_active() and not self.sftp.broken
 
 
 class Line:
@@ -18,28 +32,36 @@ class Line:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._transport: GuardedTransport | None = None
-        self._sftp: Sftp | None = None
+        self._session: Session | None = None
         self._process = 0
+        self._gnu_tar: bool | None = None
 
-    def sftp(self, host: SshHost, readable: tuple[bytes, ...]) -> Sftp:
-        """Give the open session, or log in and open one that may only read. Raises as `SshHost.log_in`."""
+    def session(self, host: SshHost, readable: tuple[bytes, ...]) -> Session:
+        """Give the open session, or log in and open one. Raises as `SshHost.log_in`."""
         with self._turn:
-            usable = self._process == os.getpid() and self._transport is not None and self._transport.is_active()
-            if usable and self._sftp is not None and not self._sftp.broken:
-                return self._sftp
-            _hang_up(self._transport, self._process)
-            self._transport = host.log_in()
+            if self._session is not None and self._process == os.getpid() and self._session.usable:
+                return self._session
+            _hang_up(self._session and self._session.transport, self._process)
+            self._session, self._gnu_tar = None, None
+            transport = host.log_in()
             self._process = os.getpid()
-            weakref.finalize(self, _hang_up, self._transport, self._process)
-            self._sftp = open_sftp(self._transport, Guard(readable))
-            return self._sftp
+            weakref.finalize(self, _hang_up, transport, self._process)
+            guard = Guard(readable)
+            self._session = Session(transport, guard, open_sftp(transport, guard))
+            return self._session
+
+    def has_gnu_tar(self, session: Session) -> bool:
+        """Ask the host once for each connection. Raises UnavailableError."""
+        with self._turn:
+            if self._gnu_tar is None:
+                self._gnu_tar = has_gnu_tar(session.transport)
+            return self._gnu_tar
 
     def close(self) -> None:
         """Hang up; the next use opens anew. Twice is fine."""
         with self._turn:
-            _hang_up(self._transport, self._process)
-            self._transport = self._sftp = None
+            _hang_up(self._session and self._session.transport, self._process)
+            self._session = None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Line)

@@ -5,32 +5,36 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from connectors.ssh_host.packets import Attributes
 from connectors.ssh_host.sftp import Sftp
-from core.errors import UnavailableError
+from core.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 READ_SIZE: Final = 255 * 1024
 """The most that OpenSSH's server answers to one request, less the packet's own header."""
-IN_FLIGHT: Final = 16
+IN_FLIGHT: Final = 32
 
 
 class SftpReader(io.RawIOBase):
     """The bytes of an open file, as many as it had when it was opened, or fewer if it was cut meanwhile.
 
-    Holds at most IN_FLIGHT answers of READ_SIZE bytes. `read(n)` gives n bytes unless the end is reached. Raises UnavailableError.
+    Holds at most IN_FLIGHT answers of READ_SIZE bytes. `read(n)` gives n bytes unless the end is reached. `attributes` are of the file
+    when it was opened. Raises UnavailableError, or RefusedError if the server cannot read it.
     """
 
-    def __init__(self, sftp: Sftp, handle: bytes, size: int) -> None:
+    def __init__(self, sftp: Sftp, handle: bytes, attributes: Attributes, what: str) -> None:
         super().__init__()
+        self.attributes = attributes
         self._sftp = sftp
         self._handle = handle
-        self._size = size
+        self._what = what
+        self._size = attributes.size
         self._asked = 0
         self._given = 0
         self._pending: deque[tuple[int, int, int]] = deque()
-        self._rest = memoryview(b"")
+        self._rest: bytes | memoryview = b""
 
     def readable(self) -> bool:
         """Say yes."""
@@ -40,21 +44,29 @@ class SftpReader(io.RawIOBase):
         """Count the bytes given so far."""
         return self._given
 
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Give so many bytes, or all; fewer only at the end of the file."""
+        if self.closed:
+            raise ValueError("the file is closed")
+        wanted = self._size if size is None or size < 0 else size
+        pieces: list[bytes | memoryview] = []
+        while wanted:
+            block = self._rest or self._next_block()
+            if not block:
+                break
+            piece, self._rest = (block, b"") if len(block) <= wanted else (memoryview(block)[:wanted], memoryview(block)[wanted:])
+            pieces.append(piece)
+            wanted -= len(piece)
+        content = b"".join(pieces)
+        self._given += len(content)
+        return content
+
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill the buffer; fewer bytes only at the end of the file."""
         with memoryview(buffer).cast("B") as view:
-            filled = 0
-            while filled < len(view):
-                if not self._rest:
-                    self._rest = memoryview(self._next_block())
-                    if not self._rest:
-                        break
-                part = self._rest[: len(view) - filled]
-                view[filled : filled + len(part)] = part
-                self._rest = self._rest[len(part) :]
-                filled += len(part)
-        self._given += filled
-        return filled
+            content = self.read(len(view))
+            view[: len(content)] = content
+        return len(content)
 
     def stat_now(self) -> tuple[int, int]:
         """Ask the server again for this open file: its size in bytes and its time of change in nanoseconds (whole seconds)."""
@@ -67,7 +79,7 @@ class SftpReader(io.RawIOBase):
             return
         super().close()
         self._stop()
-        with suppress(UnavailableError):  # if the connection is gone, so is the handle
+        with suppress(UnavailableError, OSError):  # if the connection is gone, so is the handle
             self._sftp.close(self._handle)
 
     def _next_block(self) -> bytes:
@@ -78,6 +90,16 @@ class SftpReader(io.RawIOBase):
         if not self._pending:
             return b""
         number, offset, wanted = self._pending.popleft()
+        try:
+            return self._block(number, offset, wanted)
+        except OSError as error:
+            raise RefusedError(
+                f"{self._what} cannot be read at byte {offset} ({error})",
+                untouched="the file",
+                todo="read it by hand on the host to see why; its disk may be failing",
+            ) from error
+
+    def _block(self, number: int, offset: int, wanted: int) -> bytes:
         block = self._sftp.receive_read(number)
         while len(block) < wanted:  # a server may answer with less than asked, long before the end
             more = self._sftp.receive_read(self._sftp.request_read(self._handle, offset + len(block), wanted - len(block)))

@@ -5,7 +5,8 @@ from typing import Final
 
 from connectors.ssh_host.guard import POSIX_RENAME
 from connectors.ssh_host.names import show
-from connectors.ssh_host.sftp import Attributes, Sftp
+from connectors.ssh_host.packets import Attributes
+from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
 
 SUFFIX: Final = b".good-leaver"

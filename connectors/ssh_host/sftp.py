@@ -4,55 +4,39 @@ Source: draft-ietf-secsh-filexfer-02; the extensions in OpenSSH's PROTOCOL, sect
 """
 
 import threading
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, TypeVar
 
-from paramiko import Channel, Message, SFTPAttributes, SSHException
+from paramiko import Channel, SSHException
 from paramiko.sftp import (
-    CMD_ATTRS,
-    CMD_CLOSE,
     CMD_DATA,
     CMD_EXTENDED,
     CMD_FSETSTAT,
-    CMD_FSTAT,
     CMD_HANDLE,
     CMD_INIT,
-    CMD_LSTAT,
-    CMD_NAME,
     CMD_OPEN,
-    CMD_OPENDIR,
-    CMD_READ,
-    CMD_READDIR,
-    CMD_READLINK,
     CMD_STATUS,
     CMD_VERSION,
     CMD_WRITE,
-    SFTP_EOF,
     SFTP_FLAG_CREATE,
     SFTP_FLAG_EXCL,
-    SFTP_FLAG_READ,
     SFTP_FLAG_WRITE,
-    SFTP_NO_SUCH_FILE,
-    SFTP_OK,
-    SFTP_PERMISSION_DENIED,
 )
 
+from connectors.ssh_host import packets, requests
 from connectors.ssh_host.guard import FSYNC, POSIX_RENAME, Guard
+from connectors.ssh_host.packets import Attributes, Entry, packed, string
+from connectors.ssh_host.requests import Request
 from core.errors import UnavailableError
+
+T = TypeVar("T")
 
 _VERSION: Final = 3
 _LONGEST_PACKET: Final = 16 * 1024 * 1024
 _RECEIVE: Final = 1024 * 1024
 _WRITE_SIZE: Final = 32 * 1024
-
-
-class Attributes(NamedTuple):
-    """What the server says of one path. Times are whole seconds in this version of SFTP."""
-
-    mode: int
-    size: int
-    uid: int
-    gid: int
-    mtime: int
+_HELD_BACK: Final = 4096
+"""Bytes of requests that wait for company, so that each does not go in an SSH message of its own."""
 
 
 class Sftp:
@@ -66,84 +50,73 @@ class Sftp:
         self._guard = guard
         self._turn = threading.RLock()
         self._number = 0
-        self._buffer = bytearray()
-        self._arrived: dict[int, tuple[int, Message]] = {}
+        self._outgoing = bytearray()
+        self._incoming = b""
+        self._taken = 0
+        self._arrived: dict[int, tuple[int, bytes]] = {}
         self._dropped: set[int] = set()
         self.broken = False
-        self._transmit(CMD_INIT, _VERSION.to_bytes(4, "big"))
-        kind, answer = self._packet()
-        if kind != CMD_VERSION or answer.get_int() < _VERSION:
+        self._queue(CMD_INIT, _VERSION.to_bytes(4, "big"))
+        kind, version, answer = self._packet()
+        if kind != CMD_VERSION or version < _VERSION:
             raise self._lost("it does not speak SFTP 3")
-        self.extensions: frozenset[bytes] = frozenset(_extension_names(answer))
+        self.extensions = self._parsed(packets.extension_names, answer)
 
     def lstat(self, path: bytes) -> Attributes:
         """Look at a path without following a link."""
-        return _attributes(self._ask(CMD_LSTAT, CMD_ATTRS, _string(path)))
+        return self.attributes(self._ask(requests.lstat(path)))
 
     def readlink(self, path: bytes) -> bytes:
         """Read where a link points."""
-        answer = self._ask(CMD_READLINK, CMD_NAME, _string(path))
-        answer.get_int()
-        return answer.get_binary()
-
-    def listdir(self, path: bytes) -> list[tuple[bytes, Attributes]]:
-        """List a directory, without `.` and `..`, in the server's order."""
-        handle = self._open(CMD_OPENDIR, _string(path))
-        found: list[tuple[bytes, Attributes]] = []
-        try:
-            while True:
-                answer = self._ask(CMD_READDIR, CMD_NAME, _string(handle))
-                for _ in range(answer.get_int()):
-                    name, _long = answer.get_binary(), answer.get_binary()
-                    found.append((name, _attributes(answer)))
-        except EOFError:
-            return [(name, attributes) for name, attributes in found if name not in (b".", b"..")]
-        finally:
-            self.close(handle)
+        return self.entries(self._ask(requests.readlink(path)))[0].name
 
     def open_to_read(self, path: bytes) -> bytes:
         """Open a file for reading and give its handle."""
-        return self._open(CMD_OPEN, _string(path) + SFTP_FLAG_READ.to_bytes(4, "big") + bytes(4))
+        return self._ask(requests.open_file(path))
 
     def open_to_write(self, path: bytes, *, new: bool) -> bytes:
         """Open a file for writing and give its handle: one that must not exist yet (made with mode 0600), or one that must."""
         flags = SFTP_FLAG_WRITE | (SFTP_FLAG_CREATE | SFTP_FLAG_EXCL if new else 0)
-        return self._open(CMD_OPEN, _string(path) + flags.to_bytes(4, "big") + _packed(mode=0o600))
+        return self._ask(Request(CMD_OPEN, string(path) + flags.to_bytes(4, "big") + packed(mode=0o600), CMD_HANDLE))
 
     def fstat(self, handle: bytes) -> Attributes:
         """Look at an open file."""
-        return _attributes(self._ask(CMD_FSTAT, CMD_ATTRS, _string(handle)))
+        return self.attributes(self._ask(requests.fstat(handle)))
 
     def fsetstat(self, handle: bytes, *, size: int | None = None, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
         """Set size, mode or owner (uid, gid) of an open file."""
-        self._ask(CMD_FSETSTAT, CMD_STATUS, _string(handle) + _packed(size=size, mode=mode, owner=owner))
+        self._ask(Request(CMD_FSETSTAT, string(handle) + packed(size=size, mode=mode, owner=owner), CMD_STATUS))
 
     def write(self, handle: bytes, data: bytes) -> None:
         """Write from the start of an open file."""
         for at in range(0, len(data), _WRITE_SIZE):
-            self._ask(CMD_WRITE, CMD_STATUS, _string(handle) + at.to_bytes(8, "big") + _string(data[at : at + _WRITE_SIZE]))
+            piece = string(handle) + at.to_bytes(8, "big") + string(data[at : at + _WRITE_SIZE])
+            self._ask(Request(CMD_WRITE, piece, CMD_STATUS))
 
     def fsync(self, handle: bytes) -> None:
         """Have the server flush an open file to its disk, where the server offers that."""
         if FSYNC in self.extensions:
-            self._ask(CMD_EXTENDED, CMD_STATUS, _string(FSYNC) + _string(handle))
+            self._ask(Request(CMD_EXTENDED, string(FSYNC) + string(handle), CMD_STATUS))
 
     def posix_rename(self, old: bytes, new: bytes) -> None:
         """Put one file in the place of another, atomically."""
-        self._ask(CMD_EXTENDED, CMD_STATUS, _string(POSIX_RENAME) + _string(old) + _string(new))
+        self._ask(Request(CMD_EXTENDED, string(POSIX_RENAME) + string(old) + string(new), CMD_STATUS))
 
     def close(self, handle: bytes) -> None:
         """Close a handle."""
-        self._ask(CMD_CLOSE, CMD_STATUS, _string(handle))
+        self._ask(requests.close(handle))
 
     def request_read(self, handle: bytes, offset: int, size: int) -> int:
         """Ask for up to `size` bytes without waiting; gives the number to pass to `receive_read`."""
-        return self._send(CMD_READ, _string(handle) + offset.to_bytes(8, "big") + size.to_bytes(4, "big"))
+        with self._turn:
+            number = self.send(requests.read(handle, offset, size))
+            self._flush()
+        return number
 
     def receive_read(self, number: int) -> bytes:
         """Wait for what was asked for; no bytes at the end of the file."""
         try:
-            return self._receive(number, CMD_DATA).get_binary()
+            return self.receive(number, CMD_DATA)
         except EOFError:
             return b""
 
@@ -153,55 +126,94 @@ class Sftp:
             if self._arrived.pop(number, None) is None:
                 self._dropped.add(number)
 
-    def _open(self, kind: int, arguments: bytes) -> bytes:
-        with self._turn:
-            number = self._send(kind, arguments)
-            handle = self._receive(number, CMD_HANDLE).get_binary()
-            self._guard.opened(number, handle)
-            return handle
-
-    def _ask(self, kind: int, expected: int, arguments: bytes) -> Message:
-        with self._turn:
-            return self._receive(self._send(kind, arguments), expected)
-
-    def _send(self, kind: int, arguments: bytes) -> int:
+    def send(self, request: Request) -> int:
+        """Ask without waiting, together with what is asked next; gives the number to pass to `receive`."""
         with self._turn:
             self._number = (self._number + 1) & 0xFFFFFFFF
-            self._transmit(kind, self._number.to_bytes(4, "big") + arguments)
+            self._queue(request.kind, self._number.to_bytes(4, "big") + request.arguments)
             return self._number
 
-    def _transmit(self, kind: int, body: bytes) -> None:
-        self._guard.check(kind, body)
-        try:
-            self._channel.sendall((len(body) + 1).to_bytes(4, "big") + bytes([kind]) + body)
-        except (OSError, SSHException, EOFError) as exc:
-            raise self._lost("it was closed") from exc
+    def receive(self, number: int, expected: int) -> bytes:
+        """Wait for the answer to a request and give what it holds: data and a handle bare, all else as `packets` takes it.
 
-    def _receive(self, number: int, expected: int) -> Message:
+        Raises EOFError as well, if the server says that.
+        """
         with self._turn:
             while number not in self._arrived:
-                kind, answer = self._packet()
-                arrived = answer.get_int()
+                kind, arrived, body = self._packet()
                 if arrived in self._dropped:
                     self._dropped.remove(arrived)
                 else:
-                    self._arrived[arrived] = (kind, answer)
-            kind, answer = self._arrived.pop(number)
+                    self._arrived[arrived] = (kind, body)
+            kind, body = self._arrived.pop(number)
         if kind == CMD_STATUS:
-            _raise_for(answer)
+            failure = self._parsed(packets.failure, body)
+            if failure is not None:
+                raise failure
         if kind != expected:
             raise self._lost(f"it answered with packet {kind} instead of {expected}")
-        return answer
+        if kind == CMD_HANDLE:
+            handle = self._parsed(packets.text, body)[0]
+            self._guard.opened(number, handle)
+            return handle
+        return body
 
-    def _packet(self) -> tuple[int, Message]:
-        size = int.from_bytes(self._take(4), "big")
-        if not 0 < size <= _LONGEST_PACKET:
+    def attributes(self, body: bytes) -> Attributes:
+        """Read the answer to `lstat` or `fstat`."""
+        return self._parsed(packets.attributes, body)[0]
+
+    def entries(self, body: bytes) -> list[Entry]:
+        """Read the answer to `read_directory` or `readlink`: at least one name."""
+        found = self._parsed(packets.entries, body)
+        if not found:
+            raise self._lost("it answered without a name")
+        return found
+
+    def _ask(self, request: Request) -> bytes:
+        with self._turn:
+            return self.receive(self.send(request), request.answer)
+
+    def _queue(self, kind: int, body: bytes) -> None:
+        self._guard.check(kind, body)
+        self._outgoing += (len(body) + 1).to_bytes(4, "big") + bytes((kind,)) + body
+        if len(self._outgoing) >= _HELD_BACK:
+            self._flush()
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, bytearray()
+        try:
+            self._channel.sendall(bytes(outgoing))
+        except (OSError, SSHException, EOFError) as exc:
+            raise self._lost("it was closed") from exc
+
+    def _packet(self) -> tuple[int, int, bytes]:
+        """Give the next packet's kind, number (or version) and the rest; of DATA the bytes alone."""
+        head = self._take(9)
+        size, kind = int.from_bytes(head[:4], "big") - 5, head[4]
+        if not 0 <= size <= _LONGEST_PACKET:
             raise self._lost("it sent what is not SFTP; a start-up file of the account may print something")
-        packet = self._take(size)
-        return packet[0], Message(packet[1:])
+        number = int.from_bytes(head[5:], "big")
+        if kind != CMD_DATA:
+            return kind, number, self._take(size)
+        if int.from_bytes(self._take(4), "big") != size - 4:
+            raise self._lost("it sent data of another length than it says")
+        return kind, number, self._take(size - 4)
 
     def _take(self, count: int) -> bytes:
-        while len(self._buffer) < count:
+        end = self._taken + count
+        if end > len(self._incoming):
+            self._receive_more(count)
+            end = count
+        taken = self._incoming[self._taken : end]
+        self._taken = end
+        return taken
+
+    def _receive_more(self, count: int) -> None:
+        pieces = [self._incoming[self._taken :]]
+        missing = count - len(pieces[0])
+        while missing > 0:
+            if self._outgoing:
+                self._flush()
             try:
                 arrived = self._channel.recv(_RECEIVE)
             except TimeoutError as exc:
@@ -210,57 +222,16 @@ class Sftp:
                 raise self._lost("it was closed") from exc
             if not arrived:
                 raise self._lost("it was closed by the other side")
-            self._buffer += arrived
-        taken = bytes(self._buffer[:count])
-        del self._buffer[:count]
-        return taken
+            pieces.append(arrived)
+            missing -= len(arrived)
+        self._incoming, self._taken = b"".join(pieces), 0
+
+    def _parsed(self, parse: Callable[[bytes], T], body: bytes) -> T:
+        try:
+            return parse(body)
+        except ValueError as exc:
+            raise self._lost("it sent a packet that ends too early") from exc
 
     def _lost(self, why: str) -> UnavailableError:
         self.broken = True
         return UnavailableError(f"the SFTP session broke: {why}", todo="nothing; it is tried again")
-
-
-def _string(value: bytes) -> bytes:
-    return len(value).to_bytes(4, "big") + value
-
-
-def _packed(*, size: int | None = None, mode: int | None = None, owner: tuple[int, int] | None = None) -> bytes:
-    flags, packed = 0, b""
-    if size is not None:
-        flags, packed = flags | SFTPAttributes.FLAG_SIZE, packed + size.to_bytes(8, "big")
-    if owner is not None:
-        flags, packed = flags | SFTPAttributes.FLAG_UIDGID, packed + owner[0].to_bytes(4, "big") + owner[1].to_bytes(4, "big")
-    if mode is not None:
-        flags, packed = flags | SFTPAttributes.FLAG_PERMISSIONS, packed + mode.to_bytes(4, "big")
-    return flags.to_bytes(4, "big") + packed
-
-
-def _attributes(answer: Message) -> Attributes:
-    flags = answer.get_int()
-    size = answer.get_int64() if flags & SFTPAttributes.FLAG_SIZE else 0
-    uid, gid = (answer.get_int(), answer.get_int()) if flags & SFTPAttributes.FLAG_UIDGID else (0, 0)
-    mode = answer.get_int() if flags & SFTPAttributes.FLAG_PERMISSIONS else 0
-    mtime = (answer.get_int(), answer.get_int())[1] if flags & SFTPAttributes.FLAG_AMTIME else 0
-    if flags & SFTPAttributes.FLAG_EXTENDED:
-        for _ in range(2 * answer.get_int()):
-            answer.get_binary()
-    return Attributes(mode=mode, size=size, uid=uid, gid=gid, mtime=mtime)
-
-
-def _extension_names(answer: Message) -> list[bytes]:
-    names = []
-    while name := answer.get_binary():
-        names.append(name)
-        answer.get_binary()  # its version
-    return names
-
-
-def _raise_for(answer: Message) -> None:
-    code = answer.get_int()
-    text = answer.get_binary().decode("utf-8", "replace")
-    if code == SFTP_OK:
-        return
-    if code == SFTP_EOF:
-        raise EOFError(text)
-    kinds: dict[int, type[OSError]] = {SFTP_NO_SUCH_FILE: FileNotFoundError, SFTP_PERMISSION_DENIED: PermissionError}
-    raise kinds.get(code, OSError)(text or f"SFTP status {code}")

@@ -7,38 +7,50 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from core.archive.rows import Row
 from core.errors import RefusedError
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ZEROS: Final = bytes(1 << 16)
+_NOBODY: Final = (1 << 32) - 1
+"""POSIX: the id that means no change (chown)."""
 
 
 class Destination:
-    """A new or empty folder. Raises RefusedError if it is neither."""
+    """A new or empty folder; with `owners`, what is unpacked gets the owners that it had.
 
-    def __init__(self, root: Path) -> None:
+    Raises RefusedError if it is neither, or if we are not root, who alone may give files away.
+    """
+
+    def __init__(self, root: Path, *, owners: bool = False) -> None:
+        if owners and os.geteuid() != 0:
+            raise RefusedError("only root may give files to their owners", untouched="everything", todo="leave out owners, or become root")
         root.mkdir(parents=True, exist_ok=True)
         with os.scandir(root) as entries:
             if next(entries, None) is not None:
                 raise RefusedError(f"{root} is not empty", untouched="what is in it", todo="name a new folder")
-        self._root = root
+        self._root, self._owners = root, owners
 
     def file(self, row: Row, pieces: Iterable[bytes]) -> bool:
-        """Write one file if its sum is the row's; until then it has another name. Says whether it was written."""
+        """Write one file if its sum is the row's; until then it has another name. Says whether it was written.
+
+        Long runs of zeros are not written: they become holes.
+        """
         with self._parent(row.path) as (directory, name):
             temporary = f".{secrets.token_hex(8)}.part"
             descriptor = os.open(temporary, _NEW, 0o600, dir_fd=directory)
             try:
-                with os.fdopen(descriptor, "wb", buffering=0) as file:
+                with os.fdopen(descriptor, "wb") as file:
                     digest = hashlib.sha256()
                     for piece in pieces:
                         digest.update(piece)
-                        file.write(piece)
+                        _write_sparse(file, piece)
+                    file.truncate()
                     whole = digest.hexdigest() == row.sha256
-                    os.fchmod(descriptor, row.mode & 0o777)
-                    os.utime(descriptor, ns=(row.mtime_ns, row.mtime_ns))
+                    self._dress(descriptor, row, row.mode & 0o777)
                 if whole:
                     os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
             finally:
@@ -51,12 +63,11 @@ class Destination:
         os.close(self._entered(_parts(path)))
 
     def finish_directory(self, row: Row) -> None:
-        """Give a directory its mode and time, once nothing more is written to it."""
+        """Give a directory its owner, mode and time, once nothing more is written to it."""
         descriptor = self._entered(_parts(row.path))
         try:
             # Its owner must be able to go in, whatever it was like at the source.
-            os.fchmod(descriptor, row.mode & 0o777 | stat.S_IRUSR | stat.S_IXUSR)
-            os.utime(descriptor, ns=(row.mtime_ns, row.mtime_ns))
+            self._dress(descriptor, row, row.mode & 0o777 | stat.S_IRUSR | stat.S_IXUSR)
         finally:
             os.close(descriptor)
 
@@ -66,7 +77,15 @@ class Destination:
             return False
         with self._parent(row.path) as (directory, name):
             os.symlink(os.fsencode(row.note), name, dir_fd=directory)
+            if self._owners:
+                os.chown(name, _id(row.uid), _id(row.gid), dir_fd=directory, follow_symlinks=False)
         return True
+
+    def _dress(self, descriptor: int, row: Row, mode: int) -> None:
+        if self._owners:
+            os.fchown(descriptor, _id(row.uid), _id(row.gid))
+        os.fchmod(descriptor, mode)
+        os.utime(descriptor, ns=(row.mtime_ns, row.mtime_ns))
 
     @contextmanager
     def _parent(self, path: str) -> Iterator[tuple[int, bytes]]:
@@ -96,6 +115,21 @@ def stays_inside(path: str, target: str) -> bool:
     parts = [part for part in target.split("/") if part not in ("", ".")]
     ups = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
     return bool(target) and "\0" not in target and not target.startswith("/") and ".." not in parts[ups:] and ups <= path.count("/")
+
+
+def _write_sparse(file: BinaryIO, piece: bytes) -> None:
+    """Write what is not zeros, and seek over the rest."""
+    written = 0
+    for start in range(0, len(piece), len(_ZEROS)):
+        if piece[start : start + len(_ZEROS)] == _ZEROS:
+            file.write(piece[written:start])
+            written = start + len(_ZEROS)
+            file.seek(len(_ZEROS), os.SEEK_CUR)
+    file.write(piece[written:])
+
+
+def _id(number: int) -> int:
+    return -1 if number == _NOBODY else number
 
 
 def _parts(path: str) -> list[bytes]:

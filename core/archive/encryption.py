@@ -1,167 +1,135 @@
-"""age as a stream, in both directions. pyrage pulls, so it works in a thread of its own behind a bounded pipe."""
+"""age as a stream, in both directions: to recipients, and with whatever kind of key the reader holds."""
 
 import io
-import os
-import threading
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import BinaryIO, Protocol
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import BinaryIO, Final, cast
 
 import pyrage
 
+from core.archive.age_binary import decrypting_by_age, encrypting_by_age, is_post_quantum, needs_age_binary
+from core.archive.age_header import (
+    INTRO,
+    LONGEST_HEADER,
+    AlteredHeaderError,
+    MalformedHeaderError,
+    new_header,
+    read_header,
+    x25519_secret,
+)
+from core.archive.age_payload import MalformedPayloadError, PayloadReader, PayloadWriter, Sink, Source
+from core.archive.decryption_by_pyrage import decrypting_by_pyrage
 from core.archive.errors import AlteredError, NotAnArchiveError, WrongKeyError
-from core.archive.identities import AgeIdentity
-from core.archive.recipients import AgeRecipient
+from core.archive.identities import AgeIdentity, PostQuantumFile
+from core.archive.recipients import age_recipients, check_recipients
 
-PIPE_BUFFER = 1 << 20
-
-
-class Sink(Protocol):
-    """What ciphertext or plaintext is written to."""
-
-    def write(self, data: bytes, /) -> int:
-        """Take all of it."""
-
-
-class Source(Protocol):
-    """What ciphertext is read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Give at most that much; nothing at the end."""
-
-
-class _Kept:
-    """Keeps the error of our own stream, since pyrage turns every error into one of its own."""
-
-    def __init__(self, stream: BinaryIO | Sink | Source) -> None:
-        self._stream = stream
-        self.error: BaseException | None = None
-
-    def write(self, data: bytes) -> int:
-        try:
-            return self._stream.write(data)  # type: ignore[union-attr]  # used on sinks only
-        except BaseException as error:
-            self.error = error
-            raise
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return self._stream.read(size)  # type: ignore[union-attr]  # used on sources only
-        except BaseException as error:
-            self.error = error
-            raise
-
-    def flush(self) -> None:
-        """Nothing is held back here."""
+AGAIN: Final = "fetch it again from where it was stored"
+ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
+_BUFFER: Final = 1 << 20
+_FIRST_LOOK: Final = 4096
+_END_OF_HEADER: Final = re.compile(rb"\n--- [^\n]*\n")
 
 
 @contextmanager
-def encrypting(sink: Sink, recipients: Sequence[AgeRecipient]) -> Iterator[BinaryIO]:
+def encrypting(sink: Sink, recipients: Sequence[str]) -> Iterator[Sink]:
     """Give a stream; what is written to it arrives at the sink encrypted, whole when the block ends cleanly.
 
-    An error of the sink surfaces in the block or at its end, as the sink raised it. Memory is bounded by the pipe.
+    Raises ConfigurationError for a bad recipient, and what the sink raises.
     """
-    ciphertext, failures = _Kept(sink), list[BaseException]()
-    read_end, write_end = _pipe()
+    checked = check_recipients(recipients)
+    if needs_age_binary(checked[0]):
+        with encrypting_by_age(sink, checked) as stream:
+            yield stream
+        return
+    header, key = new_header(age_recipients(checked))
+    sink.write(header)
+    payload = PayloadWriter(sink, key)
+    yield payload
+    payload.finish()
 
-    def work() -> None:
-        # Closing the reading end is what tells a writer who is still at it that nobody listens any more.
-        with os.fdopen(read_end, "rb", buffering=PIPE_BUFFER) as plaintext:
-            try:
-                pyrage.encrypt_io(plaintext, ciphertext, list(recipients))
-            except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits for us
-                failures.append(ciphertext.error or error)
 
-    thread = threading.Thread(target=work, name="age-encrypt", daemon=True)
-    thread.start()
-    writer = os.fdopen(write_end, "wb", buffering=PIPE_BUFFER)
+@contextmanager
+def decrypting(ciphertext: Source, identities: Sequence[AgeIdentity], what: str) -> Iterator[BinaryIO]:
+    """Give the plaintext, armored or not, as a stream. `what` names the object in messages.
+
+    Raises, here or while it is read, WrongKeyError, NotAnArchiveError (no age file) or AlteredError (a changed or missing part);
+    plaintext that was read before is authentic in its place, but only a read to the end shows that all is there.
+    """
+    head = _head(ciphertext)
+    if is_post_quantum(head):
+        files = [one.path for one in identities if isinstance(one, PostQuantumFile)]
+        with decrypting_by_age(_Rest(head, ciphertext), files, what) as raw:
+            yield cast("BinaryIO", io.BufferedReader(raw, _BUFFER))
+        return
+    identities = [one for one in identities if not isinstance(one, PostQuantumFile)]
+    if head.startswith(ARMOR):
+        with decrypting_by_pyrage(_Rest(head, ciphertext), identities, what) as raw:
+            yield cast("BinaryIO", io.BufferedReader(raw, _BUFFER))
+        return
+    found = _END_OF_HEADER.search(head)
+    if found is None or not head.startswith(INTRO):
+        raise NotAnArchiveError(f"{what} does not begin as an age file does", todo=AGAIN)
+    with _plaintext(head, found.end(), ciphertext, identities, what) as raw:
+        yield cast("BinaryIO", io.BufferedReader(raw, _BUFFER))
+
+
+def _plaintext(
+    head: bytes, end: int, ciphertext: Source, identities: Sequence[AgeIdentity], what: str
+) -> AbstractContextManager[io.RawIOBase]:
+    secrets = [x25519_secret(str(one)) for one in identities if isinstance(one, pyrage.x25519.Identity)]
+    others = [one for one in identities if not isinstance(one, pyrage.x25519.Identity)]
     try:
-        yield writer
-    except BaseException:
-        _hang_up(writer, thread)
-        if failures:
-            # The sink failed first; what the block raised is only that nobody read on.
-            raise failures[0] from None
-        raise
-    _hang_up(writer, thread)
-    if failures:
-        raise failures[0]
+        key = read_header(head[:end].splitlines(keepends=True)).file_key(secrets)
+        if key is not None:
+            return nullcontext(_Plaintext(PayloadReader(_Rest(head[end:], ciphertext), key), what))
+    except MalformedHeaderError:
+        raise NotAnArchiveError(f"{what} does not begin as an age file does", todo=AGAIN) from None
+    except (AlteredHeaderError, MalformedPayloadError) as error:
+        raise AlteredError(f"{what} was altered or cut: {error}", todo=AGAIN) from None
+    if others:
+        return decrypting_by_pyrage(_Rest(head, ciphertext), others, what)
+    raise WrongKeyError(f"none of the keys given opens {what}", todo="use the private key of one of the recipients in recipients.txt")
 
 
-def _hang_up(writer: BinaryIO, thread: threading.Thread) -> None:
-    with suppress(BrokenPipeError):
-        writer.close()
-    thread.join()
+def _head(ciphertext: Source) -> bytes:
+    head = b""
+    while (
+        not head.startswith(ARMOR)
+        and not _END_OF_HEADER.search(head)
+        and len(head) < LONGEST_HEADER
+        and (piece := ciphertext.read(_FIRST_LOOK))
+    ):
+        head += piece
+    return head
+
+
+class _Rest:
+    """What was read ahead, and then the stream."""
+
+    def __init__(self, ahead: bytes, stream: Source) -> None:
+        self._ahead, self._stream = ahead, stream
+
+    def read(self, size: int, /) -> bytes:
+        piece, self._ahead = self._ahead[:size], self._ahead[size:]
+        return piece or self._stream.read(size)
 
 
 class _Plaintext(io.RawIOBase):
-    """The reading end; at the end of the pipe it says whether decryption ended well."""
-
-    def __init__(self, descriptor: int, thread: threading.Thread, failures: list[BaseException]) -> None:
-        self._file = os.fdopen(descriptor, "rb", buffering=0)
-        self._thread = thread
-        self._failures = failures
+    def __init__(self, payload: PayloadReader, what: str) -> None:
+        self._payload, self._what = payload, what
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
-        count = self._file.readinto(buffer)
-        if count == 0:
-            self._thread.join()
-            if self._failures:
-                raise self._failures[0]
-        return count or 0
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-@contextmanager
-def decrypting(ciphertext: Source, identities: Sequence[AgeIdentity], what: str) -> Iterator[BinaryIO]:
-    """Give the plaintext as a stream. `what` names the object in messages.
-
-    Reading raises WrongKeyError, NotAnArchiveError (no age file) or AlteredError (a changed or missing part); plaintext that was read
-    before is authentic in its place, but only a read to the end shows that all is there.
-    """
-    source, failures = _Kept(ciphertext), list[BaseException]()
-    read_end, write_end = _pipe()
-
-    def work() -> None:
-        with suppress(BrokenPipeError), os.fdopen(write_end, "wb", buffering=0) as plaintext:
-            kept = _Kept(plaintext)
+        if not self._rest:
             try:
-                pyrage.decrypt_io(source, kept, list(identities))
-            except BaseException as error:  # noqa: BLE001 - carried over to the reading thread
-                failures.append(kept.error or source.error or _translated(error, what))
-
-    thread = threading.Thread(target=work, name="age-decrypt", daemon=True)
-    raw = _Plaintext(read_end, thread, failures)
-    thread.start()
-    try:
-        yield io.BufferedReader(raw, PIPE_BUFFER)
-    finally:
-        raw.close()
-        thread.join()
-
-
-def _translated(error: BaseException, what: str) -> BaseException:
-    if isinstance(error, pyrage.DecryptError):
-        if "matching keys" in str(error):
-            return WrongKeyError(
-                f"none of the keys given opens {what}", todo="use the private key of one of the recipients in recipients.txt"
-            )
-        return NotAnArchiveError(f"{what} does not begin as an age file does", todo="fetch it again from where it was stored")
-    if isinstance(error, OSError):
-        return AlteredError(f"{what} was altered or cut: age refuses it", todo="fetch it again from where it was stored")
-    return error
-
-
-def _pipe() -> tuple[int, int]:
-    read_end, write_end = os.pipe()
-    with suppress(ImportError, OSError, AttributeError):
-        import fcntl  # noqa: PLC0415 - not on every system; a larger pipe is only faster
-
-        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, PIPE_BUFFER)
-    return read_end, write_end
+                self._rest = memoryview(self._payload.read_chunks())
+            except MalformedPayloadError as error:
+                raise AlteredError(f"{self._what} was altered or cut: {error}", todo=AGAIN) from None
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size

@@ -2,20 +2,31 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import pyrage
 
+from core.archive.age_binary import POST_QUANTUM_IDENTITY
 from core.errors import ConfigurationError
 
 AgeIdentity: TypeAlias = Any
-"""`pyrage.x25519.Identity` or `pyrage.ssh.Identity`, which publish no types."""
+"""`pyrage.x25519.Identity` or `pyrage.ssh.Identity`, which publish no types; or a PostQuantumFile."""
+
+
+class PostQuantumFile(NamedTuple):
+    """A file that holds post-quantum keys, which the program age reads itself."""
+
+    path: Path
+
 
 _LARGEST_KEY_FILE = 1 << 20
 
 
 def read_identities(files: Sequence[Path]) -> list[AgeIdentity]:
-    """Read every key of every file. Raises ConfigurationError naming the file, never its content."""
+    """Read every key of every file; post-quantum ones of one file come together, as a PostQuantumFile.
+
+    Raises ConfigurationError naming the file, never its content.
+    """
     return [identity for file in files for identity in _read(file)]
 
 
@@ -32,10 +43,12 @@ def _read(file: Path) -> list[AgeIdentity]:
     keys = [line.strip() for line in content.decode("utf-8", "replace").splitlines() if line.strip() and not line.startswith("#")]
     if not keys:
         raise _wrong(file, "holds no key")
+    plain = [key for key in keys if not key.startswith(POST_QUANTUM_IDENTITY)]
     try:
-        return [pyrage.x25519.Identity.from_str(key) for key in keys]
+        identities: list[AgeIdentity] = [pyrage.x25519.Identity.from_str(key) for key in plain]
     except pyrage.IdentityError:
-        raise _wrong(file, "is no age identity file (AGE-SECRET-KEY-1…) and no OpenSSH private key") from None
+        raise _wrong(file, "is no age identity file (AGE-SECRET-KEY-1…, AGE-SECRET-KEY-PQ-1…) and no OpenSSH private key") from None
+    return identities if len(plain) == len(keys) else [*identities, PostQuantumFile(file)]
 
 
 def _ssh(file: Path, content: bytes) -> AgeIdentity:

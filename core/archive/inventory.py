@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from core.model import InventoryItem, ItemKind, Noun
+from core.model import UNKNOWN_SIZE, InventoryItem, ItemKind, Noun
 from core.ports import DataSource
 
 
@@ -16,12 +16,12 @@ class InventoryChanges(Noun):
 
 
 def take_inventory(source: DataSource) -> bytes:
-    r"""List a source as JSON lines `[path,kind,size,mtime_ns,mode,uid,gid,target]`, sorted by path as bytes, in ASCII.
+    r"""List a source as JSON lines `[path,kind,size,mtime_ns,mode,uid,gid,target,version]`, in the order of the paths' bytes, in ASCII.
 
     Bytes of names that are not UTF-8 stand as lone surrogates (`\udc80` to `\udcff`). A directory has no mtime here: it changes with
     every entry, and the entries are listed themselves.
     """
-    return b"".join(inventory_line(item) for item in sorted(source.inventory(), key=lambda item: _key(item.path)))
+    return b"".join(inventory_line(item) for item in source.inventory())
 
 
 def compare(before: bytes, after: bytes) -> InventoryChanges:
@@ -47,8 +47,25 @@ def compare(before: bytes, after: bytes) -> InventoryChanges:
 def inventory_line(item: InventoryItem) -> bytes:
     """Write one item as its line of an inventory."""
     mtime_ns = 0 if item.kind is ItemKind.DIRECTORY else item.mtime_ns
-    fields = [item.path, item.kind.value, item.size, mtime_ns, item.mode, item.uid, item.gid, item.target]
+    fields = [item.path, item.kind.value, item.size, mtime_ns, item.mode, item.uid, item.gid, item.target, item.version]
     return json.dumps(fields, separators=(",", ":")).encode() + b"\n"
+
+
+class NewOrChanged:
+    """Says of items, asked for in the order of their paths, whether they differ from an inventory that was taken before."""
+
+    def __init__(self, before: bytes) -> None:
+        self._entries = _entries(before)
+        self._next = next(self._entries, None)
+
+    def __call__(self, item: InventoryItem) -> bool:
+        """Whether the earlier inventory lacks the item, or has it otherwise; of a command's output nobody knows, so it always does."""
+        if item.size == UNKNOWN_SIZE:
+            return True
+        key = _key(item.path)
+        while self._next is not None and self._next[0] < key:
+            self._next = next(self._entries, None)
+        return self._next is None or self._next[0] != key or self._next[2] != inventory_line(item).rstrip(b"\n")
 
 
 def _entries(lines: bytes) -> Iterator[tuple[bytes, str, bytes]]:

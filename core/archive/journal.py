@@ -3,13 +3,15 @@
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from core.errors import RefusedError
 
+_PATIENCE = 0.5
 _OPTIONS = os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -25,24 +27,41 @@ class Journal:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._descriptor = os.open(folder / "journal.jsonl", os.O_RDWR | os.O_APPEND | _OPTIONS, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._held_within(_PATIENCE):
             os.close(self._descriptor)
             raise RefusedError(
                 f"another run is writing this archive (journal {folder})", untouched="that run's archive", todo="wait until it has ended"
-            ) from None
+            )
         self.lines = self._read()
 
-    def __enter__(self) -> Self:
-        return self
+    def _held_within(self, seconds: float) -> bool:
+        """Take the lock; others hold it for a moment to look."""
+        end = time.monotonic() + seconds
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(_PATIENCE / 20)
 
-    def __exit__(self, *_: object) -> None:
-        if not self.lines:
-            # The run was refused before it began: leave no trace.
-            (self.folder / "journal.jsonl").unlink()
-            with suppress(OSError):
-                self.folder.rmdir()
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether a run holds the journal in that folder."""
+        try:
+            descriptor = os.open(folder / "journal.jsonl", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def close(self) -> None:
+        """Let another run have it."""
         os.close(self._descriptor)
 
     def _read(self) -> list[dict[str, Any]]:
@@ -74,12 +93,11 @@ class Journal:
         """Whether the rows of that volume are still here."""
         return self._rows(volume).exists()
 
-    def rows(self, volumes: int) -> Iterator[bytes]:
-        """Read the rows of volumes 1 to `volumes`, in order, as pieces of text."""
-        for volume in range(1, volumes + 1):
-            with self._rows(volume).open("rb") as file:
-                while piece := file.read(1 << 20):
-                    yield piece
+    def rows(self, volume: int) -> Iterator[bytes]:
+        """Read the rows of one volume, as pieces of text."""
+        with self._rows(volume).open("rb") as file:
+            while piece := file.read(1 << 20):
+                yield piece
 
     def forget_rows(self) -> None:
         """Take away the file names once the inventory is in the archive."""

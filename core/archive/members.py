@@ -2,7 +2,7 @@
 
 from core.archive.errors import HostileEntryError, MisplacedVolumeError
 from core.archive.names import check_safe, shown, volume_name
-from core.archive.tar import Member
+from core.archive.tar_head import Member
 
 
 def inner_name(member: Member, archive: str, number: int) -> str:

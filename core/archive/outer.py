@@ -1,28 +1,20 @@
 """The outer bag: what anybody can check without a key, and read without this program."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
-import zstandard
-
+from core.archive.age_payload import Sink
 from core.archive.bag import BAGIT, bag_info, manifest_line
-from core.archive.encryption import PIPE_BUFFER, Sink, encrypting
-from core.archive.names import INVENTORY_FILE
-from core.archive.recipients import AgeRecipient
+from core.archive.compression import BlockWriter, compressing
+from core.archive.encryption import encrypting
+from core.archive.names import MANIFEST, SIGNATURE, TAG_MANIFEST, TIME_STAMP
 from core.errors import RefusedError
 from core.ports import ArchiveStore
 
-MANIFEST, TAG_MANIFEST = "manifest-sha256.txt", "tagmanifest-sha256.txt"
-SIGNATURE, TIME_STAMP = f"{TAG_MANIFEST}.sig", f"{TAG_MANIFEST}.tsr"
-TAG_FILES = ("bagit.txt", "bag-info.txt", "README.txt", "recipients.txt", MANIFEST)
 VOLUMES_LABEL, SIZE_LABEL = "Volumes", "Object-Size"
-
-_LEVEL = 3
-_THREADS = min(os.cpu_count() or 1, 4)  # each holds some 10 MB
 
 
 class Written(NamedTuple):
@@ -41,7 +33,7 @@ class CountingSink:
         self._digest = hashlib.sha256()
         self._size = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Pass it on."""
         self._digest.update(data)
         self._size += len(data)
@@ -53,11 +45,17 @@ class CountingSink:
 
 
 @contextmanager
-def compressed_and_encrypted(sink: Sink, keys: Sequence[AgeRecipient]) -> Iterator[BinaryIO]:
+def compressed_and_encrypted(sink: Sink, recipients: Sequence[str]) -> Iterator[BlockWriter]:
     """Give a stream that arrives at the sink as age(zstd(…)), whole when the block ends cleanly."""
-    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, threads=_THREADS)
-    with encrypting(sink, keys) as plaintext, compressor.stream_writer(plaintext, write_size=PIPE_BUFFER, closefd=False) as compressed:
-        yield cast("BinaryIO", compressed)
+    with encrypting(sink, recipients) as plaintext, compressing(plaintext) as blocks:
+        yield blocks
+
+
+class Seals(NamedTuple):
+    """What vouches for the tag manifest: an SSHSIG over its bytes, and a TimeStampResp (RFC 3161). Either may give nothing."""
+
+    sign: Callable[[bytes], bytes | None] | None = None
+    stamp: Callable[[bytes], bytes | None] | None = None
 
 
 class Outer:
@@ -67,7 +65,7 @@ class Outer:
         self._store, self._name, self._day = store, name, day
         self._there = set(store.list())
 
-    def finish(self, volumes: Sequence[Written], inventory: Written, recipients: Sequence[str], sign: Callable[[bytes], str] | None) -> str:
+    def finish(self, volumes: Sequence[Written], inventory: Written, recipients: Sequence[str], seals: Seals) -> str:
         """Write everything but the payload, the tag manifest last: it is what makes the bag complete. Returns the manifest's SHA-256."""
         payload = [*volumes, inventory]
         manifest = b"".join(manifest_line(one.file, one.sha256) for one in payload)
@@ -83,8 +81,9 @@ class Outer:
         tags = b"".join(manifest_line(name, hashlib.sha256(content).hexdigest()) for name, content in contents.items())
         for name, content in contents.items():
             self._put(name, content)
-        if sign and SIGNATURE not in self._there:
-            self._put(SIGNATURE, sign(tags).encode())
+        for file, seal in ((SIGNATURE, seals.sign), (TIME_STAMP, seals.stamp)):
+            if seal and file not in self._there and (made := seal(tags)):
+                self._put(file, made)
         self._put(TAG_MANIFEST, tags)
         return hashlib.sha256(manifest).hexdigest()
 
@@ -98,8 +97,3 @@ class Outer:
                 raise RefusedError(
                     f"{name} is already in the archive with other content", untouched="it", todo="write the archive to an empty place"
                 )
-
-
-def known_names(volumes: Sequence[str]) -> set[str]:
-    """Name all that an archive with these volume files may hold."""
-    return {*volumes, INVENTORY_FILE, *TAG_FILES, TAG_MANIFEST, SIGNATURE, TIME_STAMP}

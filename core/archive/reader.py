@@ -2,19 +2,21 @@
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import zstandard
 
+from core.archive.ahead import Ahead
 from core.archive.bag import parse_info, parse_manifest
-from core.archive.encryption import Source, decrypting
+from core.archive.encryption import decrypting
 from core.archive.errors import AlteredError, ForeignFileError, IncompleteArchiveError, MissingFileError, NotAnArchiveError, TruncatedError
 from core.archive.identities import AgeIdentity
-from core.archive.names import INVENTORY_FILE, shown, volume_file
-from core.archive.outer import MANIFEST, SIGNATURE, SIZE_LABEL, TAG_FILES, TAG_MANIFEST, TIME_STAMP
+from core.archive.names import BESIDE, INVENTORY_FILE, MANIFEST, TAG_FILES, TAG_MANIFEST, are_volumes, number_of, shown
+from core.archive.outer import SIZE_LABEL, VOLUMES_LABEL
 from core.archive.rows import HEADING, Row, parse_row
 from core.errors import ArchiveError
 from core.ports import ArchiveStore
@@ -22,6 +24,7 @@ from core.ports import ArchiveStore
 _BUFFER = 1 << 20
 _LARGEST_TAG_FILE = 256 << 20
 _LONGEST_LINE = 1 << 18
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _AGAIN = "fetch it again from where it was stored, or ask for another copy"
 
 
@@ -47,37 +50,24 @@ class HashingSource:
         return self._digest.hexdigest()
 
 
-class _Unpacked(io.RawIOBase):
-    def __init__(self, compressed: Source, what: str) -> None:
-        self._reader = zstandard.ZstdDecompressor().stream_reader(compressed, read_size=_BUFFER, closefd=False)  # type: ignore[arg-type]  # read() suffices
-        self._what = what
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
-        try:
-            return self._reader.readinto(buffer)
-        except zstandard.ZstdError:
-            raise AlteredError(f"{self._what} does not decompress", todo=_AGAIN) from None
-
-
-Content: TypeAlias = "io.BufferedReader[_Unpacked]"
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     """One object, decrypted and decompressed while it is read; nothing touches a disk."""
 
-    content: Content
+    content: BinaryIO
     ciphertext: HashingSource
-    _compressed: BinaryIO
+    _stages: tuple[Ahead, ...]
     _what: str
 
     def finish(self) -> None:
         """Read to the end. Raises AlteredError if anything comes after the content, or age finds the end missing."""
-        if self.content.read(1) or self._compressed.read(1):
+        if self.content.read(1):
             raise AlteredError(f"{self._what} goes on after its end", todo=_AGAIN)
+
+    def stop(self) -> None:
+        """Read no further: what is left of the ciphertext may be read by others now. Twice is fine."""
+        for stage in self._stages:
+            stage.close()
 
 
 @contextmanager
@@ -85,9 +75,32 @@ def opened(store: ArchiveStore, file: str, keys: Sequence[AgeIdentity]) -> Itera
     """Open one object of the payload. Reading raises the errors of `decrypting` besides FileNotFoundError."""
     with store.get(file) as stream:
         ciphertext = HashingSource(stream)
-        with decrypting(ciphertext, keys, file) as compressed:
-            content = io.BufferedReader(_Unpacked(compressed, file), _BUFFER)
-            yield Opened(content, ciphertext, compressed, file)
+        decrypted = Ahead(_decrypted(ciphertext, keys, file), "decrypt")
+        unpacked = Ahead(_unpacked(io.BufferedReader(decrypted, _BUFFER), file), "decompress")
+        opened_ = Opened(io.BufferedReader(unpacked, _BUFFER), ciphertext, (unpacked, decrypted), file)
+        try:
+            yield opened_
+        finally:
+            opened_.stop()
+
+
+def _decrypted(ciphertext: HashingSource, keys: Sequence[AgeIdentity], what: str) -> Iterator[bytes]:
+    with decrypting(ciphertext, keys, what) as compressed:
+        while piece := compressed.read(_BUFFER):
+            yield piece
+
+
+def _unpacked(compressed: BinaryIO, what: str) -> Iterator[memoryview]:
+    reader = zstandard.ZstdDecompressor().stream_reader(compressed, read_size=_BUFFER, read_across_frames=True, closefd=False)
+    while True:
+        piece = memoryview(bytearray(_BUFFER))
+        try:
+            size = reader.readinto(piece)
+        except zstandard.ZstdError:
+            raise AlteredError(f"{what} does not decompress", todo=_AGAIN) from None
+        if not size:
+            return
+        yield piece[:size]
 
 
 class OuterBag:
@@ -111,14 +124,15 @@ class OuterBag:
         info = parse_info(self._read("bag-info.txt"))
         self.sums = parse_manifest(self._read(MANIFEST), MANIFEST)
         self.sizes = {
-            file: int(size) for label, value in info if label == SIZE_LABEL for size, _, file in [value.partition(" ")] if size.isdigit()
+            file: int(size)
+            for label, value in info
+            if label == SIZE_LABEL
+            for size, _, file in [value.partition(" ")]
+            if _DIGITS.fullmatch(size)
         }
         self.name = dict(info).get("Bag-Group-Identifier", "")
-        count = dict(info).get("Volumes", "")
-        volumes = int(count) if count.isdigit() else 0
-        # A list of real names bounds a count that somebody made up.
-        self.volumes = tuple(volume_file(self.name, number) for number in range(1, min(volumes, len(self.sums)) + 1))
-        self._check_names()
+        self.volumes = dict(sorted((number, file) for file in self.sums if (number := number_of(file, self.name)) is not None))
+        self._check_names(dict(info).get(VOLUMES_LABEL, ""))
 
     def _check_tags(self) -> None:
         tags = parse_manifest(self._read(TAG_MANIFEST), TAG_MANIFEST)
@@ -128,11 +142,11 @@ class OuterBag:
             elif hashlib.sha256(self._read(name)).hexdigest() != tags[name]:
                 self.faults.append(AlteredError(f"{name} was altered: its sum is not the tag manifest's", todo=_AGAIN))
 
-    def _check_names(self) -> None:
-        expected = {*self.volumes, INVENTORY_FILE}
-        if expected != set(self.sums):
-            self.faults.append(AlteredError(f"{MANIFEST} does not name volumes 1 to {len(self.volumes)} and the inventory", todo=_AGAIN))
-        known = {*self.sums, *TAG_FILES, TAG_MANIFEST, SIGNATURE, TIME_STAMP}
+    def _check_names(self, count: str) -> None:
+        expected = {*self.volumes.values(), INVENTORY_FILE}
+        if expected != set(self.sums) or count != str(len(self.volumes)) or not are_volumes([*self.volumes]):
+            self.faults.append(AlteredError(f"{MANIFEST} does not name all volumes and the inventory, or more", todo=_AGAIN))
+        known = {*self.sums, *BESIDE}
         for name in sorted(self.there - known):
             self.faults.append(
                 ForeignFileError(f"{shown(name)} is no part of the archive", untouched="it", todo="move it out of the folder")
@@ -161,11 +175,17 @@ class OuterBag:
 class Inventory:
     """Reads the inventory in step with the volumes; holds one volume's rows at a time."""
 
-    def __init__(self, content: Content) -> None:
+    def __init__(self, content: BinaryIO) -> None:
         self._lines = content
         if self._line() != HEADING:
             raise AlteredError("the inventory does not begin with the heading that we write", todo=_AGAIN)
         self._next = self._row()
+
+    def __iter__(self) -> Iterator[Row]:
+        """Give all rows."""
+        while self._next is not None:
+            row, self._next = self._next, self._row()
+            yield row
 
     def rows_of(self, volume: int) -> list[Row]:
         """Give the rows of a volume; ask in ascending order. Raises AlteredError."""

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.archive.errors import MissingFileError
+from core.archive.errors import MissingFileError, MissingVolumeError
 from core.archive.identities import read_identities
 from core.archive.members import inner_name
+from core.archive.names import volume_file
 from core.archive.reader import OuterBag, opened
 from core.archive.tar import TarReader
 from core.archive.volume import RECEIPT_FILE
@@ -18,8 +19,10 @@ def receipt_code(store: ArchiveStore, identities: Sequence[Path]) -> str:
     Raises MissingFileError if the archive was written without one, other ArchiveErrors for a bad archive, ConfigurationError (keys).
     """
     bag = OuterBag(store)
-    found = None
-    with opened(store, bag.volumes[0], read_identities(identities)) as volume:
+    found, first = None, volume_file(bag.name, 1)
+    if first not in bag.there:
+        raise MissingVolumeError(f"{first} is missing", todo="fetch it again from where it was stored")
+    with opened(store, first, read_identities(identities)) as volume:
         tar = TarReader(volume.content, "volume 1")
         for member in tar:
             if inner_name(member, bag.name, 1) == RECEIPT_FILE:

@@ -1,14 +1,14 @@
 """The inventory: one line for each thing that the sources listed, whether it is in the archive or not."""
 
 import base64
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.archive.errors import AlteredError
 from core.archive.names import is_text
 from core.model import ItemKind
 
-COLUMNS = ("sha256", "size", "mtime_ns", "mode", "kind", "state", "volume", "carried_as", "path", "note", "encoding")
+COLUMNS = ("sha256", "size", "mtime_ns", "mode", "uid", "gid", "kind", "state", "volume", "carried_as", "path", "note", "encoding")
 HEADING = ("\t".join(COLUMNS) + "\n").encode()
 
 
@@ -21,12 +21,19 @@ class State(StrEnum):
     NOT_CARRIED = "not-carried"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line. `path` is `dataset/path`; `carried_as` is the name in the volume's `data/`, if another; sizes in bytes.
+_KINDS = {str(kind): kind for kind in ItemKind}
+_STATES = {str(state): state for state in State}
+_SECONDS = 1 << 63
+_OWNERS = (0, (1 << 32) - 1)
+_RANGES = ((0, 1 << 63), (-_SECONDS * 10**9, _SECONDS * 10**9 - 1), (0, 0o7777), _OWNERS, _OWNERS)
+"""What a size, mtime, mode and owner can be on any system."""
 
-    `note` is where a link points, or why something is not as it should be. With the encoding `b64`, `path` and `note` are base64 of
-    their bytes.
+
+class Row(NamedTuple):
+    """One line; a plain tuple, since there are as many as files.
+
+    `path` is `dataset/path`; `carried_as` is the name in the volume's `data/`, if another; sizes in bytes. `note` is where a link
+    points, or why something is not as it should be. With the encoding `b64`, `path` and `note` are base64 of their bytes.
     """
 
     path: str
@@ -37,6 +44,8 @@ class Row:
     size: int = 0
     mtime_ns: int = 0
     mode: int = 0
+    uid: int = 0
+    gid: int = 0
     carried_as: str = ""
     note: str = ""
 
@@ -53,36 +62,32 @@ class Row:
     def line(self) -> bytes:
         """Spell it, with its line end."""
         encoding, path, note = spell(self.path, self.note)
-        numbers = (self.size, self.mtime_ns, format(self.mode, "04o"))
-        fields = (self.sha256 or "-", *map(str, numbers), self.kind, self.state, str(self.volume), self.carried_as, path, note, encoding)
-        return ("\t".join(fields) + "\n").encode()
+        start = f"{self.sha256 or '-'}\t{self.size}\t{self.mtime_ns}\t{self.mode:04o}\t{self.uid}\t{self.gid}\t{self.kind}\t{self.state}"
+        return f"{start}\t{self.volume}\t{self.carried_as}\t{path}\t{note}\t{encoding}\n".encode()
 
 
 def parse_row(line: bytes) -> Row:
     """Read one line. Raises AlteredError."""
     try:
-        sha256, size, mtime_ns, mode, kind, state, volume, carried_as, path, note, encoding = line.decode().removesuffix("\n").split("\t")
+        sha256, size, mtime_ns, mode, uid, gid, kind, state, volume, carried_as, path, note, encoding = line.decode()[:-1].split("\t")
         if encoding:
             path, note = _decoded(path), _decoded(note)
-        return Row(
-            path,
-            ItemKind(kind),
-            State(state),
-            int(volume),
-            sha256.removeprefix("-"),
-            int(size),
-            int(mtime_ns),
-            int(mode, 8),
-            carried_as,
-            note,
-        )
-    except ValueError:
+        numbers = _possible(int(size), int(mtime_ns), int(mode, 8), int(uid), int(gid))
+        return Row(path, _KINDS[kind], _STATES[state], int(volume), sha256.removeprefix("-"), *numbers, carried_as, note)
+    except (ValueError, KeyError):
         raise AlteredError("the inventory has a line that does not parse") from None
+
+
+def _possible(size: int, mtime_ns: int, mode: int, uid: int, gid: int) -> tuple[int, int, int, int, int]:
+    numbers = (size, mtime_ns, mode, uid, gid)
+    if not all(low <= number <= high for number, (low, high) in zip(numbers, _RANGES, strict=True)):
+        raise ValueError(numbers)
+    return numbers
 
 
 def spell(*values: str) -> tuple[str, ...]:
     """Give the encoding and the values spelled in it: as they are, or all in base64 when one of them needs it."""
-    if all(is_text(value) for value in values):
+    if is_text("".join(values)):
         return ("", *values)
     return ("b64", *(in_base64(value) for value in values))
 

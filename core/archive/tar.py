@@ -1,4 +1,4 @@
-"""Tar, written and read one member at a time (POSIX.1-2001 pax interchange format).
+"""Reading a tar one member at a time (POSIX.1-2001 pax interchange format).
 
 Python's tarfile keeps every member in memory, costs several times as much for a small file, and reads kinds of members that we
 never write and never want to see.
@@ -6,85 +6,16 @@ never write and never want to see.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from core.archive.errors import AlteredError, HostileEntryError, TruncatedError
+from core.archive.tar_head import BLOCK, DIRECTORY, FILE, NAME_BYTES, PAX, Member, byte_sum
 
-BLOCK = 512
-END = bytes(2 * BLOCK)
 CHUNK = 1 << 20
 
-_FILE, _DIRECTORY, _PAX = b"0", b"5", b"x"
 _LARGEST_PAX = 1 << 20
-_NAME_BYTES = 100
-_LARGEST_SIZE = 8**11 - 1
-_LARGEST_ID = 8**7 - 1
 _RECORD = re.compile(rb"(\d+) ([^=]+)=")
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """One file or directory of a tar, as its header says. `name` ends without slash."""
-
-    name: bytes
-    size: int = 0
-    mtime_ns: int = 0
-    mode: int = 0o644
-    uid: int = 0
-    gid: int = 0
-    directory: bool = False
-
-    def header(self) -> bytes:
-        """Spell the header blocks; a pax header goes before where the old fields do not suffice."""
-        seconds, fraction = divmod(self.mtime_ns, 10**9)
-        name = self.name + b"/" if self.directory else self.name
-        pax = b""
-        if len(name) > _NAME_BYTES or not name.isascii():
-            pax += _record(b"path", name)
-        if self.size > _LARGEST_SIZE:
-            pax += _record(b"size", b"%d" % self.size)
-        if fraction or not 0 <= seconds <= _LARGEST_SIZE:
-            pax += _record(b"mtime", _decimal(self.mtime_ns))
-        for key, value in ((b"uid", self.uid), (b"gid", self.gid)):
-            if value > _LARGEST_ID:
-                pax += _record(key, b"%d" % value)
-        main = self._block(name, _DIRECTORY if self.directory else _FILE)
-        if not pax:
-            return main
-        extension = Member(b"././@PaxHeader", size=len(pax))
-        return extension._block(extension.name, _PAX) + pax + padding(len(pax)) + main
-
-    def _block(self, name: bytes, kind: bytes) -> bytes:
-        seconds = min(max(self.mtime_ns // 10**9, 0), _LARGEST_SIZE)
-        fields = (
-            name[:_NAME_BYTES].ljust(_NAME_BYTES, b"\0"),
-            b"%07o\0%07o\0%07o\0" % (self.mode & 0o7777, min(self.uid, _LARGEST_ID), min(self.gid, _LARGEST_ID)),
-            b"%011o\0%011o\0" % (min(self.size, _LARGEST_SIZE), seconds),
-            b"        " + kind,
-            bytes(100) + b"ustar\x0000" + bytes(64),
-            b"0000000\x000000000\0",
-        )
-        block = b"".join(fields).ljust(BLOCK, b"\0")
-        return block[:148] + b"%06o\0 " % sum(block) + block[156:]
-
-
-def padding(size: int) -> bytes:
-    """Give the zeros that fill the last block of a member."""
-    return bytes(-size % BLOCK)
-
-
-def _record(key: bytes, value: bytes) -> bytes:
-    body = b" " + key + b"=" + value + b"\n"
-    length = len(body) + 1
-    while length != len(body) + len(b"%d" % length):
-        length = len(body) + len(b"%d" % length)
-    return b"%d" % length + body
-
-
-def _decimal(nanoseconds: int) -> bytes:
-    sign, digits = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
-    return f"{sign}{digits // 10**9}.{digits % 10**9:09d}".encode()
+_NUMBERS = ((b"size", 124, 12), (b"uid", 108, 8), (b"gid", 116, 8))
 
 
 class Readable(Protocol):
@@ -112,14 +43,13 @@ class TarReader:
         while True:
             for _ in self.body():
                 pass
-            self._exactly(self._fill)
+            block = self._exactly(self._fill + BLOCK)[self._fill :] if self._fill else self._exactly(BLOCK)
             self._fill = 0
             pax = dict[bytes, bytes]()
-            block = self._exactly(BLOCK)
-            if block[156:157] == _PAX and any(block):
+            if block[156:157] == PAX and any(block):
                 pax = self._extension(block)
                 block = self._exactly(BLOCK)
-            if not any(block):
+            if not block[0] and not any(block):
                 if any(self._exactly(BLOCK)):
                     raise AlteredError(f"{self._what} goes on after its end")
                 return
@@ -137,7 +67,7 @@ class TarReader:
             yield piece
 
     def _exactly(self, size: int) -> bytes:
-        data = b""
+        data = self._stream.read(size)
         while len(data) < size:
             piece = self._stream.read(size - len(data))
             if not piece:
@@ -150,7 +80,7 @@ class TarReader:
 
     def _extension(self, block: bytes) -> dict[bytes, bytes]:
         size = self._number(block, 124, 12)
-        if size > _LARGEST_PAX:
+        if not 0 <= size <= _LARGEST_PAX:
             raise HostileEntryError(f"{self._what} has an extended header of {size} bytes")
         self._checksum(block)
         data, found, at = self._exactly(size), dict[bytes, bytes](), 0
@@ -167,23 +97,25 @@ class TarReader:
     def _member(self, block: bytes, pax: dict[bytes, bytes]) -> Member:
         self._checksum(block)
         kind = block[156:157]
-        name = pax.get(b"path", block[:_NAME_BYTES].split(b"\0", 1)[0])
-        if kind not in (_FILE, _DIRECTORY) or any(block[345:500]):
+        name = block[:NAME_BYTES].split(b"\0", 1)[0]
+        if pax:
+            name = pax.get(b"path", name)
+        if block[345]:
+            name = block[345:500].split(b"\0", 1)[0] + b"/" + name if b"path" not in pax else name
+        if kind not in (FILE, DIRECTORY):
             raise HostileEntryError(f"{self._what} holds {name!r}, which is neither a plain file nor a directory")
         try:
-            numbers = [int(pax[key]) if key in pax else self._number(block, at, width) for key, at, width in _NUMBERS]
-            seconds, _, fraction = pax.get(b"mtime", b"").decode("ascii").partition(".")
-            mtime_ns = int(seconds + fraction.ljust(9, "0")[:9]) if seconds else self._number(block, 136, 12) * 10**9
+            size, uid, gid = (int(pax[key]) if key in pax else self._number(block, at, width) for key, at, width in _NUMBERS)
+            mtime_ns = _nanoseconds(pax[b"mtime"]) if b"mtime" in pax else self._number(block, 136, 12) * 10**9
         except ValueError:
             raise AlteredError(f"{self._what} has a header that does not parse") from None
-        directory = kind == _DIRECTORY
-        if min(numbers) < 0 or (directory and numbers[0]):
+        directory = kind == DIRECTORY
+        if min(size, uid, gid) < 0 or (directory and size):
             raise HostileEntryError(f"{self._what} holds {name!r} with an impossible size or owner")
-        size, uid, gid = numbers
         return Member(name.rstrip(b"/") if directory else name, size, mtime_ns, self._number(block, 100, 8), uid, gid, directory)
 
     def _checksum(self, block: bytes) -> None:
-        if self._number(block, 148, 8) != sum(block[:148]) + 8 * 32 + sum(block[156:]):
+        if self._number(block, 148, 8) % 65521 != byte_sum(block[:148] + b"        " + block[156:]):
             raise AlteredError(f"{self._what} is no tar, or was altered")
 
     def _number(self, block: bytes, at: int, width: int) -> int:
@@ -194,4 +126,6 @@ class TarReader:
             raise AlteredError(f"{self._what} is no tar, or was altered") from None
 
 
-_NUMBERS = ((b"size", 124, 12), (b"uid", 108, 8), (b"gid", 116, 8))
+def _nanoseconds(text: bytes) -> int:
+    seconds, _, fraction = text.decode("ascii").partition(".")
+    return int(seconds + fraction.ljust(9, "0")[:9])

@@ -86,7 +86,7 @@ class _Check:
             )
             if listing:
                 self._noting(lambda: self._begin(listing))
-            for number, file in enumerate(self.bag.volumes, 1):
+            for number, file in self.bag.volumes.items():
                 self._object(file, number)
             if listing and self._inventory:
                 self._noting(lambda: self._end(listing))
@@ -124,6 +124,7 @@ class _Check:
                     volume.finish()
                 except ArchiveError as fault:
                     inside.append(fault)
+                volume.stop()
                 outside = self.bag.fault_of(file, volume.ciphertext)
                 size = volume.ciphertext.size
         else:

@@ -55,12 +55,16 @@ def statement_words(purpose: str, fields: Mapping[str, tuple[str, ...]]) -> str:
     words = {
         Purpose.APPROVAL: f"{of('decision')} plan {of('plan-sha256')[:12]} for {of('scope')}",
         Purpose.CONVERSATION: f"told the client, {of('channel')}, with {of('with')}, on {of('held-at')}",
-        Purpose.ELECTION: f"deliver to {of('deliver-to')}; copies: {of('copies')}",
+        Purpose.ELECTION: f"deliver to {of('deliver-to')}; copies: {of('copies')}{_locked(of('object-lock-days'))}",
         Purpose.ACKNOWLEDGEMENT: f"{of('result')}{': ' + of('exception') if of('exception') else ''}",
         Purpose.WAIVER: f"waived {of('subject')}: {of('reason')}",
         Purpose.REINSTATEMENT: f"put back {of('grant')}: {of('reason')}",
     }
     return clip(words.get(Purpose(purpose), purpose) if purpose in set(Purpose) else purpose)
+
+
+def _locked(days: str) -> str:
+    return f"; locked for {days} days" if days else ""
 
 
 def _what(entry: LedgerEntry) -> str:

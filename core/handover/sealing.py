@@ -1,5 +1,6 @@
 """age (C2SP age v1) around what is handed over, by the keys that the parties already have."""
 
+import io
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -8,9 +9,10 @@ from typing import BinaryIO, cast
 
 import pyrage
 
+from core.archive.age_binary import encrypting_by_age, needs_age_binary
 from core.archive.encryption import decrypting, encrypting
 from core.archive.identities import read_identities
-from core.archive.recipients import age_recipients
+from core.archive.recipients import age_recipients, check_recipients
 from core.model import Recipient
 
 KEPT_IN_MEMORY = 32 << 20
@@ -22,10 +24,9 @@ def seal(plain: Iterable[bytes], recipients: Sequence[Recipient]) -> BinaryIO:
     Large ciphertext goes to an unnamed temporary file; plaintext never does. Raises what the chunks raise, and
     ConfigurationError if there is no recipient or one is not a key.
     """
-    keys = age_recipients([one.age for one in recipients])
     sealed = cast("BinaryIO", tempfile.SpooledTemporaryFile(max_size=KEPT_IN_MEMORY))  # noqa: SIM115 - the caller reads it
     try:
-        with encrypting(sealed, keys) as pipe:
+        with encrypting(sealed, [one.age for one in recipients]) as pipe:
             for chunk in plain:
                 pipe.write(chunk)
     except BaseException:
@@ -37,7 +38,13 @@ def seal(plain: Iterable[bytes], recipients: Sequence[Recipient]) -> BinaryIO:
 
 def seal_text(text: str, recipients: Sequence[Recipient]) -> bytes:
     """Encrypt a short text to all recipients, armored so that it survives any mail programme."""
-    armored: bytes = pyrage.encrypt(text.encode(), age_recipients([one.age for one in recipients]), armored=True)
+    keys = check_recipients([one.age for one in recipients])
+    if needs_age_binary(keys[0]):
+        sink = io.BytesIO()
+        with encrypting_by_age(sink, keys, armored=True) as stream:
+            stream.write(text.encode())
+        return sink.getvalue()
+    armored: bytes = pyrage.encrypt(text.encode(), age_recipients(keys), armored=True)
     return armored
 
 

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -145,7 +145,12 @@ def _create_file(path: Path) -> None:
     """Make an empty database that only its owner can read; SQLite gives its side files the same mode."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Only if it is new: closing any descriptor of a database file takes away the locks that this process holds on it
+        # (https://sqlite.org/howtocorrupt.html, section 2.2), and others may have the ledger open here.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(path)
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)

@@ -32,6 +32,7 @@ from core.model.record import (
     WaitingFor,
 )
 from core.model.things import (
+    UNKNOWN_SIZE,
     Credential,
     Dataset,
     Document,
@@ -45,6 +46,7 @@ from core.model.things import (
 )
 
 __all__ = [
+    "UNKNOWN_SIZE",
     "Action",
     "Assurance",
     "Checkpoint",

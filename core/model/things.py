@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -51,10 +52,13 @@ class ItemKind(StrEnum):
     OTHER = "other"
 
 
-class InventoryItem(Noun):
-    """One thing in a dataset, as its source showed it.
+class InventoryItem(NamedTuple):
+    """One thing in a dataset, as its source showed it. A plain tuple: an export makes and sends a million of them.
 
-    `path` is relative to the dataset, with `/`; bytes that are not UTF-8 are carried as surrogate escapes.
+    `path` is relative to the dataset, with `/`; bytes that are not UTF-8 are carried as surrogate escapes. `size` in bytes; UNKNOWN_SIZE
+    for the output of a command. `target` says where a symbolic link points (never followed), or what a thing of kind OTHER is.
+    `version` is the source's own mark of this content, where it has one. `aside` says in words what of this thing an archive does not
+    carry: that it is one of several hard links, sparse, has access lists or other extended attributes.
     """
 
     dataset: str
@@ -65,7 +69,13 @@ class InventoryItem(Noun):
     mode: int = 0
     uid: int = 0
     gid: int = 0
-    target: str = Field(default="", description="where a symbolic link points; never followed")
+    target: str = ""
+    version: str = ""
+    aside: str = ""
+
+
+UNKNOWN_SIZE = -1
+"""What an item's size is before its end was seen."""
 
 
 class Owner(StrEnum):

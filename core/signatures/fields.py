@@ -25,7 +25,13 @@ _FIELDS: Final[Mapping[Purpose, Mapping[str, tuple[tuple[int, int | None], str]]
         "not-after": (_PERHAPS, _INSTANT),
     },
     Purpose.CONVERSATION: _COMMON | {"held-at": (_ONCE, _INSTANT), "channel": (_ONCE, r"in-person|phone"), "with": (_ONCE, _TEXT)},
-    Purpose.ELECTION: _COMMON | _PLAN | {"deliver-to": (_SOME, r"client|successor"), "copies": (_ONCE, r"return|delete")},
+    Purpose.ELECTION: _COMMON
+    | _PLAN
+    | {
+        "deliver-to": (_SOME, r"client|successor"),
+        "copies": (_ONCE, r"return|delete"),
+        "object-lock-days": (_PERHAPS, r"[1-9]\d{0,4}"),
+    },
     Purpose.ACKNOWLEDGEMENT: _COMMON
     | {
         "archive-manifest-sha256": (_PERHAPS, _SHA256),

@@ -66,9 +66,15 @@ def election_statement(
     *,
     deliver_to: Sequence[Party],
     copies: Literal["return", "delete"],
+    object_lock_days: int | None = None,
 ) -> Statement:
-    """Elect, as the client, who receives data and credentials, and what becomes of the provider's copies (GDPR art. 28(3)(g))."""
+    """Elect, as the client, who receives data and credentials, and what becomes of the provider's copies (GDPR art. 28(3)(g)).
+
+    `object_lock_days` is for how long nobody may remove what is put into a store with S3 Object Lock; without it nothing is locked.
+    """
     fields = [("plan-sha256", plan_digest), *(("deliver-to", str(party)) for party in deliver_to), ("copies", copies)]
+    if object_lock_days is not None:
+        fields.append(("object-lock-days", str(object_lock_days)))
     return _make(Purpose.ELECTION, person, engagement, now, fields)
 
 

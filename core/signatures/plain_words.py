@@ -63,6 +63,7 @@ def _election(statement: Statement) -> list[str]:
         f"You choose, under the exit plan with the SHA-256 sum {statement.one('plan-sha256')}:",
         f"Data and credentials are delivered to {parties}.",
         copies[statement.one("copies")],
+        *(f"For {days} days nobody, you included, can remove what is put into your bucket." for days in statement.many("object-lock-days")),
     ]
 
 

@@ -1,19 +1,25 @@
-"""Export the client's data into the encrypted archive, with an inventory before and one at the very end."""
+"""Export the client's data into the encrypted archive, with an inventory before and one at the very end.
+
+Each dataset is written on its own, by whichever process takes it; once all are there, the archive is finished under the lease.
+"""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from core.actions import LONGEST_WHY, judge, perform, redo
-from core.archive.inventory import inventory_line, take_inventory
+from core.archive.inventory import NewOrChanged, take_inventory
+from core.archive.order import ArchiveOrder
+from core.archive.outer import Seals
 from core.archive.summary import Progress
 from core.archive.verify import verify_archive
-from core.archive.writer import write_archive
-from core.errors import HeldError, RefusedError
+from core.archive.writer import finish_archive, is_being_written, is_written, write_dataset
+from core.errors import HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.handover.receipt import commitment, derive_code, derive_salt
-from core.model import Action, Assurance, EntryKind, ExitPlan, InventoryItem, Receipt, Verdict
-from core.planning import planned_at
+from core.model import Action, Assurance, EntryKind, ExitPlan, Receipt, Verdict
+from core.planning import planned_at, require_saved_plan
 from core.ports import ArchiveStore, DataSource
 from core.signatures.statements import Purpose, namespace
 from core.steps.as_signed import require_datasets_as_signed
@@ -21,6 +27,8 @@ from core.steps.revoke import all_gone
 
 BEFORE, AFTER = "before", "after"
 Watch = Callable[[Progress], None]
+Spread = Callable[[str, Sequence[str]], None]
+"""Has each of these datasets written into the archive of that subject, by `write_one` in any process; returns when all are."""
 
 
 def take_inventories(exit_: Exit, when: str) -> None:
@@ -46,28 +54,47 @@ def find_inventory(exit_: Exit, source: DataSource, when: str) -> bytes | None:
     return None
 
 
-def bytes_to_export(exit_: Exit) -> int:
-    """Add up the sizes in the first inventories, so that progress has an end."""
-    found = (find_inventory(exit_, source, BEFORE) for source in exit_.systems.data_sources)
-    return sum(int(json.loads(line)[2]) for inventory in found if inventory for line in inventory.splitlines())
+def bytes_to_export(exit_: Exit, dataset: str) -> int:
+    """Add up the sizes in the first inventory of a dataset, so that progress has an end."""
+    inventory = find_inventory(exit_, exit_.systems.source(dataset), BEFORE) or b""
+    return sum(max(int(json.loads(line)[2]), 0) for line in inventory.splitlines())
 
 
-def export_data(exit_: Exit, plan: ExitPlan, watch: Watch) -> Receipt:
+def export_data(exit_: Exit, plan: ExitPlan, spread: Spread) -> Receipt:
     """Write the archive of all datasets, encrypted to the plan's recipients, and read it back. Goes on where it was interrupted."""
-    return _export(exit_, plan, plan.archive_subject, exit_.systems.archive_store, watch)
+    return _export(exit_, plan, plan.archive_subject, spread)
 
 
-def export_delta(exit_: Exit, plan: ExitPlan, watch: Watch) -> Receipt:
+def export_delta(exit_: Exit, plan: ExitPlan, spread: Spread) -> Receipt:
     """Write an archive of its own of what is new or changed since the first inventory: the last export before our access ends."""
-    known: set[tuple[str, bytes]] = set()
-    for source in exit_.systems.data_sources:
-        inventory = find_inventory(exit_, source, BEFORE) or b""
-        known |= {(source.name, line) for line in inventory.splitlines(keepends=True)}
+    return _export(exit_, plan, plan.delta_subject, spread)
 
-    def new_or_changed(item: InventoryItem) -> bool:
-        return (item.dataset, inventory_line(item)) not in known
 
-    return _export(exit_, plan, plan.delta_subject, exit_.systems.delta_store, watch, only=new_or_changed)
+def write_one(exit_: Exit, subject: str, dataset: str, watch: Watch) -> str:
+    """Write one dataset of the archive of that subject, or go on with it, and say how much that was. Nothing of any system changes.
+
+    Raises RefusedError if the archive was not begun under the plan in force, or another process is at this dataset.
+    """
+    plan = require_saved_plan(exit_)
+    if subject not in (plan.archive_subject, plan.delta_subject) or exit_.last(EntryKind.INTENT, subject=subject) is None:
+        raise RefusedError(f"{subject} is not an archive of the plan in force", untouched="everything", todo="start client-exit")
+    source, store, journal = exit_.systems.source(dataset), _store(exit_, plan, subject), _journal(exit_, subject)
+    only = None
+    if subject == plan.delta_subject:
+        only = NewOrChanged(find_inventory(exit_, source, BEFORE) or b"")
+    totals = write_dataset(_order(exit_, plan, subject).begin(store, journal), source, store, journal, progress=watch, only=only)
+    return f"{totals.files} files, {totals.bytes} bytes"
+
+
+def is_done(exit_: Exit, subject: str, dataset: str) -> bool:
+    """Whether all of this dataset is in the archive of that subject."""
+    plan = require_saved_plan(exit_)
+    return is_written(_order(exit_, plan, subject), _store(exit_, plan, subject), _journal(exit_, subject), dataset)
+
+
+def is_at_work(exit_: Exit, subject: str, dataset: str) -> bool:
+    """Whether some process is writing this dataset just now."""
+    return is_being_written(_journal(exit_, subject), dataset)
 
 
 def require_place_for_delta(exit_: Exit, plan: ExitPlan) -> None:
@@ -81,12 +108,12 @@ def require_place_for_delta(exit_: Exit, plan: ExitPlan) -> None:
         )
 
 
-def read_a_last_time(exit_: Exit, plan: ExitPlan, watch: Watch) -> None:
+def read_a_last_time(exit_: Exit, plan: ExitPlan, spread: Spread) -> None:
     """Export what changed, and take the last inventory. If the client has taken our way in away already, say that it could not be."""
     if exit_.last(EntryKind.FAILED, action=Action.EXPORT, subject=plan.delta_subject):
         return
     try:
-        export_delta(exit_, plan, watch)
+        export_delta(exit_, plan, spread)
         take_inventories(exit_, AFTER)
     except RefusedError as error:
         if not all_gone(exit_, plan.grants):
@@ -95,31 +122,20 @@ def read_a_last_time(exit_: Exit, plan: ExitPlan, watch: Watch) -> None:
         exit_.record(EntryKind.FAILED, action=Action.EXPORT, subject=plan.delta_subject, data={"why": why[:LONGEST_WHY]})
 
 
-def _export(
-    exit_: Exit,
-    plan: ExitPlan,
-    subject: str,
-    store: ArchiveStore,
-    watch: Watch,
-    only: Callable[[InventoryItem], bool] | None = None,
-) -> Receipt:
-    code, salt = (derive(exit_.receipt_secret, "archive", subject) for derive in (derive_code, derive_salt))
-    mark = subject.replace(" ", "-")
+def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receipt:
+    store = _store(exit_, plan, subject)
+    salt = derive_salt(exit_.receipt_secret, "archive", subject)
 
     def act() -> Receipt:
-        summary = write_archive(
-            exit_.systems.data_sources,
-            store,
-            name=f"{plan.engagement}-{mark}",
-            recipients=[one.age for one in plan.recipients],
-            journal=exit_.folder / mark,
-            started=_begun(exit_, subject),
-            progress=watch,
-            receipt=code,
-            sign=lambda message: exit_.key.ssh_signature(message, namespace(Purpose.ARCHIVE, exit_.engagement.provider.domain)),
-            only=only,
-        )
-        facts = summary.model_dump(mode="json") | {"salt": salt, "commitment": commitment(salt, code), "where": store.where()}
+        order, journal = _order(exit_, plan, subject), _journal(exit_, subject)
+        begun = order.begin(store, journal)
+        spread(subject, order.datasets)
+        summary = finish_archive(begun, store, journal, _seals(exit_))
+        facts = summary.model_dump(mode="json") | {
+            "salt": salt,
+            "commitment": commitment(salt, order.receipt or ""),
+            "where": store.where(),
+        }
         return Receipt(done=f"{summary.files} files, {summary.bytes} bytes in {summary.volumes} volume(s)", facts=facts)
 
     if exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=subject) is None:
@@ -128,6 +144,44 @@ def _export(
     if exit_.last(EntryKind.VERDICT, action=Action.EXPORT, subject=subject) is None:
         judge(exit_, Action.EXPORT, subject, _read_back(store))
     return receipt
+
+
+def _order(exit_: Exit, plan: ExitPlan, subject: str) -> ArchiveOrder:
+    return ArchiveOrder.of(
+        f"{plan.engagement}-{_mark(subject)}",
+        [one.age for one in plan.recipients],
+        [source.name for source in exit_.systems.data_sources],
+        limits=None,
+        started=_begun(exit_, subject),
+        receipt=derive_code(exit_.receipt_secret, "archive", subject),
+    )
+
+
+def _store(exit_: Exit, plan: ExitPlan, subject: str) -> ArchiveStore:
+    return exit_.systems.delta_store if subject == plan.delta_subject else exit_.systems.archive_store
+
+
+def _journal(exit_: Exit, subject: str) -> Path:
+    return exit_.folder / _mark(subject)
+
+
+def _mark(subject: str) -> str:
+    return subject.replace(" ", "-")
+
+
+def _seals(exit_: Exit) -> Seals:
+    stamper = exit_.systems.time_stamper
+
+    def sign(message: bytes) -> bytes:
+        return exit_.key.ssh_signature(message, namespace(Purpose.ARCHIVE, exit_.engagement.provider.domain)).encode()
+
+    def stamp(message: bytes) -> bytes | None:
+        try:
+            return stamper.stamp(message) if stamper else None
+        except UnavailableError:
+            return None  # the archive is whole without it; an authority that is away must not hold the cutoff
+
+    return Seals(sign, stamp)
 
 
 def _begun(exit_: Exit, subject: str) -> datetime:

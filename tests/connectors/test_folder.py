@@ -10,8 +10,7 @@ from typing import BinaryIO
 
 import pytest
 
-from connectors import FolderFiles, FolderStore
-from connectors.folder import FolderDocuments
+from connectors.folder import FolderDocuments, FolderFiles, FolderStore
 from core.errors import RefusedError, UnavailableError
 from core.model import InventoryItem, ItemKind
 from tests.contracts.data_source import DataSourceContract, grow_tree

@@ -9,7 +9,6 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +22,7 @@ from core.model import InventoryItem
 from core.signatures.public_key import fingerprint
 from demo.ssh_server import Implementation, SshServer
 from tests.contracts.data_source import DataSourceContract, grow_tree
+from tests.servers.ssh_files import FilesWorld
 from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld, make_key
 
 MIB = 1024 * 1024
@@ -33,14 +33,6 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
     yield made
     made.close()
-
-
-@dataclass(kw_only=True)
-class FilesWorld:
-    source: SshFiles
-    root: Path
-    prefix: str
-    seconds_only: bool = True
 
 
 @pytest.fixture
@@ -65,27 +57,12 @@ def find(world: FilesWorld, name: str) -> InventoryItem:
     return next(item for item in world.source.inventory() if item.path == world.prefix + name)
 
 
-def test_paths_may_be_files_and_lie_inside_one_another(host: SshWorld, world: FilesWorld) -> None:
-    whole = list(world.source.inventory())
-    nested = host.files(world.root / "sub", world.root, world.root / "plain.txt")
-    assert list(nested.inventory()) == whole
-    assert [item.path for item in host.files(world.root / "plain.txt").inventory()] == [f"{world.prefix}plain.txt"]
-
-
-def test_a_path_that_is_not_there_is_named(host: SshWorld, world: FilesWorld) -> None:
-    with pytest.raises(RefusedError, match="no-such-folder"):
-        list(host.files(world.root, world.root / "no-such-folder").inventory())
-
-
-def test_a_path_that_is_a_link_is_not_followed(host: SshWorld, world: FilesWorld) -> None:
-    with pytest.raises(RefusedError, match="symbolic link to sub;"):
-        list(host.files(world.root / "link-to-directory").inventory())
-
-
-@pytest.mark.parametrize("path", ["data", "./data", "/data/", "/data/../etc", "//data", "/data/.", "", "/a\0b"])
-def test_a_path_must_be_absolute_and_plain(host: SshWorld, path: str) -> None:
-    with pytest.raises(ValidationError, match="absolute path"):
-        SshFiles(**host.settings(), paths=(path,))
+@pytest.mark.parametrize(("written", "bytes_a_second"), [("20MB", 20_000_000), ("1MiB", MIB), ("500", 500)])
+def test_the_limit_is_written_with_its_unit(host: SshWorld, world: FilesWorld, written: str, bytes_a_second: int) -> None:
+    assert host.files(world.root, rate_limit=written).rate_limit == bytes_a_second
+    for wrong in ("0", "-1", "fast", "20 apples"):
+        with pytest.raises(ValidationError):
+            host.files(world.root, rate_limit=wrong)
 
 
 def test_another_host_key_is_refused_before_anything_is_read(host: SshWorld, world: FilesWorld, tmp_path: Path) -> None:
@@ -132,14 +109,14 @@ def test_a_server_that_goes_away_and_comes_back(host: SshWorld, tmp_path: Path) 
 
 def test_one_connection_serves_the_whole_pass(world: FilesWorld) -> None:
     list(world.source.inventory())
-    first = world.source._line._transport  # noqa: SLF001 - whether it is the same one is the question
+    first = world.source._line._session  # noqa: SLF001 - whether it is the same one is the question
     for item in world.source.inventory():
         if item.kind == "file":
             with world.source.open(item) as stream:
                 stream.read()
-    assert world.source._line._transport is first  # noqa: SLF001 - the same
+    assert world.source._line._session is first  # noqa: SLF001 - the same
     assert first is not None
-    assert first.local_cipher == "aes128-gcm@openssh.com"
+    assert first.transport.local_cipher == "aes128-gcm@openssh.com"
 
 
 def test_a_large_file_is_read_fast_in_bounded_memory(world: FilesWorld) -> None:
@@ -250,6 +227,8 @@ def test_what_an_ordinary_account_may_not_read_is_said(implementation: Implement
         item = next(item for item in source.inventory() if item.path.endswith("secret"))
         with pytest.raises(PermissionError), source.open(item) as stream:
             stream.read()
+        (given,) = source.read_all([item])
+        assert isinstance(given.content, PermissionError)
         closed.chmod(0)
         with pytest.raises(RefusedError, match="data/closed of db1 cannot be listed"):
             list(source.inventory())

@@ -10,7 +10,7 @@ import paramiko
 import pytest
 from paramiko import sftp as packets
 
-from connectors.ssh_host.guard import FSYNC, POSIX_RENAME, Guard, GuardedTransport
+from connectors.ssh_host.guard import FSYNC, POSIX_RENAME, Guard
 from connectors.ssh_host.sftp import Sftp
 from core.errors import GuardError
 from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
@@ -162,57 +162,6 @@ def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     made.close()
 
 
-SESSIONS: dict[str, Callable[[paramiko.Channel], object]] = {
-    "command": lambda channel: channel.exec_command("touch /tmp/never"),
-    "shell": lambda channel: channel.invoke_shell(),
-    "terminal": lambda channel: channel.get_pty(),
-    "environment": lambda channel: channel.set_environment_variable("A", "b"),
-    "other subsystem": lambda channel: channel.invoke_subsystem("netconf"),
-    "x11": lambda channel: channel.request_x11(),
-    "agent": lambda channel: channel.request_forward_agent(lambda _channel: None),
-}
-CONNECTIONS: dict[str, Callable[[GuardedTransport], object]] = {
-    "direct-tcpip": lambda transport: transport.open_channel("direct-tcpip", ("127.0.0.1", 22), ("127.0.0.1", 0)),
-    "x11": lambda transport: transport.open_x11_channel(("127.0.0.1", 0)),
-    "agent": lambda transport: transport.open_forward_agent_channel(),
-    "unix socket": lambda transport: transport.open_channel("direct-streamlocal@openssh.com"),
-    "port forward": lambda transport: transport.request_port_forward("127.0.0.1", 0),
-    "global request": lambda transport: transport.global_request("no-more-sessions@openssh.com"),
-}
-
-
-@pytest.mark.parametrize("what", SESSIONS)
-def test_no_session_but_sftp(host: SshWorld, what: str) -> None:
-    transport = host.target.log_in()
-    try:
-        with pytest.raises(GuardError, match="nothing left this machine"):
-            SESSIONS[what](transport.open_session())
-        assert transport.is_active()
-    finally:
-        transport.close()
-
-
-@pytest.mark.parametrize("what", CONNECTIONS)
-def test_no_channel_but_a_session(host: SshWorld, what: str) -> None:
-    transport = host.target.log_in()
-    try:
-        with pytest.raises(GuardError, match="nothing left this machine"):
-            CONNECTIONS[what](transport)
-        assert transport.is_active()
-    finally:
-        transport.close()
-
-
-def test_no_password_is_ever_sent(host: SshWorld) -> None:
-    transport = host.target.connect()
-    handler = paramiko.auth_handler.AuthOnlyHandler(transport)
-    try:
-        with pytest.raises(GuardError):
-            handler.auth_password("root", "hunter2")
-    finally:
-        transport.close()
-
-
 def test_the_guard_stops_our_own_client_too(host: SshWorld, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_bytes(b"as it was")
@@ -235,3 +184,15 @@ def test_the_guard_stops_our_own_client_too(host: SshWorld, tmp_path: Path) -> N
                 change()
         assert sftp.receive_read(sftp.request_read(handle, 0, 100)) == b"as it was"
     assert precious.read_bytes() == b"as it was"
+
+
+def test_tar_is_never_asked_for_what_lies_outside_the_paths(host: SshWorld, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for number in range(10):
+        (tmp_path / "data" / str(number)).write_bytes(b"x")
+    source = host.files(tmp_path / "data")
+    items = [item for item in source.inventory() if item.size == 1]
+    for path in ("etc/shadow", f"{items[0].path}/../../secret", f"{tmp_path}/database/x"[1:]):
+        with pytest.raises(GuardError):
+            list(source.read_all([*items, items[0]._replace(path=path)]))
+    source.close()

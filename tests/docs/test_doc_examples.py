@@ -1,7 +1,7 @@
 """Every shell example that can be run is run, on the demo's simulated client; what runs in Prefect do between is done by the same steps."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +31,12 @@ def export_and_pack(folder: Path) -> None:
     with open_exit(SLUG, holder="test") as exit_:
         plan = require_saved_plan(exit_)
         export.take_inventories(exit_, export.BEFORE)
-        export.export_data(exit_, plan, lambda _: None)
+
+        def one_after_the_other(subject: str, datasets: Sequence[str]) -> None:
+            for dataset in datasets:
+                export.write_one(exit_, subject, dataset, lambda _: None)
+
+        export.export_data(exit_, plan, one_after_the_other)
         package = hand_over.hand_over(exit_, plan)
         passphrase = exit_.ledger.document(package.facts["vault-passphrase"])
     (folder / "vault-passphrase.txt.age").write_bytes(passphrase)

@@ -10,7 +10,7 @@ from doc_examples import PROJECT
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.main import get_command
 
-from cli.main import app
+from cli.commands import app
 from configs.settings import Settings
 from core.handover.sections import NOT_TRANSFERRED, SECTIONS
 from core.model import Action, Assurance, EntryKind, Role, WaitingFor

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connectors import FolderStore
+from connectors.folder import FolderStore
 from core.archive.extract import extract
 from core.evidence.bundle import write_bundle
 from core.evidence.verifier import verify_bundle

@@ -20,7 +20,8 @@ def held(state: "State[Any]") -> str:
 
 def every_host(written: dict[str, Any], field: str, value: str) -> None:
     for one in [*written["data_sources"], *written["access_targets"]]:
-        one[field] = value
+        if one["kind"] == "ssh_host":
+            one[field] = value
 
 
 def test_an_engagement_without_a_file(world: ExitWorld) -> None:

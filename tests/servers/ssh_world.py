@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from connectors.ssh_host import SshAccess, SshFiles
+from connectors.ssh_host import SshAccess, SshCommand, SshFiles
 from connectors.ssh_host.sftp import Sftp
 from core.model import Grant, Holder
 from demo.ssh_server import Implementation, SshServer
@@ -36,10 +37,10 @@ def make_key(folder: Path, name: str) -> str:
 class SshWorld:
     """A host where `connector`, `technician` and `operator` are ours, and `client` and `neighbour` are not."""
 
-    def __init__(self, folder: Path, implementation: Implementation) -> None:
+    def __init__(self, folder: Path, implementation: Implementation, options: Sequence[str] = ()) -> None:
         self.folder = folder
         self.keys = {name: make_key(folder, name) for name in ("connector", "technician", "operator", "client", "neighbour", "stranger")}
-        self.server = SshServer.start(folder / "server", implementation=implementation)
+        self.server = SshServer.start(folder / "server", implementation=implementation, options=options)
         self.file = self.server.authorized_keys
         self.reset()
         self.holders = tuple(Holder(name=name, keys=(self.keys[name],)) for name in ("connector", "technician", "operator"))
@@ -95,6 +96,10 @@ class SshWorld:
     def files(self, *paths: Path, **changed: Any) -> SshFiles:  # noqa: ANN401 - fields of several types
         """The connector for files."""
         return SshFiles(**self.settings(**changed), paths=tuple(str(path) for path in paths))
+
+    def command(self, command: str, **changed: Any) -> SshCommand:  # noqa: ANN401 - fields of several types
+        """The connector for what a command writes."""
+        return SshCommand(**self.settings(**changed), command=command, file="dumps/patients.dump")
 
     def unreachable(self) -> SshAccess:
         """The same host, at a port where nobody listens."""
@@ -176,13 +181,13 @@ class SshWorld:
 
 def _die_after(step: int) -> None:
     left = 0
-    transmit = Sftp._transmit  # noqa: SLF001 - the one way out: counted here, not replaced
+    flush = Sftp._flush  # noqa: SLF001 - the one way out: counted here, not replaced
 
-    def counted(self: Sftp, kind: int, body: bytes) -> None:
+    def counted(self: Sftp) -> None:
         nonlocal left
-        transmit(self, kind, body)
+        flush(self)
         left += 1
         if left == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Sftp._transmit = counted  # type: ignore[method-assign]  # noqa: SLF001 - in the child alone
+    Sftp._flush = counted  # type: ignore[method-assign]  # noqa: SLF001 - in the child alone

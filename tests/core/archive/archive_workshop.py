@@ -2,16 +2,26 @@
 
 import os
 import subprocess
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from connectors import FolderFiles, FolderStore
+from connectors.folder import FolderFiles, FolderStore
+from core.archive.extract import extract
+from core.archive.one_by_one import read_one_by_one
 from core.archive.summary import ArchiveSummary, VolumeLimits
+from core.archive.verify import verify_archive
 from core.archive.writer import write_archive
+from core.model import Dataset, InventoryItem
+from core.ports import ReadFile
 
 STARTED = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+LARGE = (1 << 20) + 1
+"""More than a folder reads at once."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,22 @@ class Workshop:
         return self.out / f"data/acme-vol-{number:06d}.tar.zst.age"
 
 
+class OneByOne:
+    """What sources of the tests have in common: they read in the plain way."""
+
+    name = "files"
+    rate_limit: int | None = None
+
+    def dataset(self) -> Dataset:
+        return Dataset(source=self.name, selectors=())
+
+    @abstractmethod
+    def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]: ...
+
+    def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
+        return read_one_by_one(items, self.open)
+
+
 def age_key(path: Path) -> str:
     subprocess.run(["age-keygen", "-o", str(path)], check=True, capture_output=True)
     return subprocess.run(["age-keygen", "-y", str(path)], check=True, capture_output=True, text=True).stdout.strip()
@@ -57,6 +83,13 @@ def unpack(volume: Path, key: Path, into: Path) -> Path:
     script = 'set -o pipefail; age -d -i "$1" "$2" | zstd -d | tar -x -C "$3"'
     subprocess.run(["bash", "-c", script, "-", str(key), str(volume), str(into)], check=True, capture_output=True)
     return into / volume.name.removesuffix(".tar.zst.age")
+
+
+def back(workshop: Workshop, into: Path) -> dict[str, bytes]:
+    """Check it and take everything out."""
+    assert verify_archive(workshop.store, [workshop.key]).ok
+    extract(workshop.store, [workshop.key], into)
+    return {str(path.relative_to(into)): path.read_bytes() for path in sorted(into.rglob("*")) if path.is_file()}
 
 
 def fill_hostile(root: Path) -> None:

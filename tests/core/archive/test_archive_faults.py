@@ -12,7 +12,8 @@ import zstandard
 
 from core.archive import errors
 from core.archive.extract import extract
-from core.archive.tar import END, Member, padding
+from core.archive.outer import Seals
+from core.archive.tar_head import END, Member, header, padding
 from core.archive.verify import verify_archive
 from core.errors import ArchiveError, ConfigurationError
 
@@ -23,7 +24,7 @@ from .archive_workshop import Workshop, age_key
 def archive(workshop: Workshop) -> Workshop:
     for number in range(6):
         (workshop.source / f"{number}").write_bytes(os.urandom(1_000))
-    workshop.write(size=2_500, sign=lambda message: f"signature over {len(message)} bytes\n")
+    workshop.write(size=2_500, seals=Seals(sign=lambda message: b"signature over %d bytes\n" % len(message)))
     assert len(list((workshop.out / "data").iterdir())) == 4
     return workshop
 
@@ -182,7 +183,7 @@ def rewritten(workshop: Workshop, change: Callable[[bytes], bytes]) -> bytes:
 
 
 def test_a_file_that_no_list_names_is_found(archive: Workshop) -> None:
-    extra = Member(b"acme-vol-000001/data/files/extra", size=3).header() + b"abc" + padding(3)
+    extra = header(Member(b"acme-vol-000001/data/files/extra", size=3)) + b"abc" + padding(3)
     forge(archive, rewritten(archive, lambda tar: tar[:-1024] + extra + END))
     assert faults(archive, key=True) == {errors.ForeignFileError, errors.IncompleteInventoryError}
 
@@ -196,10 +197,31 @@ def test_a_changed_file_is_found_by_manifest_and_inventory(archive: Workshop, tm
     assert not (tmp_path / "back/files/0").exists()
 
 
+def test_an_inventory_that_tells_other_sums_is_found(archive: Workshop, tmp_path: Path) -> None:
+    script = 'age -d -i "$1" "$2" | zstd -d'
+    file = archive.out / "data/inventory.tsv.zst.age"
+    lines = subprocess.run(["bash", "-c", script, "-", str(archive.key), str(file)], check=True, capture_output=True).stdout.splitlines(
+        keepends=True
+    )
+    lines[1] = lines[2][:64] + lines[1][64:]
+    file.write_bytes(encrypted(archive, b"".join(lines)))
+    seal(archive)
+    assert faults(archive, key=True) == {errors.AlteredError}
+    with pytest.raises(errors.AlteredError, match="files/0"):
+        extract(archive.store, [archive.key], tmp_path / "back")
+
+
+@pytest.mark.parametrize("size", ["²", "٣", "9" * 5_000, "-1", ""])
+def test_sizes_that_are_none_are_passed_over(archive: Workshop, size: str) -> None:
+    with (archive.out / "bag-info.txt").open("a", encoding="utf-8") as info:
+        info.write(f"Object-Size: {size} data/acme-vol-000001.tar.zst.age\n")
+    assert both(archive) == {errors.AlteredError}
+
+
 def test_a_missing_file_is_found(archive: Workshop, tmp_path: Path) -> None:
     def without_first(tar: bytes) -> bytes:
         at = tar.index(b"acme-vol-000001/data/files/0\0")
-        return tar[: at - 1024] + tar[at + 512 + 1024 :]
+        return tar[:at] + tar[at + 512 + 1024 :]
 
     forge(archive, rewritten(archive, without_first))
     assert faults(archive, key=True) == {errors.MissingFileError}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors import FolderFiles
+from connectors.folder import FolderFiles
 from core.archive.inventory import compare, inventory_line, take_inventory
 from core.model import InventoryItem, ItemKind
 

@@ -8,31 +8,26 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import pytest
 
-from connectors import FolderFiles
+from connectors.folder import FolderFiles
 from core.archive.extract import extract
 from core.archive.verify import verify_archive
 from core.errors import RefusedError
-from core.model import Dataset, InventoryItem, ItemKind
+from core.model import InventoryItem, ItemKind
 
-from .archive_workshop import Workshop
+from .archive_workshop import OneByOne, Workshop
 
 
-class Disturbed:
+class Disturbed(OneByOne):
     """A real folder in which something happens between the opening of a file and the reading of it."""
-
-    name = "files"
 
     def __init__(self, path: Path, disturb: Callable[[str, int], None]) -> None:
         self._files = FolderFiles(name="files", path=path)
         self._disturb = disturb
         self._opened = 0
-
-    def dataset(self) -> Dataset:
-        return self._files.dataset()
 
     def inventory(self) -> Iterator[InventoryItem]:
         return self._files.inventory()
@@ -54,6 +49,12 @@ class Late:
             self._begun = True
             self._first()
         return self._stream.read(size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
 
 
 def stock(workshop: Workshop, tmp_path: Path) -> Path:
@@ -159,7 +160,7 @@ AS_NOBODY = """
 import os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from connectors import FolderFiles, FolderStore
+from connectors.folder import FolderFiles, FolderStore
 from core.archive.writer import write_archive
 os.setgroups([]); os.setgid(65534); os.setuid(65534)  # after the imports: Python itself may lie where nobody may read
 folder = Path(sys.argv[1])
@@ -200,16 +201,11 @@ def _read_as_nobody(workshop: Workshop, program: str) -> None:
     assert verify_archive(workshop.store, [workshop.key]).files == 1
 
 
-class Broken:
+class Broken(OneByOne):
     """A source that lists what it should not."""
-
-    name = "files"
 
     def __init__(self, *paths: str) -> None:
         self._paths = paths
-
-    def dataset(self) -> Dataset:
-        return Dataset(source="files", selectors=())
 
     def inventory(self) -> Iterator[InventoryItem]:
         return (InventoryItem(dataset="files", path=path, kind=ItemKind.DIRECTORY) for path in self._paths)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors import FolderFiles
+from connectors.folder import FolderFiles
+from core.archive.compression import BLOCK
 from core.archive.extract import extract
 from core.archive.verify import verify_archive
 from core.errors import ConfigurationError, RefusedError
 
-from .archive_workshop import Workshop, fill_hostile, snapshot, unpack
+from .archive_workshop import Workshop, back, fill_hostile, snapshot, unpack
 
 
 def test_hostile_tree_comes_back_byte_for_byte(workshop: Workshop, tmp_path: Path) -> None:
@@ -41,19 +43,29 @@ def test_only_what_matches_comes_out_and_only_its_volume_is_read(workshop: Works
     assert extract(workshop.store, [workshop.key], tmp_path / "again", ["*/tw?"]).files == 1
 
 
-def test_two_sources_share_a_volume(workshop: Workshop, tmp_path: Path) -> None:
+def test_each_source_has_volumes_of_its_own(workshop: Workshop, tmp_path: Path) -> None:
     (workshop.source / "x").write_text("x")
     other = tmp_path / "other"
     other.mkdir()
     (other / "x").write_text("another x")
     sources = [FolderFiles(name="files", path=workshop.source), FolderFiles(name="other", path=other)]
     summary = workshop.write(sources=sources)
-    assert summary.volumes == 1
+    assert summary.volumes == 2
+    assert workshop.volume(1_000_001).exists()
     assert {name: totals.files for name, totals in summary.datasets.items()} == {"files": 1, "other": 1}
     extract(workshop.store, [workshop.key], tmp_path / "back")
     assert (tmp_path / "back/other/x").read_text() == "another x"
     with pytest.raises(ConfigurationError, match="same name"):
         workshop.write(sources=[sources[0], sources[0]], journal=tmp_path / "j2")
+
+
+@pytest.mark.parametrize("of", [bytes, os.urandom], ids=["zeros", "noise"])
+def test_files_that_end_near_the_bounds_of_blocks_come_back(workshop: Workshop, tmp_path: Path, of: Callable[[int], bytes]) -> None:
+    for bound in (1 << 20, BLOCK, 2 * BLOCK):
+        for more in (-513, -512, -1, 0, 1):
+            (workshop.source / f"{bound} {more}").write_bytes(of(bound + more))
+    workshop.write()
+    assert back(workshop, tmp_path / "back") == {f"files/{path.name}": path.read_bytes() for path in workshop.source.iterdir()}
 
 
 def test_a_file_larger_than_a_volume_gets_one_alone(workshop: Workshop) -> None:

@@ -86,6 +86,17 @@ def test_every_recipient_opens_every_volume_with_stock_tools(made: tuple[Worksho
     assert not list(tmp_path.glob("unpacked-0/acme-vol-000002/RECEIPT*"))
 
 
+def test_stock_tools_restore_times_to_the_second_and_modes(made: tuple[Workshop, list[Path]], tmp_path: Path) -> None:
+    workshop, keys = made
+    found = {}
+    for volume in sorted((workshop.out / "data").glob("*-vol-*")):
+        found |= snapshot(unpack(volume, keys[0], tmp_path) / "data/files")
+    expected = snapshot(workshop.source)
+    for name in (b"plain.txt", b"a b", b"large", b"a/z", b"empty directory"):
+        _, content, mode, mtime_ns = expected[name]
+        assert found[name][1:] == (content, mode, mtime_ns // 10**9 * 10**9)
+
+
 def test_inventory_names_every_file(made: tuple[Workshop, list[Path]]) -> None:
     workshop, keys = made
     script = 'set -o pipefail; age -d -i "$1" "$2" | zstd -d'

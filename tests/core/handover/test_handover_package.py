@@ -15,7 +15,7 @@ import pyrage
 import pytest
 import zstandard
 
-from connectors import FolderStore
+from connectors.folder import FolderStore
 from core.errors import ArchiveError, ConfigurationError, HeldError
 from core.handover import PACKAGE, RECEIPT_TITLE, Package, PackageRequest, build_package, deliver, derive_code, divide, open_package, stage
 from core.handover.sealing import unseal

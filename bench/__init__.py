@@ -1,0 +1,1 @@
+"""Measures Good Leaver against the tools that one would use instead, on this machine: `python -m bench --help`."""

@@ -1,0 +1,17 @@
+"""The export of one dataset, as a run of its own."""
+
+from prefect import flow
+
+from configs.open_exit import open_exit
+from core.steps.export import write_one
+from tasks.export import watched
+
+
+@flow(name="export-dataset", flow_run_name="{engagement}: export {dataset}", persist_result=False)
+def export_dataset(engagement: str, dataset: str, subject: str) -> str:
+    """Write one dataset into the archive that client-exit or the cutoff has begun, or go on with it.
+
+    Offered to the workers by client-exit and the cutoff. Started by hand it does nothing that they would not do.
+    """
+    with open_exit(engagement) as exit_, watched(exit_, dataset) as watch:
+        return write_one(exit_, subject, dataset, watch)

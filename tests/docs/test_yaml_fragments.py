@@ -1,0 +1,31 @@
+"""The pieces of an engagement file on the how-to page are pieces of an engagement file."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from doc_examples import PROJECT
+
+from configs.engagement_file import load
+from configs.located_yaml import read_yaml
+
+FRAGMENTS = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs/how-to.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(FRAGMENTS)))
+def test_a_fragment_fits_into_the_example(number: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    whole = _read((PROJECT / "docs/example-engagement.yaml").read_bytes())
+    part = _read(FRAGMENTS[number].encode())
+    file = tmp_path_factory.mktemp("engagements") / f"{whole['client']['slug']}.yaml"
+    file.write_text(yaml.safe_dump(whole | part), encoding="utf-8")
+    loaded = load(file)
+    assert set(part) <= set(type(loaded).model_fields)
+
+
+def _read(content: bytes) -> dict[str, Any]:
+    """Read YAML in which everything is text, as engagement files are read."""
+    root, problems = read_yaml(content)
+    assert not problems
+    plain: dict[str, Any] = root.plain()
+    return plain
