@@ -8,6 +8,7 @@ import fcntl
 import io
 import mmap
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 _DIRECT: Final = getattr(os, "O_DIRECT", 0)
@@ -32,46 +33,70 @@ def go_ordinary(descriptor: int) -> None:
 
 
 class DirectFile(io.FileIO):
-    """A new file that is written from its start. What is written is on its way only after `settle`."""
+    """A new file that is written from its start. One buffer is on its way to the disk while the other one is filled.
+
+    What is written is with the system only after `settle`; an error of the disk is raised there, or by a later write.
+    """
 
     def __init__(self, descriptor: int) -> None:
         """Take over an empty file that is open for writing."""
         super().__init__(descriptor, "wb")
-        self._buffer: mmap.mmap | None = None
+        self._buffers: list[mmap.mmap] = []
         self._filled = 0
+        self._disk: ThreadPoolExecutor | None = None
+        self._on_its_way: Future[None] | None = None
 
     def write(self, data: bytes | memoryview, /) -> int:  # type: ignore[override]  # bytes are all that we write
         """Take all of it."""
-        if self._buffer is None:
-            self._buffer = mmap.mmap(-1, _BUFFER)  # aligned to pages, as O_DIRECT demands
-            go_direct(self.fileno())
+        if not self._buffers:
+            self._buffers = [mmap.mmap(-1, _BUFFER) for _ in range(2)]  # aligned to pages, as O_DIRECT demands
         with memoryview(data).cast("B") as left:
             at = 0
             while at < len(left):
                 part = left[at : at + _BUFFER - self._filled]
-                self._buffer[self._filled : self._filled + len(part)] = part
+                self._buffers[0][self._filled : self._filled + len(part)] = part
                 self._filled += len(part)
                 at += len(part)
                 if self._filled == _BUFFER:
-                    self._flush()
+                    self._send()
         return at
 
     def settle(self) -> None:
         """Give what is left to the system, which `os.fsync` then brings to the disk. Writing may go on afterwards, in the ordinary way."""
-        if self._buffer is not None and self._filled:
+        self._arrived()
+        if self._filled:
             go_ordinary(self.fileno())
-            self._flush()
+            self._write_all(self._buffers[0], self._filled)
+            self._filled = 0
 
-    def _flush(self) -> None:
-        assert self._buffer is not None  # noqa: S101 - something was written
-        with memoryview(self._buffer) as whole:
+    def close(self) -> None:
+        """Close it; what is on its way is waited for, and what was not settled is given up."""
+        if self._disk is not None:
+            self._disk.shutdown()
+        super().close()
+
+    def _send(self) -> None:
+        if self._disk is None:
+            self._disk = ThreadPoolExecutor(1, "disk")
+            go_direct(self.fileno())
+        self._arrived()
+        self._on_its_way = self._disk.submit(self._write_all, self._buffers[0], self._filled)
+        self._buffers.reverse()
+        self._filled = 0
+
+    def _arrived(self) -> None:
+        """Wait for what is on its way. Raises what the disk said."""
+        if self._on_its_way is not None:
+            self._on_its_way.result()
+
+    def _write_all(self, buffer: mmap.mmap, size: int) -> None:
+        with memoryview(buffer) as whole:
             at = 0
-            while at < self._filled:
-                with whole[at : self._filled] as left:
+            while at < size:
+                with whole[at:size] as left:
                     at += self._write_some(left)
                 if at % _SECTOR:  # a disk that is nearly full takes less than it is given
                     go_ordinary(self.fileno())
-        self._filled = 0
 
     def _write_some(self, data: memoryview) -> int:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,8 +16,14 @@ from core.errors import RefusedError, UnavailableError
 from core.model import Dataset, InventoryItem, Noun
 from core.ports import ReadFile
 
-SMALL = 1 << 20
-"""Files up to this size are read whole."""
+SMALL = 64 << 10
+"""Files up to this size are given whole."""
+
+FETCHED = 8 << 20
+"""Files up to this size are opened before their turn; larger ones are read past the page cache."""
+
+AHEAD, AHEAD_BYTES = 64, 32 << 20
+"""How many files are open at a time, and how many bytes the system fetches for us meanwhile."""
 
 
 class FolderFiles(Noun):
@@ -54,34 +61,22 @@ class FolderFiles(Noun):
 
     def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
         """Read these files, in this order; small ones whole. Raises UnavailableError if the whole folder is gone."""
-        with OpenDirectory(self.path) as directory:
-            for item in items:
-                # By the longer way large files are read, and it is seen what is wrong with others.
-                yield self._read(item, directory) or self._opened(item)
-
-    def _read(self, item: InventoryItem, directory: OpenDirectory) -> ReadFile | None:
-        """Read a small file whole; None if that is not possible, for whatever reason."""
-        above, _, name = item.path.rpartition("/")
+        waiting, fetched = deque[_Ahead](), 0
         try:
-            descriptor = open_file(name, directory.at(above))
-        except OSError:
-            return None
-        try:
-            before = os.fstat(descriptor)
-            size, mtime_ns = before.st_size, before.st_mtime_ns
-            if size > SMALL or not stat.S_ISREG(before.st_mode):
-                return None
-            content = os.read(descriptor, size + 1)
-            after = os.fstat(descriptor)
-            if not len(content) == size == after.st_size or after.st_mtime_ns != mtime_ns:
-                return None
-            if lost := lost_attributes(descriptor):
-                item = item._replace(aside=f"{item.aside}, {lost}" if item.aside else lost)
-            return ReadFile(item, content, size, mtime_ns)
-        except OSError:
-            return None
+            with OpenDirectory(self.path) as directory:
+                for item in items:
+                    waiting.append(_Ahead(item, directory))
+                    fetched += waiting[-1].size
+                    while len(waiting) == AHEAD or fetched > AHEAD_BYTES:
+                        fetched -= waiting[0].size
+                        # By the longer way large files are read, and it is seen what is wrong with others.
+                        yield waiting[0].read() or self._opened(waiting[0].item)
+                        waiting.popleft()
+                for ahead in waiting:
+                    yield ahead.read() or self._opened(ahead.item)
         finally:
-            os.close(descriptor)
+            for ahead in waiting:
+                ahead.close()
 
     def _opened(self, item: InventoryItem) -> ReadFile:
         try:
@@ -90,8 +85,64 @@ class FolderFiles(Noun):
             return ReadFile(item, error)
         reader = cast("Reader", stream)
         size, mtime_ns = reader.stat_now()
-        if lost := lost_attributes(reader.fileno()):
-            item = item._replace(aside=f"{item.aside}, {lost}" if item.aside else lost)
-        if size > SMALL:
+        item = with_lost(item, reader.fileno())
+        if size > FETCHED:
             reader.read_past_cache()
         return ReadFile(item, cast("BinaryIO", stream), size, mtime_ns)
+
+
+def with_lost(item: InventoryItem, descriptor: int) -> InventoryItem:
+    """Add what of an open file an archive does not carry."""
+    lost = lost_attributes(descriptor)
+    return item._replace(aside=f"{item.aside}, {lost}" if item.aside else lost) if lost else item
+
+
+class _Ahead:
+    """A small file that was opened before its turn, so that the system fetches it meanwhile: many disks' reads are then one."""
+
+    __slots__ = ("_descriptor", "_found", "item", "size")
+
+    def __init__(self, item: InventoryItem, directory: OpenDirectory) -> None:
+        self.item, self.size, self._descriptor = item, 0, -1
+        if item.size > FETCHED:
+            return
+        above, _, name = item.path.rpartition("/")
+        try:
+            self._descriptor = open_file(name, directory.at(above))
+            self._found = os.fstat(self._descriptor)
+            self.size = item.size
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+        except OSError:
+            self.close()
+
+    def read(self) -> ReadFile | None:
+        """Read it whole, or give it as a stream; None if that is not possible, for whatever reason."""
+        if self._descriptor < 0:
+            return None
+        size, mtime_ns = self._found.st_size, self._found.st_mtime_ns
+        try:
+            if size > FETCHED or not stat.S_ISREG(self._found.st_mode):
+                return None
+            if size > SMALL:
+                return self._stream(size, mtime_ns)
+            content = os.read(self._descriptor, size + 1)
+            after = os.fstat(self._descriptor)
+            if not len(content) == size == after.st_size or after.st_mtime_ns != mtime_ns:
+                return None
+            return ReadFile(with_lost(self.item, self._descriptor), content, size, mtime_ns)
+        except OSError:
+            return None
+        finally:
+            self.close()
+
+    def _stream(self, size: int, mtime_ns: int) -> ReadFile:
+        item, descriptor = with_lost(self.item, self._descriptor), self._descriptor
+        self._descriptor = -1
+        return ReadFile(item, cast("BinaryIO", Reader(descriptor, item.path)), size, mtime_ns)
+
+    def close(self) -> None:
+        """Let go of it. Twice is fine."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1

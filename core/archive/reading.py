@@ -21,7 +21,7 @@ TRIES = 3
 PART = 16 << 20
 """Bytes in a part of a file whose size is not known beforehand."""
 
-_PIECE = 1 << 20
+_PIECE = 4 << 20
 _TELL_EVERY = 1 << 18
 
 
