@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 
 
 # What the tests use of Debian besides Python: the stock tools that a client or successor would open things with.
-DEBIAN := acl age busybox iproute2 keepassxc openssh-client openssh-server openssl util-linux zstd
-TOOLS := age busybox ss keepassxc-cli setfacl setpriv ssh-keygen sshd openssl zstd
+DEBIAN := age busybox iproute2 keepassxc openssh-client openssh-server openssl util-linux zstd
+TOOLS := age busybox ss keepassxc-cli setpriv ssh-keygen sshd openssl zstd
 
 .PHONY: help setup demo up test check lock
 help: ## list what can be made

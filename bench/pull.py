@@ -14,7 +14,11 @@ from typing import BinaryIO, NamedTuple
 from core.model import ItemKind
 from core.ports import DataSource, ReadFile
 
-SOURCES = {"ssh_host": ("connectors.ssh_host", "SshFiles"), "s3_bucket": ("connectors.s3_bucket", "S3Files")}
+SOURCES = {
+    "folder": ("connectors.folder", "FolderFiles"),
+    "ssh_host": ("connectors.ssh_host", "SshFiles"),
+    "s3_bucket": ("connectors.s3_bucket", "S3Files"),
+}
 READ_BYTES = 1 << 20
 
 

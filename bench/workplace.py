@@ -1,8 +1,11 @@
 """The folder that all runs share: data sets, keys, results; and which programs there are."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +64,7 @@ class Workplace(NamedTuple):
         environment = {
             "PATH": search_path(),
             "HOME": str(self.scratch / "home"),
+            "GNUPGHOME": gpg_home(self.folder),
             "LC_ALL": "C.UTF-8",
             "OUT": str(output),
             "KEY": str(self.key),
@@ -70,6 +74,14 @@ class Workplace(NamedTuple):
         }
         (self.scratch / "home").mkdir(mode=0o700, exist_ok=True)
         return Place(output, self.scratch / "said", environment, os.sync if source is None else lambda: forget(source))
+
+
+@cache
+def gpg_home(_workplace: Path) -> str:
+    """Give a folder for gpg's keys whose path is short enough for the socket of its agent."""
+    folder = tempfile.mkdtemp(prefix="gpg-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def search_path() -> str:

@@ -13,7 +13,7 @@ from core.errors import RefusedError, UnavailableError
 OPEN_SECONDS: Final = 30.0
 _PIECE: Final = 32 * 1024
 _RECEIVE: Final = 1024 * 1024
-_FAREWELL_SECONDS: Final = 1.0
+_FAREWELL_SECONDS: Final = 5.0
 
 
 class Running:

@@ -8,7 +8,7 @@ from core.archive.errors import HostileEntryError
 from core.errors import ConfigurationError, RefusedError
 
 RENAMED = "_renamed"
-_VOLUMES_OF_A_DATASET = 1_000_000
+_VOLUMES_OF_A_DATASET = 100_000
 _LONGEST_NUMBER = 12
 
 _DATASET = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
@@ -101,7 +101,7 @@ def shown(path: str) -> str:
 
 
 def volume_number(dataset: int, count: int) -> int:
-    """Give a volume its number: 1, 2, … for the first dataset, 1000001, 1000002, … for the second, and so on.
+    """Give a volume its number: 1, 2, … for the first dataset, 100001, 100002, … for the second, and so on.
 
     So datasets can be written at the same time without knowing of one another. `dataset` counts from 0, `count` from 1.
     """

@@ -98,4 +98,4 @@ def test_the_guided_fuzzer_finds_nothing_in_a_few_seconds(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr[-3000:]
     runs = [line for line in done.stderr.splitlines() if line.startswith("Done ")]
     assert runs, done.stderr[-3000:]
-    assert int(runs[0].split()[1]) > 200
+    assert int(runs[0].split()[1]) > 20

@@ -69,7 +69,9 @@ def write_much(stream: BinaryIO, last: Exception | None = None) -> None:
 
 
 def children(pid: int | None = None) -> list[int]:
-    return [int(one) for path in Path(f"/proc/{pid or os.getpid()}/task").glob("*/children") for one in path.read_text().split()]
+    """Name the children of a process, but for those that Python's multiprocessing keeps for other tests."""
+    found = [int(one) for path in Path(f"/proc/{pid or os.getpid()}/task").glob("*/children") for one in path.read_text().split()]
+    return [one for one in found if b"multiprocessing" not in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 
 def put_age(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def test_each_source_has_volumes_of_its_own(workshop: Workshop, tmp_path: Path) 
     sources = [FolderFiles(name="files", path=workshop.source), FolderFiles(name="other", path=other)]
     summary = workshop.write(sources=sources)
     assert summary.volumes == 2
-    assert workshop.volume(1_000_001).exists()
+    assert workshop.volume(100_001).exists()
     assert {name: totals.files for name, totals in summary.datasets.items()} == {"files": 1, "other": 1}
     extract(workshop.store, [workshop.key], tmp_path / "back")
     assert (tmp_path / "back/other/x").read_text() == "another x"
