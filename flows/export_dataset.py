@@ -3,6 +3,7 @@
 from prefect import flow
 
 from configs.open_exit import open_exit
+from core.archive.errors import BeingWrittenError
 from core.steps.export import write_one
 from tasks.export import watched
 
@@ -13,5 +14,8 @@ def export_dataset(engagement: str, dataset: str, subject: str) -> str:
 
     Offered to the workers by client-exit and the cutoff. Started by hand it does nothing that they would not do.
     """
-    with open_exit(engagement) as exit_, watched(exit_, dataset) as watch:
-        return write_one(exit_, subject, dataset, watch)
+    try:
+        with open_exit(engagement) as exit_, watched(exit_, dataset) as watch:
+            return write_one(exit_, subject, dataset, watch)
+    except BeingWrittenError as error:  # of two that start at once, one has nothing to do; whoever offered it looks again
+        return error.what

@@ -1,9 +1,10 @@
 """What can be wrong with an archive, one class for each fault."""
 
-from core.errors import ArchiveError
+from core.errors import ArchiveError, RefusedError
 
 __all__ = [
     "AlteredError",
+    "BeingWrittenError",
     "ForeignFileError",
     "HostileEntryError",
     "IncompleteArchiveError",
@@ -59,3 +60,7 @@ class WrongKeyError(ArchiveError):
 
 class HostileEntryError(ArchiveError):
     """An entry tries to leave the destination, or is of a kind that we never write."""
+
+
+class BeingWrittenError(RefusedError):
+    """Another run is writing the same dataset just now."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from core.archive.errors import BeingWrittenError
 from core.errors import RefusedError
 
 _PATIENCE = 0.5
@@ -29,7 +30,7 @@ class Journal:
         self._descriptor = os.open(folder / "journal.jsonl", os.O_RDWR | os.O_APPEND | _OPTIONS, 0o600)
         if not self._held_within(_PATIENCE):
             os.close(self._descriptor)
-            raise RefusedError(
+            raise BeingWrittenError(
                 f"another run is writing this archive (journal {folder})", untouched="that run's archive", todo="wait until it has ended"
             )
         self.lines = self._read()
