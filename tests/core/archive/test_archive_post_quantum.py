@@ -69,9 +69,9 @@ def write_much(stream: BinaryIO, last: Exception | None = None) -> None:
 
 
 def children(pid: int | None = None) -> list[int]:
-    """Name the children of a process, but for those that Python's multiprocessing keeps for other tests."""
+    """Name those children of a process that are an age: other tests may have left servers or helpers of Python's to this process."""
     found = [int(one) for path in Path(f"/proc/{pid or os.getpid()}/task").glob("*/children") for one in path.read_text().split()]
-    return [one for one in found if b"multiprocessing" not in Path(f"/proc/{one}/cmdline").read_bytes()]
+    return [one for one in found if Path(f"/proc/{one}/comm").read_text() == "age\n"]
 
 
 def put_age(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
