@@ -3,6 +3,7 @@
 Written on `cryptography` because pyrage takes ten times as long for it, 8 KiB at a time, each asked for through Python.
 """
 
+import io
 import secrets
 from typing import Final, Protocol
 
@@ -35,6 +36,9 @@ class Source(Protocol):
 
     def read(self, size: int, /) -> bytes:
         """Give at most that much; nothing at the end."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Put as much into the buffer as is there, waiting for the first byte; 0 at the end."""
 
 
 class PayloadWriter:
@@ -83,55 +87,72 @@ class PayloadWriter:
         return nonce
 
 
-class PayloadReader:
-    """Decrypts a payload. Each piece that `read` gives is authentic in its place; only the end shows that nothing was cut off."""
+class PayloadReader(io.RawIOBase):
+    """Decrypts a payload. Each piece that is read is authentic in its place; only the end shows that nothing was cut off.
+
+    Reading raises MalformedPayloadError, besides what the source raises. Into a buffer of a chunk or more it decrypts without a copy.
+    """
 
     def __init__(self, source: Source, file_key: bytes) -> None:
         """Begin to read. Raises MalformedPayloadError."""
-        nonce = _exactly(source, NONCE_BYTES)
-        if len(nonce) < NONCE_BYTES:
-            raise MalformedPayloadError("it ends before its payload")
-        self._cipher = ChaCha20Poly1305(derived(file_key, salt=nonce, info=b"payload"))
         self._source, self._number, self._ended = source, 0, False
-        self._ahead = _exactly(source, _SEALED)
-
-    def read_chunks(self) -> bytes | bytearray:
-        """Give the next chunks, 1 MiB at most; nothing at the end. Raises MalformedPayloadError."""
+        self._sealed = memoryview(bytearray(_AT_ONCE * _SEALED + 1))
+        self._held = 0
+        self._rest = memoryview(b"")
+        self._hold(NONCE_BYTES)
         if self._ended:
-            return b""
+            raise MalformedPayloadError("it ends before its payload")
+        self._cipher = ChaCha20Poly1305(derived(file_key, salt=bytes(self._sealed[:NONCE_BYTES]), info=b"payload"))
+        self._held = 0
+
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # what readers pass
+        """Fill the buffer, less at the end, or where it is no multiple of 64 KiB; nothing once all is read."""
+        if not self._rest and len(buffer) >= CHUNK:
+            return self._decrypt(memoryview(buffer))
+        if not self._rest:
+            chunk = memoryview(bytearray(CHUNK))
+            self._rest = chunk[: self._decrypt(chunk)]
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def _hold(self, size: int) -> None:
+        while self._held < size:
+            got = self._source.readinto(self._sealed[self._held : size])
+            if not got:
+                self._ended = True
+                return
+            self._held += got
+
+    def _decrypt(self, buffer: memoryview) -> int:
+        if self._ended:
+            return 0
+        most = min(len(buffer) // CHUNK, _AT_ONCE)
         # One byte beyond tells whether the chunk before it is the last one.
-        held = self._ahead + _exactly(self._source, _AT_ONCE * _SEALED + 1 - len(self._ahead))
-        self._ended = len(held) <= _AT_ONCE * _SEALED
-        count = max(-(-len(held) // _SEALED), 1) if self._ended else _AT_ONCE
-        self._ahead = held[count * _SEALED :]
-        return self._opened(memoryview(held)[: count * _SEALED], count)
-
-    def _opened(self, sealed: memoryview, count: int) -> bytes | bytearray:
-        shortest = (count - 1) * _SEALED + _TAG
+        self._hold(most * _SEALED + 1)
+        count = max(-(-self._held // _SEALED), 1) if self._ended else most
+        size = min(self._held, count * _SEALED)
         # An empty chunk may only be a payload's one chunk.
-        if len(sealed) < shortest or (len(sealed) == shortest and self._number + count > 1):
+        shortest = (count - 1) * _SEALED + _TAG
+        if size < shortest or (size == shortest and self._number + count > 1):
             raise MalformedPayloadError("its payload ends early")
-        plain = bytearray(len(sealed) - count * _TAG)
-        view = memoryview(plain)
         for number in range(count):
-            piece = sealed[number * _SEALED : (number + 1) * _SEALED]
-            last = self._ended and number == count - 1
-            nonce = self._number.to_bytes(11, "big") + bytes([last])
-            try:
-                self._cipher.decrypt_into(nonce, piece, None, view[number * CHUNK : number * CHUNK + len(piece) - _TAG])
-            except InvalidTag:
-                raise MalformedPayloadError("its payload was altered or cut") from None
-            self._number += 1
-        view.release()
-        return plain
+            self._decrypt_chunk(
+                self._sealed[number * _SEALED : min((number + 1) * _SEALED, size)], buffer[number * CHUNK :], number == count - 1
+            )
+        if not self._ended:
+            self._sealed[:1], self._held = self._sealed[size : size + 1], 1
+        return size - count * _TAG
 
-
-def _exactly(source: Source, size: int) -> bytes:
-    piece = source.read(size)
-    if len(piece) == size or not piece:
-        return piece
-    pieces, got = [piece], len(piece)
-    while got < size and (piece := source.read(size - got)):
-        pieces.append(piece)
-        got += len(piece)
-    return b"".join(pieces)
+    def _decrypt_chunk(self, sealed: memoryview, room: memoryview, last: bool) -> None:
+        nonce = self._number.to_bytes(11, "big") + bytes([last and self._ended])
+        try:
+            self._cipher.decrypt_into(nonce, sealed, None, room[: len(sealed) - _TAG])
+        except InvalidTag:
+            raise MalformedPayloadError("its payload was altered or cut") from None
+        self._number += 1

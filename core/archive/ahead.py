@@ -3,59 +3,73 @@
 import io
 import queue
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Final
 
-_PIECES: Final = 4
-"""How many pieces may wait."""
+BLOCK: Final = 1 << 20
+_BLOCKS: Final = 4
+"""How many blocks there are in all, being filled, waiting or read: they bound the memory, and are used over and over."""
 
 
 class Ahead(io.RawIOBase):
-    """The bytes of an iterator's pieces, fetched by a thread of its own. What the iterator raises is raised by the read that meets it."""
+    """The bytes that `fill` puts into blocks, called by a thread of its own until it returns 0.
 
-    def __init__(self, pieces: Iterator[bytes | bytearray | memoryview], name: str) -> None:
-        self._waiting = queue.Queue[bytes | bytearray | memoryview | BaseException | None](_PIECES)
-        self._stop = threading.Event()
-        self._rest: memoryview | None = memoryview(b"")
-        self._thread = threading.Thread(target=self._fetch, args=(pieces,), name=name, daemon=True)
+    What `fill` raises is raised by the read that meets it.
+    """
+
+    def __init__(self, fill: Callable[[memoryview], int], name: str) -> None:
+        self._free, self._filled = (
+            queue.SimpleQueue[memoryview | None](),
+            queue.SimpleQueue[tuple[memoryview, int] | BaseException | None](),
+        )
+        for _ in range(_BLOCKS):
+            self._free.put(memoryview(bytearray(BLOCK)))
+        self._block = self._rest = memoryview(b"")
+        self._ended = False
+        self._thread = threading.Thread(target=self._work, args=(fill,), name=name, daemon=True)
         self._thread.start()
 
     def readable(self) -> bool:
         """Say yes."""
         return True
 
+    def read(self, size: int = BLOCK, /) -> memoryview:
+        """Give at most `size` bytes, nothing at the end, waiting for the first byte. They hold until the next read only."""
+        if not self._rest and not self._ended:
+            self._next()
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
         """Give what is there, waiting for the first byte; nothing at the end."""
-        while self._rest is not None and not self._rest:
-            piece = self._waiting.get()
-            if isinstance(piece, BaseException):
-                self._rest = None
-                raise piece
-            self._rest = memoryview(piece) if piece is not None else None
-        if self._rest is None:
-            return 0
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+        piece = self.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
     def close(self) -> None:
-        """Stop fetching; nothing is read from the iterator any more when this returns. Twice is fine."""
-        self._stop.set()
-        while self._thread.is_alive():
-            with suppress(queue.Empty):
-                self._waiting.get(timeout=0.01)
-        self._rest = None
+        """Stop filling; `fill` is not called any more when this returns. Twice is fine."""
+        self._ended, self._rest = True, memoryview(b"")
+        self._free.put(None)
+        self._thread.join()
         super().close()
 
-    def _fetch(self, pieces: Iterator[bytes | bytearray | memoryview]) -> None:
+    def _next(self) -> None:
+        if self._block:
+            self._free.put(self._block)
+        found = self._filled.get()
+        if isinstance(found, tuple):
+            self._block, size = found
+            self._rest = self._block[:size]
+            return
+        self._ended = True
+        if found is not None:
+            raise found
+
+    def _work(self, fill: Callable[[memoryview], int]) -> None:
         end: BaseException | None = None
         try:
-            for piece in pieces:
-                self._waiting.put(piece)
-                if self._stop.is_set():
-                    return
+            while not self._ended and (block := self._free.get()) is not None and (size := fill(block)):
+                self._filled.put((block, size))
         except BaseException as error:  # noqa: BLE001 - carried over to the thread that reads
             end = error
-        self._waiting.put(end)
+        self._filled.put(end)

@@ -26,7 +26,7 @@ from core.archive.recipients import age_recipients, check_recipients
 
 AGAIN: Final = "fetch it again from where it was stored"
 ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
-_BUFFER: Final = 1 << 20
+_BUFFER: Final = 1 << 16
 _FIRST_LOOK: Final = 4096
 _END_OF_HEADER: Final = re.compile(rb"\n--- [^\n]*\n")
 
@@ -104,32 +104,34 @@ def _head(ciphertext: Source) -> bytes:
     return head
 
 
-class _Rest:
+class _Rest(io.RawIOBase):
     """What was read ahead, and then the stream."""
 
     def __init__(self, ahead: bytes, stream: Source) -> None:
         self._ahead, self._stream = ahead, stream
 
-    def read(self, size: int, /) -> bytes:
-        piece, self._ahead = self._ahead[:size], self._ahead[size:]
-        return piece or self._stream.read(size)
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
+        if not self._ahead:
+            return self._stream.readinto(buffer)
+        size = min(len(buffer), len(self._ahead))
+        buffer[:size], self._ahead = self._ahead[:size], self._ahead[size:]
+        return size
 
 
 class _Plaintext(io.RawIOBase):
+    """A payload with our errors."""
+
     def __init__(self, payload: PayloadReader, what: str) -> None:
         self._payload, self._what = payload, what
-        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # BufferedReader passes a memoryview
-        if not self._rest:
-            try:
-                self._rest = memoryview(self._payload.read_chunks())
-            except MalformedPayloadError as error:
-                raise AlteredError(f"{self._what} was altered or cut: {error}", todo=AGAIN) from None
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+        try:
+            return self._payload.readinto(buffer)
+        except MalformedPayloadError as error:
+            raise AlteredError(f"{self._what} was altered or cut: {error}", todo=AGAIN) from None

@@ -7,7 +7,7 @@ from pathlib import Path
 from core.archive.destination import Destination
 from core.archive.errors import AlteredError, MissingFileError, MissingVolumeError
 from core.archive.identities import AgeIdentity, read_identities
-from core.archive.members import inner_name
+from core.archive.members import InnerBag
 from core.archive.names import INVENTORY_FILE, Clashes, check_safe, shown
 from core.archive.reader import Inventory, OuterBag, opened
 from core.archive.rows import Row, State
@@ -147,12 +147,12 @@ class _Extraction:
             raise MissingVolumeError(f"{file} is missing", todo="fetch it again, or name patterns that leave out its files")
         written: dict[str, bool] = {}
         with opened(self._store, file, self._keys) as volume:
-            tar = TarReader(volume.content, f"volume {number}")
+            tar, inner = TarReader(volume.content, f"volume {number}"), InnerBag(self._bag.name, number)
             for member in tar:
-                name = inner_name(member, self._bag.name, number)
+                name = inner.name(member.name)
                 if name in files and not member.directory:
                     # A member may come again; the last one counts.
-                    before, written[name] = written.get(name, False), destination.file(files[name], tar.body())
+                    before, written[name] = written.get(name, False), destination.file(files[name], map(bytes, tar.body()))
                     if written[name] and not before:
                         self._count(files[name])
             volume.finish()

@@ -2,24 +2,33 @@
 
 from core.archive.errors import HostileEntryError, MisplacedVolumeError
 from core.archive.names import check_safe, shown, volume_name
-from core.archive.tar_head import Member
 
 
-def inner_name(member: Member, archive: str, number: int) -> str:
-    """Give a member's name within its inner bag; empty for the bag's own folder.
+class InnerBag:
+    """Gives members their names within one volume's bag."""
 
-    Raises MisplacedVolumeError if it belongs to another volume, HostileEntryError if it leads elsewhere.
-    """
-    top, what = volume_name(archive, number), f"volume {number}"
-    try:
-        name = member.name.decode()
-    except UnicodeDecodeError:
-        raise HostileEntryError(f"{what} holds a name that is not UTF-8; we write none", untouched="everything") from None
-    first, _, rest = check_safe(name, what).partition("/")
-    if first != top:
+    def __init__(self, archive: str, number: int) -> None:
+        self._top = volume_name(archive, number)
+        self._start = f"{self._top}/".encode()
+        self._what = f"volume {number}"
+
+    def name(self, member: bytes) -> str:
+        """Give a member's name within the bag; empty for the bag's own folder.
+
+        Raises MisplacedVolumeError if it belongs to another volume, HostileEntryError if it leads elsewhere.
+        """
+        try:
+            name = member.decode()
+        except UnicodeDecodeError:
+            raise HostileEntryError(f"{self._what} holds a name that is not UTF-8; we write none", untouched="everything") from None
+        check_safe(name, self._what)
+        if member.startswith(self._start):
+            return name[len(self._top) + 1 :]
+        first = name.partition("/")[0]
+        if first == self._top:
+            return ""
         if "-vol-" in first:
             raise MisplacedVolumeError(
-                f"{what} holds {shown(first)}: volumes were exchanged", todo="give each its own name back, or fetch both again"
+                f"{self._what} holds {shown(first)}: volumes were exchanged", todo="give each its own name back, or fetch both again"
             )
-        raise HostileEntryError(f"{what} holds {shown(name)}, which is not in its bag", untouched="everything outside")
-    return rest
+        raise HostileEntryError(f"{self._what} holds {shown(name)}, which is not in its bag", untouched="everything outside")

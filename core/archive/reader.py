@@ -4,13 +4,14 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from functools import partial
+from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
-from core.archive.ahead import Ahead
+from core.archive.ahead import BLOCK, Ahead
 from core.archive.bag import parse_info, parse_manifest
 from core.archive.encryption import decrypting
 from core.archive.errors import AlteredError, ForeignFileError, IncompleteArchiveError, MissingFileError, NotAnArchiveError, TruncatedError
@@ -18,34 +19,49 @@ from core.archive.identities import AgeIdentity
 from core.archive.names import BESIDE, INVENTORY_FILE, MANIFEST, TAG_FILES, TAG_MANIFEST, are_volumes, number_of, shown
 from core.archive.outer import SIZE_LABEL, VOLUMES_LABEL
 from core.archive.rows import HEADING, Row, parse_row
+from core.archive.summary import MOST_ITEMS
 from core.errors import ArchiveError
 from core.ports import ArchiveStore
 
 _BUFFER = 1 << 20
+MOST_MEMBERS = 2 * MOST_ITEMS
+"""What one volume can hold: its entries, and the parts of what came without a size."""
 _LARGEST_TAG_FILE = 256 << 20
 _LONGEST_LINE = 1 << 18
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _AGAIN = "fetch it again from where it was stored, or ask for another copy"
 
 
-class HashingSource:
+class Stream(Protocol):
+    """What an object is read from."""
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        """Put as much into the buffer as is there; 0 at the end."""
+
+
+class HashingSource(io.RawIOBase):
     """Hashes and counts what is read."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+        self._stream = cast("Stream", stream)
         self._digest = hashlib.sha256()
         self.size = 0
 
-    def read(self, size: int, /) -> bytes:
+    def readable(self) -> bool:
+        """Say yes."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # all who read pass a memoryview
         """Pass it on."""
-        piece = self._stream.read(size)
-        self._digest.update(piece)
-        self.size += len(piece)
-        return piece
+        size = self._stream.readinto(buffer)
+        self._digest.update(buffer[:size])
+        self.size += size
+        return size
 
     def rest(self) -> str:
         """Read to the end; the SHA-256 of everything, lower case hex."""
-        while self.read(_BUFFER):
+        buffer = memoryview(bytearray(_BUFFER))
+        while self.readinto(buffer):
             pass
         return self._digest.hexdigest()
 
@@ -54,7 +70,7 @@ class HashingSource:
 class Opened:
     """One object, decrypted and decompressed while it is read; nothing touches a disk."""
 
-    content: BinaryIO
+    content: Ahead
     ciphertext: HashingSource
     _stages: tuple[Ahead, ...]
     _what: str
@@ -72,35 +88,37 @@ class Opened:
 
 @contextmanager
 def opened(store: ArchiveStore, file: str, keys: Sequence[AgeIdentity]) -> Iterator[Opened]:
-    """Open one object of the payload. Reading raises the errors of `decrypting` besides FileNotFoundError."""
-    with store.get(file) as stream:
+    """Open one object of the payload. Raises FileNotFoundError; reading raises the errors of `decrypting`, and AlteredError."""
+    with store.get(file) as stream, ExitStack() as stack:
         ciphertext = HashingSource(stream)
-        decrypted = Ahead(_decrypted(ciphertext, keys, file), "decrypt")
-        unpacked = Ahead(_unpacked(io.BufferedReader(decrypted, _BUFFER), file), "decompress")
-        opened_ = Opened(io.BufferedReader(unpacked, _BUFFER), ciphertext, (unpacked, decrypted), file)
+        decrypted = Ahead(_Decrypted(stack, ciphertext, keys, file).fill, "decrypt")
+        frames = zstandard.ZstdDecompressor().stream_reader(cast("BinaryIO", decrypted), read_size=BLOCK, read_across_frames=True)
+        unpacked = Ahead(partial(_unpack, frames, file), "decompress")
+        opened_ = Opened(unpacked, ciphertext, (unpacked, decrypted), file)
         try:
             yield opened_
         finally:
             opened_.stop()
 
 
-def _decrypted(ciphertext: HashingSource, keys: Sequence[AgeIdentity], what: str) -> Iterator[bytes]:
-    with decrypting(ciphertext, keys, what) as compressed:
-        while piece := compressed.read(_BUFFER):
-            yield piece
+class _Decrypted:
+    """Opens the age file when it is first read: what is wrong with its header is then told as what is wrong further inside is."""
+
+    def __init__(self, stack: ExitStack, ciphertext: HashingSource, keys: Sequence[AgeIdentity], what: str) -> None:
+        self._stack, self._opening = stack, decrypting(ciphertext, keys, what)
+        self._plaintext: Stream | None = None
+
+    def fill(self, buffer: memoryview) -> int:
+        if self._plaintext is None:
+            self._plaintext = cast("Stream", self._stack.enter_context(self._opening))
+        return self._plaintext.readinto(buffer)
 
 
-def _unpacked(compressed: BinaryIO, what: str) -> Iterator[memoryview]:
-    reader = zstandard.ZstdDecompressor().stream_reader(compressed, read_size=_BUFFER, read_across_frames=True, closefd=False)
-    while True:
-        piece = memoryview(bytearray(_BUFFER))
-        try:
-            size = reader.readinto(piece)
-        except zstandard.ZstdError:
-            raise AlteredError(f"{what} does not decompress", todo=_AGAIN) from None
-        if not size:
-            return
-        yield piece[:size]
+def _unpack(compressed: zstandard.ZstdDecompressionReader, what: str, buffer: memoryview) -> int:
+    try:
+        return compressed.readinto(buffer)
+    except zstandard.ZstdError:
+        raise AlteredError(f"{what} does not decompress", todo=_AGAIN) from None
 
 
 class OuterBag:
@@ -175,9 +193,9 @@ class OuterBag:
 class Inventory:
     """Reads the inventory in step with the volumes; holds one volume's rows at a time."""
 
-    def __init__(self, content: BinaryIO) -> None:
-        self._lines = content
-        if self._line() != HEADING:
+    def __init__(self, content: Ahead | BinaryIO) -> None:
+        self._lines = _lines(content)
+        if next(self._lines, b"") != HEADING.rstrip():
             raise AlteredError("the inventory does not begin with the heading that we write", todo=_AGAIN)
         self._next = self._row()
 
@@ -194,6 +212,8 @@ class Inventory:
             if self._next.volume < volume:
                 raise AlteredError("the inventory is out of order", todo=_AGAIN)
             rows.append(self._next)
+            if len(rows) > MOST_MEMBERS:
+                raise AlteredError(f"the inventory has more entries of volume {volume} than any that we write", todo=_AGAIN)
             self._next = self._row()
         return rows
 
@@ -203,11 +223,16 @@ class Inventory:
             raise AlteredError("the inventory names volumes that the archive does not have", todo=_AGAIN)
 
     def _row(self) -> Row | None:
-        line = self._line()
-        return parse_row(line) if line else None
+        line = next(self._lines, None)
+        return parse_row(line) if line is not None else None
 
-    def _line(self) -> bytes:
-        line = self._lines.readline(_LONGEST_LINE)
-        if line and not line.endswith(b"\n"):
-            raise TruncatedError("the inventory ends within a line", todo=_AGAIN)
-        return line
+
+def _lines(content: Ahead | BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    while piece := content.read(_BUFFER):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+        if len(rest) > _LONGEST_LINE:
+            raise AlteredError("the inventory has a longer line than any that we write", todo=_AGAIN)
+    if rest:
+        raise TruncatedError("the inventory ends within a line", todo=_AGAIN)

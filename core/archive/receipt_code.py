@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.archive.errors import MissingFileError, MissingVolumeError
 from core.archive.identities import read_identities
-from core.archive.members import inner_name
+from core.archive.members import InnerBag
 from core.archive.names import volume_file
 from core.archive.reader import OuterBag, opened
 from core.archive.tar import TarReader
@@ -23,10 +23,10 @@ def receipt_code(store: ArchiveStore, identities: Sequence[Path]) -> str:
     if first not in bag.there:
         raise MissingVolumeError(f"{first} is missing", todo="fetch it again from where it was stored")
     with opened(store, first, read_identities(identities)) as volume:
-        tar = TarReader(volume.content, "volume 1")
+        tar, inner = TarReader(volume.content, "volume 1"), InnerBag(bag.name, 1)
         for member in tar:
-            if inner_name(member, bag.name, 1) == RECEIPT_FILE:
-                found = b"".join(tar.body()).decode("ascii").strip()
+            if inner.name(member.name) == RECEIPT_FILE:
+                found = b"".join(map(bytes, tar.body())).decode("ascii").strip()
         volume.finish()
     if found is None:
         raise MissingFileError("there is no receipt code in this archive", todo="ask its sender; archives made by hand have none")

@@ -23,10 +23,9 @@ class State(StrEnum):
 
 _KINDS = {str(kind): kind for kind in ItemKind}
 _STATES = {str(state): state for state in State}
-_SECONDS = 1 << 63
-_OWNERS = (0, (1 << 32) - 1)
-_RANGES = ((0, 1 << 63), (-_SECONDS * 10**9, _SECONDS * 10**9 - 1), (0, 0o7777), _OWNERS, _OWNERS)
-"""What a size, mtime, mode and owner can be on any system."""
+_LARGEST = 1 << 63
+_ALL_BITS = 0o7777
+_LAST_OWNER = (1 << 32) - 1
 
 
 class Row(NamedTuple):
@@ -59,6 +58,17 @@ class Row(NamedTuple):
         """The name in the volume's `data/`."""
         return self.carried_as or self.path
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether some system can have such a size, time, mode and owner."""
+        return (
+            0 <= self.size < _LARGEST
+            and -_LARGEST * 10**9 <= self.mtime_ns < _LARGEST * 10**9
+            and 0 <= self.mode <= _ALL_BITS
+            and 0 <= self.uid <= _LAST_OWNER
+            and 0 <= self.gid <= _LAST_OWNER
+        )
+
     def line(self) -> bytes:
         """Spell it, with its line end."""
         encoding, path, note = spell(self.path, self.note)
@@ -67,22 +77,32 @@ class Row(NamedTuple):
 
 
 def parse_row(line: bytes) -> Row:
-    """Read one line. Raises AlteredError."""
+    """Read one line, with or without its end. Raises AlteredError."""
     try:
-        sha256, size, mtime_ns, mode, uid, gid, kind, state, volume, carried_as, path, note, encoding = line.decode()[:-1].split("\t")
+        sha256, size, mtime_ns, mode, uid, gid, kind, state, volume, carried_as, path, note, encoding = (
+            line.decode().removesuffix("\n").split("\t")
+        )
         if encoding:
             path, note = _decoded(path), _decoded(note)
-        numbers = _possible(int(size), int(mtime_ns), int(mode, 8), int(uid), int(gid))
-        return Row(path, _KINDS[kind], _STATES[state], int(volume), sha256.removeprefix("-"), *numbers, carried_as, note)
+        row = Row(
+            path,
+            _KINDS[kind],
+            _STATES[state],
+            int(volume),
+            "" if sha256 == "-" else sha256,
+            int(size),
+            int(mtime_ns),
+            int(mode, 8),
+            int(uid),
+            int(gid),
+            carried_as,
+            note,
+        )
     except (ValueError, KeyError):
         raise AlteredError("the inventory has a line that does not parse") from None
-
-
-def _possible(size: int, mtime_ns: int, mode: int, uid: int, gid: int) -> tuple[int, int, int, int, int]:
-    numbers = (size, mtime_ns, mode, uid, gid)
-    if not all(low <= number <= high for number, (low, high) in zip(numbers, _RANGES, strict=True)):
-        raise ValueError(numbers)
-    return numbers
+    if not row.is_possible:
+        raise AlteredError("the inventory has a line with impossible numbers")
+    return row
 
 
 def spell(*values: str) -> tuple[str, ...]:

@@ -18,11 +18,15 @@ MIB = 1 << 20
 GIB = 1 << 30
 
 
+MOST_ITEMS = 500_000
+"""How many entries a volume may have at most: who verifies it holds them in memory."""
+
+
 class VolumeLimits(Noun):
     """When a volume is full. A larger file gets a volume alone."""
 
     size: int = Field(default=8 * GIB, gt=0, description="bytes of source")
-    items: int = Field(default=50_000, gt=0, description="files, directories and links")
+    items: int = Field(default=50_000, gt=0, le=MOST_ITEMS, description="files, directories and links")
 
 
 @dataclass(frozen=True, slots=True)

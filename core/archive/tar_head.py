@@ -12,6 +12,8 @@ NAME_BYTES: Final = 100
 _PREFIX_BYTES: Final = 155
 _LARGEST_SIZE: Final = 8**11 - 1
 _LARGEST_ID: Final = 8**7 - 1
+SUMS: Final = 65521
+"""Sums of bytes are taken modulo this."""
 _PADDING: Final = tuple(bytes(-size % BLOCK) for size in range(BLOCK))
 _TAIL: Final = bytes(100) + b"ustar\x0000" + bytes(64) + b"0000000\x000000000\0"
 _BLANK_SUM: Final = b" " * 8
@@ -62,8 +64,8 @@ def padding(size: int) -> bytes:
 
 
 def byte_sum(block: bytes) -> int:
-    """Add up the bytes of a block modulo 65521: the lower half of an Adler-32 (RFC 1950) is one more than that sum."""
-    return ((zlib.adler32(block) & 0xFFFF) - 1) % 65521
+    """Add up the bytes of a block modulo SUMS: the lower half of an Adler-32 (RFC 1950) is one more than that sum."""
+    return ((zlib.adler32(block) & 0xFFFF) - 1) % SUMS
 
 
 def _block(name: bytes, prefix: bytes, kind: bytes, numbers: tuple[int, int, int, int, int]) -> bytes:

@@ -16,9 +16,9 @@ from core.archive.errors import (
     WrongKeyError,
 )
 from core.archive.identities import AgeIdentity, read_identities
-from core.archive.members import inner_name
+from core.archive.members import InnerBag
 from core.archive.names import INVENTORY_FILE, shown
-from core.archive.reader import HashingSource, Inventory, Opened, OuterBag, opened
+from core.archive.reader import MOST_MEMBERS, HashingSource, Inventory, Opened, OuterBag, opened
 from core.archive.rows import Row, State
 from core.archive.summary import LISTED
 from core.archive.tar import TarReader
@@ -173,25 +173,25 @@ def check_volume(volume: Opened, archive: str, number: int, rows: Iterable[Row] 
 
 def _read(volume: Opened, archive: str, number: int) -> _Seen:
     seen = _Seen()
-    tar = TarReader(volume.content, f"volume {number}")
+    tar, inner = TarReader(volume.content, f"volume {number}"), InnerBag(archive, number)
     for member in tar:
-        name = inner_name(member, archive, number)
+        name = inner.name(member.name)
         if member.directory:
             seen.directories.add(name)
-            continue
-        digest, keep, kept = hashlib.sha256(), name in _KEPT and member.size <= _LARGEST_MANIFEST, bytearray()
-        for piece in tar.body():
-            digest.update(piece)
-            if keep:
-                kept += piece
-        # A member that comes again replaces the one before: the file had changed while it was read.
-        seen.sums[name] = digest.hexdigest()
-        if keep:
-            seen.kept[name] = bytes(kept)
+        elif name in _KEPT and member.size <= _LARGEST_MANIFEST:
+            seen.kept[name] = content = b"".join(map(bytes, tar.body()))
+            seen.sums[name] = hashlib.sha256(content).hexdigest()
+        else:
+            # A member that comes again replaces the one before: the file had changed while it was read.
+            seen.sums[name] = tar.sha256()
+        if len(seen.sums) + len(seen.directories) > MOST_MEMBERS:
+            raise AlteredError(f"volume {number} holds more files than any that we write")
     return seen
 
 
 def _compare(found: Mapping[str, str], listed: Mapping[str, str], what: str, faults: list[ArchiveError]) -> None:
+    if found == listed:
+        return
     for name in sorted(found.keys() | listed.keys()):
         if name not in found:
             faults.append(MissingFileError(f"{shown(name)} is missing from {what}"))

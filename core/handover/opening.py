@@ -6,10 +6,10 @@ import re
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
 
 import zstandard
 
+from core.archive.age_payload import Source
 from core.errors import ArchiveError
 from core.handover.sealing import unseal
 
@@ -17,7 +17,7 @@ LARGEST = 4 << 30
 """Bytes of plaintext that are read at most: a package is documents and a vault, not the data archive."""
 
 
-def open_package(ciphertext: BinaryIO, identities: Sequence[Path], *, largest: int = LARGEST) -> Mapping[str, bytes]:
+def open_package(ciphertext: Source, identities: Sequence[Path], *, largest: int = LARGEST) -> Mapping[str, bytes]:
     """Decrypt a package in memory and return its payload: paths below the bag's `data/`, and contents.
 
     Nothing is written. Every file is compared with the bag's manifest. Raises ArchiveError if no key fits, if it is

@@ -10,6 +10,7 @@ from typing import BinaryIO, cast
 import pyrage
 
 from core.archive.age_binary import encrypting_by_age, needs_age_binary
+from core.archive.age_payload import Source
 from core.archive.encryption import decrypting, encrypting
 from core.archive.identities import read_identities
 from core.archive.recipients import age_recipients, check_recipients
@@ -48,7 +49,7 @@ def seal_text(text: str, recipients: Sequence[Recipient]) -> bytes:
     return armored
 
 
-def unseal(ciphertext: BinaryIO, plain: BinaryIO, identities: Sequence[Path]) -> None:
+def unseal(ciphertext: Source, plain: BinaryIO, identities: Sequence[Path]) -> None:
     """Decrypt a stream, armored or not, with age identity files or OpenSSH private keys.
 
     What was written to `plain` counts only if nothing is raised. Raises ArchiveError if no key fits or the ciphertext

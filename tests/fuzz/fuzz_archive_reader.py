@@ -65,7 +65,7 @@ def read_age(data: bytes) -> None:
 def read_payload(data: bytes) -> None:
     try:
         reader, found = PayloadReader(io.BytesIO(data), FILE_KEY), bytearray()
-        while piece := reader.read_chunks():
+        while piece := reader.read(1 << 20):
             found += piece
     except MalformedPayloadError:
         return

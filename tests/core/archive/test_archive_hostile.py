@@ -2,7 +2,6 @@
 
 import io
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from core.archive.destination import stays_inside
 from core.archive.errors import AlteredError, HostileEntryError, TruncatedError
 from core.archive.extract import extract
 from core.archive.rows import HEADING, Row, State
-from core.archive.tar import TarReader
+from core.archive.tar import Found, TarReader
 from core.archive.tar_head import Member, header
 from core.archive.verify import verify_archive
 from core.errors import RefusedError
@@ -175,7 +174,7 @@ def test_headers_read_back_here_and_in_tarfile(member: Member) -> None:
     content = header(member)
     reader = TarReader(io.BytesIO(content + bytes(2048)), "x")
     seconds = member.mtime_ns // 10**9
-    assert next(iter(reader)) == replace(member, mtime_ns=seconds * 10**9)
+    assert next(iter(reader)) == Found(member.name, member.size, member.directory)
     with tarfile.open(fileobj=io.BytesIO(content + bytes(10240))) as tar:
         info = tar.next()
     assert info is not None
@@ -198,7 +197,7 @@ def test_an_extended_header_of_impossible_size_is_refused_unread(size: int) -> N
     block[124:136] = b"%011o\0" % size if size > 0 else b"%11o\0" % size
     block[156:157] = tarfile.XHDTYPE
     block[148:156] = b"%06o\0 " % (sum(block[:148]) + sum(block[156:]) + 8 * 32)
-    stream = io.BytesIO(block + bytes(4096))
+    stream = io.BytesIO(block + bytes(4 << 20))
     with pytest.raises(HostileEntryError):
         list(TarReader(stream, "x"))
-    assert stream.tell() == 512
+    assert stream.tell() <= 1 << 20
