@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,10 +16,13 @@ from connectors.folder import FolderFiles, FolderStore
 from core.archive.against import compare_with_source
 from core.archive.extract import extract as extract_files
 from core.archive.recipients import check_recipient
-from core.archive.summary import ArchiveSummary, VolumeLimits
+from core.archive.summary import MOST_ITEMS, ArchiveSummary, VolumeLimits
 from core.archive.verify import VerifyReport, verify_archive
 from core.archive.writer import write_archive
 from core.errors import ConfigurationError, GoodLeaverError, RefusedError
+
+if TYPE_CHECKING:
+    from cli.seals import ChosenSeals
 
 app = typer.Typer(help="Make, verify and open encrypted archives; works alone, without any engagement.", no_args_is_help=True)
 out = Console(highlight=False, soft_wrap=True, markup=False)
@@ -50,28 +53,39 @@ def create(
     ],
     name: Annotated[str, typer.Option(help="the archive's name; the destination's if left out")] = "",
     volume_size: Annotated[str, typer.Option(help="bytes of source in a volume, e.g. 8GiB")] = "8GiB",
-    volume_files: Annotated[int, typer.Option(min=1, help="files, directories and links in a volume")] = 50_000,
+    volume_files: Annotated[int, typer.Option(min=1, max=MOST_ITEMS, help="files, directories and links in a volume")] = 50_000,
     rate_limit: Annotated[str, typer.Option(help="bytes to read in a second at most, e.g. 20MB", show_default="no limit")] = "",
+    sign: Annotated[Path | None, typer.Option(metavar="KEYFILE", help="sign it with this private SSH key; read once, kept nowhere")] = None,
+    time_stamp: Annotated[
+        str, typer.Option(metavar="URL", help="have it time stamped by this authority (RFC 3161)", show_default=False)
+    ] = "",
+    time_stamp_roots: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="the certificates of that authority that you trust (PEM)")
+    ] = None,
 ) -> None:
     """Write an encrypted archive that age, zstd and tar can open. Started again after an interruption, it goes on."""
     with _errors_as_sentences():
         sources, destination = _places(paths, _size(rate_limit) if rate_limit else None)
         limits = VolumeLimits(size=_size(volume_size), items=volume_files)
+        sealing = _sealing(sign, time_stamp, time_stamp_roots)
         journal = destination.with_name(destination.name + ".journal")
         verb = "Going on with" if journal.exists() else "Writing"
+        store = FolderStore(path=destination)
         with Transfer(err, verb, str(destination), total=partial(_bytes_of, sources)) as transfer:
             summary = write_archive(
                 sources,
-                FolderStore(path=destination),
+                store,
                 name=name or _plain(destination.name),
                 recipients=_recipients(recipient),
                 journal=journal,
                 started=datetime.now(UTC),
                 limits=limits,
                 progress=lambda now: transfer.show(now.files, now.bytes, f"volume {now.volume}"),
+                seals=sealing.seals if sealing else None,
             )
+        seals = sealing.found(store) if sealing else []
         shutil.rmtree(journal)
-        _tell_created(summary, destination)
+        _tell_created(summary, destination, seals)
 
 
 @app.command()
@@ -160,13 +174,23 @@ class _errors_as_sentences:  # noqa: N801 - reads as a phrase in a with statemen
             raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from None
 
 
-def _tell_created(summary: ArchiveSummary, destination: Path) -> None:
+def _sealing(key: Path | None, authority: str, roots: Path | None) -> "ChosenSeals | None":
+    if not (key or authority or roots):
+        return None
+    from cli.seals import ChosenSeals  # noqa: PLC0415 - it loads an HTTP client, which takes half as long as all the rest
+
+    return ChosenSeals(key, authority, roots)
+
+
+def _tell_created(summary: ArchiveSummary, destination: Path, seals: list[str]) -> None:
     for line in summary.not_carried:
         out.print(f"Not in the archive: {line}")
     for line in summary.changed_while_read:
         out.print(f"Changed while it was read: {line}")
     out.print(f"{summary.files} files, {summary.bytes} bytes are in {destination}, in {summary.volumes} volume(s).")
     out.print(f"Its manifest has the SHA-256 {summary.manifest_sha256}.")
+    for line in seals:
+        out.print(line)
     out.print(f"Next: offboard archive verify {destination}")
     out.print("Then give the folder to the recipients; its README.txt says how anyone opens it.")
 

@@ -1,6 +1,5 @@
 """`offboard sign …`: say in plain words what is about to be signed, sign it with one's own SSH key, put it on record."""
 
-import getpass
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,16 +7,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 from rich.console import Console
 
 from cli.plan_words import plan_words
+from cli.ssh_key import SshKey
 from configs.open_exit import open_exit
 from core.errors import ConfigurationError, RefusedError, SignatureError
 from core.exit import Exit
 from core.model import ExitPlan, Party, Person
 from core.planning import require_saved_plan, saved_plan
-from core.signatures import forms, sshsig
+from core.signatures import forms
 from core.signatures.plain_words import plain_words
 from core.signatures.statements import Statement, namespace
 from core.signed_statements import record_statement
@@ -212,17 +211,7 @@ def _person(exit_: Exit, principal: str) -> Person:
 
 
 def _signature(key: Path, message: bytes, space: str) -> str:
-    pem = _read(key).encode()
-    try:
-        load_ssh_private_key(pem, None)
-        password = None
-    except TypeError:  # cryptography's way to say that the key has a passphrase
-        password = getpass.getpass(f"Passphrase of {key}: ").encode()
-    except ValueError as error:
-        raise RefusedError(
-            f"{key} is not a private SSH key that can sign here", untouched="the record", todo="use --write and ssh-keygen"
-        ) from error
-    return sshsig.sign(pem, message, space, password)
+    return SshKey(key, untouched="the record", otherwise="use --write and ssh-keygen").sign(message, space)
 
 
 def _read(path: Path) -> str:

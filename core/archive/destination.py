@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from core.archive.names import shown
 from core.archive.rows import Row
 from core.errors import RefusedError
 
@@ -22,7 +23,8 @@ _NOBODY: Final = (1 << 32) - 1
 class Destination:
     """A new or empty folder; with `owners`, what is unpacked gets the owners that it had.
 
-    Raises RefusedError if it is neither, or if we are not root, who alone may give files away.
+    Raises RefusedError if it is neither, or if we are not root, who alone may give files away; later on, if two names of the archive are
+    one here, as where upper and lower case are the same: nothing that was unpacked is overwritten.
     """
 
     def __init__(self, root: Path, *, owners: bool = False) -> None:
@@ -33,13 +35,16 @@ class Destination:
             if next(entries, None) is not None:
                 raise RefusedError(f"{root} is not empty", untouched="what is in it", todo="name a new folder")
         self._root, self._owners = root, owners
+        self._volume, self._members = 0, set[str]()
 
     def file(self, row: Row, pieces: Iterable[bytes]) -> bool:
         """Write one file if its sum is the row's; until then it has another name. Says whether it was written.
 
-        Long runs of zeros are not written: they become holes.
+        A member that comes again takes the place of what it was before. Long runs of zeros are not written: they become holes.
         """
         with self._parent(row.path) as (directory, name):
+            if not self._came_before(row) and _is_there(name, directory):
+                raise _taken(row.path)
             temporary = f".{secrets.token_hex(8)}.part"
             descriptor = os.open(temporary, _NEW, 0o600, dir_fd=directory)
             try:
@@ -53,6 +58,7 @@ class Destination:
                     self._dress(descriptor, row, row.mode & 0o777)
                 if whole:
                     os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+                    self._members.add(row.member)
             finally:
                 if _is_there(temporary, directory):
                     os.unlink(temporary, dir_fd=directory)
@@ -76,10 +82,19 @@ class Destination:
         if not stays_inside(row.path, row.note):
             return False
         with self._parent(row.path) as (directory, name):
-            os.symlink(os.fsencode(row.note), name, dir_fd=directory)
+            try:
+                os.symlink(os.fsencode(row.note), name, dir_fd=directory)
+            except FileExistsError:
+                raise _taken(row.path) from None
             if self._owners:
                 os.chown(name, _id(row.uid), _id(row.gid), dir_fd=directory, follow_symlinks=False)
         return True
+
+    def _came_before(self, row: Row) -> bool:
+        """Whether this member was written already. It can come again in its own volume only."""
+        if row.volume != self._volume:
+            self._volume, self._members = row.volume, set()
+        return row.member in self._members
 
     def _dress(self, descriptor: int, row: Row, mode: int) -> None:
         if self._owners:
@@ -101,6 +116,8 @@ class Destination:
         for part in parts:
             try:
                 below = _enter(part, descriptor)
+            except NotADirectoryError:
+                raise _taken(os.fsdecode(b"/".join(parts))) from None
             finally:
                 os.close(descriptor)
             descriptor = below
@@ -144,7 +161,15 @@ def _enter(part: bytes, directory: int) -> int:
         return os.open(part, _DIRECTORY, dir_fd=directory)
 
 
-def _is_there(name: str, directory: int) -> bool:
+def _taken(path: str) -> RefusedError:
+    return RefusedError(
+        f"{shown(path)} cannot be unpacked: something else of the archive has its name there",
+        untouched="the archive, and what was unpacked before",
+        todo="take a folder where upper and lower case differ, or unpack the one apart from the other by naming patterns",
+    )
+
+
+def _is_there(name: str | bytes, directory: int) -> bool:
     try:
         os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:

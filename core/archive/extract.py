@@ -8,7 +8,7 @@ from core.archive.destination import Destination
 from core.archive.errors import AlteredError, MissingFileError, MissingVolumeError
 from core.archive.identities import AgeIdentity, read_identities
 from core.archive.members import InnerBag
-from core.archive.names import INVENTORY_FILE, Clashes, check_safe, shown
+from core.archive.names import INVENTORY_FILE, Clashes, check_safe, placed_apart, shown
 from core.archive.reader import Inventory, OuterBag, opened
 from core.archive.rows import Row, State
 from core.archive.summary import LISTED, shorten
@@ -43,7 +43,7 @@ def extract(
 
     `patterns` are fnmatch globs on `dataset/path` (`*` crosses `/`); one that matches a directory takes all below it. Names, times,
     permission bits, links that stay inside and empty directories come back; owners with `owners`, which only root may ask for. What is
-    named as if it were below a file, as in an object store, comes out as it was carried, below `_renamed`. `progress` hears files and
+    named as if it were below a file, as in an object store, comes out below `_renamed`, beside the datasets. `progress` hears files and
     bytes so far. Raises ArchiveErrors, RefusedError (the destination), ConfigurationError (keys). Files that are there by then are whole.
     """
     keys = read_identities(identities)
@@ -172,11 +172,12 @@ class _Extraction:
 
 
 def _placed(row: Row, clashes: Clashes, renamed: _Lines | None) -> Row:
-    """Give what is named as if it were below a file the place where it was carried."""
+    """Give what is named as if it were below a file a place apart."""
     if not row.carried or not clashes.found(row.path, directory=row.kind is ItemKind.DIRECTORY):
         return row
     if not row.carried_as:
         return row._replace(state=State.NOT_CARRIED, note=CLASHES)
+    place = placed_apart(row.carried_as)
     if renamed:
-        renamed.add(row.path, f"{CLASHES}; it is {row.carried_as}")
-    return row._replace(path=row.carried_as)
+        renamed.add(row.path, f"{CLASHES}; it is {place}")
+    return row._replace(path=place)

@@ -90,6 +90,15 @@ def carried_name(path: str, volume: int, number: int) -> str:
     return f"{RENAMED}/{volume:06d}-{number:06d}-{slug}"
 
 
+def placed_apart(carried: str) -> str:
+    """Say where to unpack what cannot have its own name, by the name that it was carried under: `_renamed/DATASET/VVVVVV-NNNNNN-slug`.
+
+    No dataset is named so: nothing else that is unpacked can have this place, whatever a source holds below its own `_renamed`.
+    """
+    dataset, _, name = carried.partition("/")
+    return f"{RENAMED}/{dataset}/{name.removeprefix(f'{RENAMED}/')}"
+
+
 def is_text(value: str) -> bool:
     """Whether it can stand in a line of tab-separated values as it is."""
     return not _NOT_TEXT.search(value)

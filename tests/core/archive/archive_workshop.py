@@ -3,12 +3,12 @@
 import os
 import subprocess
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from connectors.folder import FolderFiles, FolderStore
 from core.archive.extract import extract
@@ -71,6 +71,44 @@ class OneByOne:
 
     def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
         return read_one_by_one(items, self.open)
+
+
+class Watched:
+    """A stream from which something happens when its first bytes are asked for."""
+
+    def __init__(self, stream: BinaryIO, first: Callable[[], object]) -> None:
+        self._stream, self._first, self._begun = stream, first, False
+        self.stat_now = stream.stat_now  # type: ignore[attr-defined]  # ours has it
+
+    def read(self, size: int) -> bytes:
+        if not self._begun:
+            self._begun = True
+            self._first()
+        return self._stream.read(size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+
+class Stops:
+    """A store at whose n-th object something stops the run: before that appears, or right after."""
+
+    def __init__(self, store: FolderStore, count: int, stop: Callable[[], object], *, appears: bool) -> None:
+        self._store, self._left, self._stop, self._appears = store, count, stop, appears
+        self.get, self.list, self.where = store.get, store.list, store.where
+
+    @contextmanager
+    def put(self, name: str) -> Iterator[BinaryIO]:
+        self._left -= 1
+        with self._store.put(name) as stream:
+            yield stream
+            if self._left == 0 and not self._appears:
+                self._stop()
+        if self._left == 0:
+            self._stop()
 
 
 def age_key(path: Path) -> str:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Self
 
 import pytest
 
@@ -12,7 +11,7 @@ from connectors.folder import FolderFiles
 from core.model import InventoryItem
 from core.ports import ReadFile
 
-from .archive_workshop import LARGE, OneByOne, Workshop, back
+from .archive_workshop import LARGE, OneByOne, Watched, Workshop, back
 
 
 class Touched(OneByOne):
@@ -35,24 +34,6 @@ class Touched(OneByOne):
         if self._before:
             self._before(item.path)
         return item
-
-
-class Watched:
-    def __init__(self, stream: BinaryIO, first: Callable[[], object]) -> None:
-        self._stream, self._first, self._begun = stream, first, False
-        self.stat_now = stream.stat_now  # type: ignore[attr-defined]  # ours has it
-
-    def read(self, size: int) -> bytes:
-        if not self._begun:
-            self._begun = True
-            self._first()
-        return self._stream.read(size)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
 
 
 def rewrite(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import pytest
 
@@ -18,7 +18,7 @@ from core.archive.verify import verify_archive
 from core.errors import RefusedError
 from core.model import InventoryItem, ItemKind
 
-from .archive_workshop import OneByOne, Workshop
+from .archive_workshop import OneByOne, Watched, Workshop, unpack
 
 
 class Disturbed(OneByOne):
@@ -36,34 +36,14 @@ class Disturbed(OneByOne):
     def open(self, item: InventoryItem) -> Iterator[BinaryIO]:
         with self._files.open(item) as stream:
             self._opened += 1
-            yield Late(stream, lambda: self._disturb(item.path, self._opened))  # type: ignore[misc]  # as much of a stream as is used
-
-
-class Late:
-    def __init__(self, stream: BinaryIO, first: Callable[[], None]) -> None:
-        self._stream, self._first, self._begun = stream, first, False
-        self.stat_now = stream.stat_now  # type: ignore[attr-defined]  # ours has it
-
-    def read(self, size: int) -> bytes:
-        if not self._begun:
-            self._begun = True
-            self._first()
-        return self._stream.read(size)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
+            yield Watched(stream, lambda: self._disturb(item.path, self._opened))  # type: ignore[misc]  # as much of a stream as is used
 
 
 def stock(workshop: Workshop, tmp_path: Path) -> Path:
     """Unpack with stock tools, have bagit check it, and give the data."""
     into = tmp_path / "stock"
     into.mkdir()
-    script = 'set -o pipefail; age -d -i "$1" "$2" | zstd -d | tar -x -C "$3"'
-    subprocess.run(["bash", "-c", script, "-", str(workshop.key), str(workshop.volume(1)), str(into)], check=True, capture_output=True)
-    bag = into / "acme-vol-000001"
+    bag = unpack(workshop.volume(1), workshop.key, into)
     subprocess.run([sys.executable, "-m", "bagit", "--validate", "--quiet", str(bag)], check=True, capture_output=True)
     return bag
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tracemalloc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,14 +15,13 @@ from typing import BinaryIO
 import pytest
 
 from connectors.folder import FolderFiles, FolderStore
-from core.archive.compression import BLOCK
 from core.archive.errors import IncompleteArchiveError
 from core.archive.extract import extract
 from core.archive.verify import verify_archive
 from core.errors import ConfigurationError, RefusedError, UnavailableError
-from core.model import InventoryItem, ItemKind
+from core.model import InventoryItem
 
-from .archive_workshop import STARTED, OneByOne, Workshop, snapshot
+from .archive_workshop import STARTED, OneByOne, Stops, Workshop, snapshot
 
 KILLED = """
 import os, signal, sys
@@ -75,22 +73,8 @@ def test_killed_in_the_third_volume_it_goes_on_there(workshop: Workshop, tmp_pat
     assert not list(workshop.out.rglob(".*.part"))
 
 
-class Crashes:
-    """A store that is never reached again from its n-th object on: cut off before that appears, or right after."""
-
-    def __init__(self, store: FolderStore, count: int, *, appears: bool) -> None:
-        self._store, self._left, self._appears = store, count, appears
-        self.get, self.list, self.where = store.get, store.list, store.where
-
-    @contextmanager
-    def put(self, name: str) -> Iterator[BinaryIO]:
-        self._left -= 1
-        with self._store.put(name) as stream:
-            yield stream
-            if self._left == 0 and not self._appears:
-                raise SystemError(name)
-        if self._left == 0:
-            raise SystemError(name)
+def crash() -> None:
+    raise SystemError
 
 
 @pytest.mark.parametrize("appears", [False, True])
@@ -98,7 +82,7 @@ class Crashes:
 def test_cut_off_at_any_object_it_goes_on(workshop: Workshop, count: int, appears: bool) -> None:
     fill(workshop)
     with pytest.raises(SystemError):
-        workshop.write(size=5_000, store=Crashes(workshop.store, count, appears=appears))
+        workshop.write(size=5_000, store=Stops(workshop.store, count, crash, appears=appears))
     before = sums(workshop)
     assert len(before) == count - (not appears)
     assert workshop.write(size=5_000).files == 14
@@ -156,32 +140,6 @@ def test_an_unavailable_source_loses_nothing(workshop: Workshop) -> None:
         workshop.write(size=3_000, sources=[FallsAway(workshop.source, "10")])
     assert len(sums(workshop)) == 3
     assert workshop.write(size=3_000).files == 14
-
-
-class Endless(OneByOne):
-    """A source of very many links, made up as they are listed."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def inventory(self) -> Iterator[InventoryItem]:
-        return (InventoryItem(dataset="files", path=f"{n:09}", kind=ItemKind.SYMLINK, target="x" * 50) for n in range(self._count))
-
-    def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
-        raise AssertionError(item)
-
-
-def test_memory_does_not_grow_with_the_number_of_things(workshop: Workshop, tmp_path: Path) -> None:
-    peaks, blocks = [], (2 * min(os.cpu_count() or 1, 8) + 3) * BLOCK
-    for count in (1_000, 2_000, 40_000):
-        tracemalloc.start()
-        place = Workshop(tmp_path / f"of-{count}", workshop.key, workshop.recipient)
-        place.write(items=1_000, sources=[Endless(count)])
-        assert verify_archive(place.store, [place.key]).ok
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[2] < peaks[1] + 6_000_000, peaks
-    assert peaks[2] < 10_000_000 + blocks, peaks
 
 
 def test_a_summary_does_not_outlive_its_archive(workshop: Workshop) -> None:
