@@ -125,6 +125,14 @@ def _closed(_: LedgerEntry, data: Mapping[str, Any]) -> str:
     return f"The exit was closed ({_listed(data)})"
 
 
+def _anchor(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"Anchored outside this machine, {entry.subject}: {data.get('how', '')} by {data.get('by', '')} ({data.get('why', '')})"
+
+
+def _rotation(_: LedgerEntry, data: Mapping[str, Any]) -> str:
+    return f"The key of this log was replaced: {data.get('reason', '')}"
+
+
 def _listed(data: Mapping[str, Any]) -> str:
     return "; ".join(f"{key}: {value}" for key, value in scalars(data).items())
 
@@ -143,4 +151,6 @@ _SENTENCES: Mapping[EntryKind, Callable[[LedgerEntry, Mapping[str, Any]], str]] 
     EntryKind.SCHEDULED: _scheduled,
     EntryKind.HELD: _held,
     EntryKind.CLOSED: _closed,
+    EntryKind.ANCHOR: _anchor,
+    EntryKind.ROTATION: _rotation,
 }

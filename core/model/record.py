@@ -37,6 +37,8 @@ class EntryKind(StrEnum):
     SCHEDULED = "scheduled"
     HELD = "held"
     CLOSED = "closed"
+    ANCHOR = "anchor"
+    ROTATION = "rotation"
 
 
 class WaitingFor(StrEnum):
