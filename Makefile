@@ -23,8 +23,9 @@ demo: setup ## walk the exit of a simulated client; KEEP=1 leaves everything up 
 up: setup ## start the Prefect server, a worker and the deployments for your own engagements
 	@$(BIN)/offboard up
 
+# In the order that tests/conftest.py says, and not by how many tests a file has: those that take minutes have few.
 test: $(VENV)/test.done tools ## run the tests
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/test.done ## ruff, mypy, import-linter, then the tests
 	$(BIN)/ruff format --check .

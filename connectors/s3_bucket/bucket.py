@@ -3,14 +3,15 @@
 import ipaddress
 import logging
 import os
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.config import Config
 from botocore.configprovider import ConstantProvider
 from botocore.session import Session
+from botocore.utils import parse_timestamp
 from pydantic import AfterValidator, Field, PrivateAttr
 
 from connectors.s3_bucket.guard import READING, put_on_guard
@@ -25,7 +26,7 @@ CONNECT_SECONDS = 10
 SILENCE_SECONDS = 60
 CONNECTIONS = 16
 
-for _name in ("botocore", "boto3", "urllib3"):
+for _name in ("botocore", "urllib3"):
     logging.getLogger(_name).setLevel(logging.INFO)  # what they say at DEBUG holds keys, tokens and signatures
 
 
@@ -57,7 +58,7 @@ class Clients:
         self._process = 0
 
     def get(self, bucket: "S3Bucket") -> "S3Client":
-        """Give the client of this process. boto3's clients may be used by several threads at once."""
+        """Give the client of this process. botocore's clients may be used by several threads at once."""
         if self._client is None or self._process != os.getpid():
             self._client, self._process = bucket.new_client(), os.getpid()
         return self._client
@@ -109,15 +110,18 @@ class S3Bucket(Noun):
         access_key, secret_key, token = self.credentials()
         if self.ca and not self.ca.is_file():
             raise RefusedError(f"the certificates in {self.ca} cannot be read", untouched="every system", todo="correct the path")
-        client = boto3.session.Session(botocore_session=_session()).client(
-            "s3",
-            region_name=self.region,
-            endpoint_url=self.endpoint or f"https://s3.{self.region}.amazonaws.com",
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-            aws_session_token=token,
-            verify=str(self.ca) if self.ca else True,
-            config=_config(is_aws=self.endpoint is None),
+        client = cast(
+            "S3Client",
+            _session().create_client(
+                "s3",
+                region_name=self.region,
+                endpoint_url=self.endpoint or f"https://s3.{self.region}.amazonaws.com",
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+                aws_session_token=token,
+                verify=str(self.ca) if self.ca else True,
+                config=_config(is_aws=self.endpoint is None),
+            ),
         )
         put_on_guard(client, self.allowed)
         return client
@@ -131,7 +135,17 @@ def _session() -> Session:
     defaults |= {"config_file": os.devnull, "credentials_file": os.devnull, "s3": None, "proxies_config": None}
     for name, default in defaults.items():
         settings.set_config_provider(name, ConstantProvider(default))
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_time)
     return session
+
+
+def _time(said: Any) -> datetime:  # noqa: ANN401 - text or a number
+    """Read a time as the library does, but the form that listings have in a tenth of the time: it is most of what a listing costs."""
+    try:
+        read = datetime.fromisoformat(str(said))
+    except ValueError:
+        return parse_timestamp(said)
+    return read if read.tzinfo else parse_timestamp(said)
 
 
 def _config(*, is_aws: bool) -> Config:

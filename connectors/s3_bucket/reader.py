@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 CHUNK: Final = 16 << 20
 IN_FLIGHT: Final = 4
 TRIES: Final = 5
-_PIECE: Final = 256 << 10
-"""The library copies what it reads: in pieces that stay in the processor's cache."""
+_PIECE: Final = 1 << 20
+"""The library copies what it reads: in pieces that stay in the processor's cache, but are not read by too many calls."""
 _PARTIAL: Final = 206
 _REPLACED: Final = 412
 

@@ -12,6 +12,7 @@ from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
 from paramiko.ssh_exception import IncompatiblePeer
 from pydantic import AfterValidator, Field
 
+from connectors.ssh_host.arriving import ReadAhead, in_pieces
 from connectors.ssh_host.authentication import Answer, ask
 from connectors.ssh_host.authorized_keys import fingerprint
 from connectors.ssh_host.guard import Guard, GuardedTransport, RareRekeying
@@ -186,7 +187,7 @@ class LoginRefusedError(RefusedError):
 def open_sftp(transport: GuardedTransport, guard: Guard) -> Sftp:
     """Open SFTP on a connection that is logged in. Raises UnavailableError, or RefusedError if the server offers none."""
     try:
-        channel = transport.open_session(timeout=ANSWER_SECONDS)
+        channel = in_pieces(transport.open_session(timeout=ANSWER_SECONDS))
         channel.settimeout(SILENCE_SECONDS)
     except (SSHException, OSError, EOFError) as exc:
         raise UnavailableError(f"the server opened no session ({type(exc).__name__})") from exc
@@ -204,7 +205,7 @@ def open_sftp(transport: GuardedTransport, guard: Guard) -> Sftp:
 
 
 def _transport(sock: socket.socket, host_key_type: str) -> GuardedTransport:
-    transport = GuardedTransport(sock, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=RareRekeying)
+    transport = GuardedTransport(ReadAhead(sock), default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=RareRekeying)
     options = transport.get_security_options()
     fast = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
     options.ciphers = fast

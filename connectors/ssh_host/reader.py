@@ -2,9 +2,11 @@
 
 import io
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from connectors.ssh_host import requests
 from connectors.ssh_host.packets import Attributes
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
@@ -33,8 +35,8 @@ class SftpReader(io.RawIOBase):
         self._size = attributes.size
         self._asked = 0
         self._given = 0
-        self._pending: deque[tuple[int, int, int]] = deque()
-        self._rest: bytes | memoryview = b""
+        self._pending = deque[tuple[int, int, int]]()
+        self._pieces = deque[memoryview]()
 
     def readable(self) -> bool:
         """Say yes."""
@@ -49,24 +51,22 @@ class SftpReader(io.RawIOBase):
         if self.closed:
             raise ValueError("the file is closed")
         wanted = self._size if size is None or size < 0 else size
-        pieces: list[bytes | memoryview] = []
-        while wanted:
-            block = self._rest or self._next_block()
-            if not block:
-                break
-            piece, self._rest = (block, b"") if len(block) <= wanted else (memoryview(block)[:wanted], memoryview(block)[wanted:])
+        pieces = list[memoryview]()
+        while wanted and (piece := self._some(wanted)):
             pieces.append(piece)
             wanted -= len(piece)
-        content = b"".join(pieces)
-        self._given += len(content)
-        return content
+        return b"".join(pieces)
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         """Fill the buffer; fewer bytes only at the end of the file."""
-        with memoryview(buffer).cast("B") as view:
-            content = self.read(len(view))
-            view[: len(content)] = content
-        return len(content)
+        if self.closed:
+            raise ValueError("the file is closed")
+        filled = 0
+        with memoryview(buffer).cast("B") as room:
+            while filled < len(room) and (piece := self._some(len(room) - filled)):
+                room[filled : filled + len(piece)] = piece
+                filled += len(piece)
+        return filled
 
     def stat_now(self) -> tuple[int, int]:
         """Ask the server again for this open file: its size in bytes and its time of change in nanoseconds (whole seconds)."""
@@ -78,17 +78,32 @@ class SftpReader(io.RawIOBase):
         if self.closed:
             return
         super().close()
+        self._pieces.clear()
         self._stop()
         with suppress(UnavailableError, OSError):  # if the connection is gone, so is the handle
             self._sftp.close(self._handle)
 
-    def _next_block(self) -> bytes:
-        while self._asked < self._size and len(self._pending) < IN_FLIGHT:
-            wanted = min(READ_SIZE, self._size - self._asked)
-            self._pending.append((self._sftp.request_read(self._handle, self._asked, wanted), self._asked, wanted))
-            self._asked += wanted
+    def _some(self, most: int) -> memoryview:
+        """Give the next bytes, as they came; none only at the end."""
+        if not self._pieces:
+            self._pieces.extend(self._next_block())
+        if not self._pieces:
+            return memoryview(b"")
+        piece = self._pieces.popleft()
+        if len(piece) > most:
+            self._pieces.appendleft(piece[most:])
+            piece = piece[:most]
+        self._given += len(piece)
+        return piece
+
+    def _next_block(self) -> Sequence[memoryview]:
+        if len(self._pending) <= IN_FLIGHT // 2:  # many at once go in one message
+            while self._asked < self._size and len(self._pending) < IN_FLIGHT:
+                wanted = min(READ_SIZE, self._size - self._asked)
+                self._pending.append((self._sftp.send(requests.read(self._handle, self._asked, wanted)), self._asked, wanted))
+                self._asked += wanted
         if not self._pending:
-            return b""
+            return ()
         number, offset, wanted = self._pending.popleft()
         try:
             return self._block(number, offset, wanted)
@@ -99,15 +114,17 @@ class SftpReader(io.RawIOBase):
                 todo="read it by hand on the host to see why; its disk may be failing",
             ) from error
 
-    def _block(self, number: int, offset: int, wanted: int) -> bytes:
-        block = self._sftp.receive_read(number)
-        while len(block) < wanted:  # a server may answer with less than asked, long before the end
-            more = self._sftp.receive_read(self._sftp.request_read(self._handle, offset + len(block), wanted - len(block)))
+    def _block(self, number: int, offset: int, wanted: int) -> Sequence[memoryview]:
+        pieces = list(self._sftp.receive_data(number))
+        missing = wanted - sum(map(len, pieces))
+        while missing > 0:  # a server may answer with less than asked, long before the end
+            more = self._sftp.read(self._handle, offset + wanted - missing, missing)
             if not more:
                 self._stop()
                 break
-            block += more
-        return block
+            pieces.append(memoryview(more))
+            missing -= len(more)
+        return pieces
 
     def _stop(self) -> None:
         for number, _offset, _wanted in self._pending:

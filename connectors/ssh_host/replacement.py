@@ -27,8 +27,8 @@ def read_regular(sftp: Sftp, path: bytes) -> tuple[bytes, Attributes]:
             what = "a symbolic link" if stat.S_ISLNK(attributes.mode) else "no regular file of a sensible size"
             raise RefusedError(f"{show(path)} is {what}", untouched="the file", todo="name the real file in the engagement file")
         handle = sftp.open_to_read(path)
-        content = sftp.receive_read(sftp.request_read(handle, 0, attributes.size))
-        while len(content) < attributes.size and (more := sftp.receive_read(sftp.request_read(handle, len(content), _LARGEST))):
+        content = sftp.read(handle, 0, attributes.size)
+        while len(content) < attributes.size and (more := sftp.read(handle, len(content), _LARGEST)):
             content += more
         sftp.close(handle)
     except OSError as exc:

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from paramiko import SSHException
 
+from connectors.ssh_host.arriving import in_pieces
 from connectors.ssh_host.guard import GuardedTransport
 from core.errors import RefusedError, UnavailableError
 
@@ -31,7 +32,7 @@ class Running:
         self.lines = 0
         """How many lines its standard error had."""
         try:
-            self._channel = transport.open_session(timeout=OPEN_SECONDS)
+            self._channel = in_pieces(transport.open_session(timeout=OPEN_SECONDS))
             self._channel.settimeout(patience)
             self._channel.exec_command(command)
         except (SSHException, OSError, EOFError) as exc:

@@ -4,8 +4,8 @@ Source: draft-ietf-secsh-filexfer-02; the extensions in OpenSSH's PROTOCOL, sect
 """
 
 import threading
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from paramiko import Channel, SSHException
 from paramiko.sftp import (
@@ -24,6 +24,7 @@ from paramiko.sftp import (
 )
 
 from connectors.ssh_host import packets, requests
+from connectors.ssh_host.arriving import Incoming
 from connectors.ssh_host.guard import FSYNC, POSIX_RENAME, Guard
 from connectors.ssh_host.packets import Attributes, Entry, packed, string
 from connectors.ssh_host.requests import Request
@@ -39,6 +40,15 @@ _HELD_BACK: Final = 4096
 """Bytes of requests that wait for company, so that each does not go in an SSH message of its own."""
 
 
+class _Packet(NamedTuple):
+    """A packet that came: `number` is its request's (or a version); `data` has the bytes of DATA, `body` what any other kind holds."""
+
+    kind: int
+    number: int
+    body: bytes = b""
+    data: Sequence[memoryview] = ()
+
+
 class Sftp:
     """One SFTP session. Threads may share it: each call is answered to its caller.
 
@@ -51,16 +61,15 @@ class Sftp:
         self._turn = threading.RLock()
         self._number = 0
         self._outgoing = bytearray()
-        self._incoming = b""
-        self._taken = 0
-        self._arrived: dict[int, tuple[int, bytes]] = {}
+        self._incoming = Incoming(self._receive_more)
+        self._arrived: dict[int, _Packet] = {}
         self._dropped: set[int] = set()
         self.broken = False
         self._queue(CMD_INIT, _VERSION.to_bytes(4, "big"))
-        kind, version, answer = self._packet()
-        if kind != CMD_VERSION or version < _VERSION:
+        hello = self._packet()
+        if hello.kind != CMD_VERSION or hello.number < _VERSION:
             raise self._lost("it does not speak SFTP 3")
-        self.extensions = self._parsed(packets.extension_names, answer)
+        self.extensions = self._parsed(packets.extension_names, hello.body)
 
     def lstat(self, path: bytes) -> Attributes:
         """Look at a path without following a link."""
@@ -106,19 +115,19 @@ class Sftp:
         """Close a handle."""
         self._ask(requests.close(handle))
 
-    def request_read(self, handle: bytes, offset: int, size: int) -> int:
-        """Ask for up to `size` bytes without waiting; gives the number to pass to `receive_read`."""
-        with self._turn:
-            number = self.send(requests.read(handle, offset, size))
-            self._flush()
-        return number
-
-    def receive_read(self, number: int) -> bytes:
-        """Wait for what was asked for; no bytes at the end of the file."""
+    def read(self, handle: bytes, offset: int, size: int) -> bytes:
+        """Read up to so many bytes of an open file; none at its end."""
         try:
-            return self.receive(number, CMD_DATA)
+            return self._ask(requests.read(handle, offset, size))
         except EOFError:
             return b""
+
+    def receive_data(self, number: int) -> Sequence[memoryview]:
+        """Wait for the answer to a `requests.read` and give its bytes in the pieces in which they came; none at the end of the file."""
+        try:
+            return self._answer(number, CMD_DATA).data
+        except EOFError:
+            return ()
 
     def forget(self, number: int) -> None:
         """Drop the answer to a request that nobody waits for any more."""
@@ -138,25 +147,14 @@ class Sftp:
 
         Raises EOFError as well, if the server says that.
         """
-        with self._turn:
-            while number not in self._arrived:
-                kind, arrived, body = self._packet()
-                if arrived in self._dropped:
-                    self._dropped.remove(arrived)
-                else:
-                    self._arrived[arrived] = (kind, body)
-            kind, body = self._arrived.pop(number)
-        if kind == CMD_STATUS:
-            failure = self._parsed(packets.failure, body)
-            if failure is not None:
-                raise failure
-        if kind != expected:
-            raise self._lost(f"it answered with packet {kind} instead of {expected}")
-        if kind == CMD_HANDLE:
-            handle = self._parsed(packets.text, body)[0]
+        answer = self._answer(number, expected)
+        if expected == CMD_DATA:
+            return b"".join(answer.data)
+        if expected == CMD_HANDLE:
+            handle = self._parsed(packets.text, answer.body)[0]
             self._guard.opened(number, handle)
             return handle
-        return body
+        return answer.body
 
     def attributes(self, body: bytes) -> Attributes:
         """Read the answer to `lstat` or `fstat`."""
@@ -173,6 +171,23 @@ class Sftp:
         with self._turn:
             return self.receive(self.send(request), request.answer)
 
+    def _answer(self, number: int, expected: int) -> _Packet:
+        with self._turn:
+            while number not in self._arrived:
+                packet = self._packet()
+                if packet.number in self._dropped:
+                    self._dropped.remove(packet.number)
+                else:
+                    self._arrived[packet.number] = packet
+            answer = self._arrived.pop(number)
+        if answer.kind == CMD_STATUS:
+            failure = self._parsed(packets.failure, answer.body)
+            if failure is not None:
+                raise failure
+        if answer.kind != expected:
+            raise self._lost(f"it answered with packet {answer.kind} instead of {expected}")
+        return answer
+
     def _queue(self, kind: int, body: bytes) -> None:
         self._guard.check(kind, body)
         self._outgoing += (len(body) + 1).to_bytes(4, "big") + bytes((kind,)) + body
@@ -186,45 +201,30 @@ class Sftp:
         except (OSError, SSHException, EOFError) as exc:
             raise self._lost("it was closed") from exc
 
-    def _packet(self) -> tuple[int, int, bytes]:
-        """Give the next packet's kind, number (or version) and the rest; of DATA the bytes alone."""
-        head = self._take(9)
+    def _packet(self) -> _Packet:
+        head = self._incoming.take(9)
         size, kind = int.from_bytes(head[:4], "big") - 5, head[4]
         if not 0 <= size <= _LONGEST_PACKET:
             raise self._lost("it sent what is not SFTP; a start-up file of the account may print something")
         number = int.from_bytes(head[5:], "big")
         if kind != CMD_DATA:
-            return kind, number, self._take(size)
-        if int.from_bytes(self._take(4), "big") != size - 4:
+            return _Packet(kind, number, body=self._incoming.take(size))
+        if int.from_bytes(self._incoming.take(4), "big") != size - 4:
             raise self._lost("it sent data of another length than it says")
-        return kind, number, self._take(size - 4)
+        return _Packet(kind, number, data=self._incoming.take_pieces(size - 4))
 
-    def _take(self, count: int) -> bytes:
-        end = self._taken + count
-        if end > len(self._incoming):
-            self._receive_more(count)
-            end = count
-        taken = self._incoming[self._taken : end]
-        self._taken = end
-        return taken
-
-    def _receive_more(self, count: int) -> None:
-        pieces = [self._incoming[self._taken :]]
-        missing = count - len(pieces[0])
-        while missing > 0:
-            if self._outgoing:
-                self._flush()
-            try:
-                arrived = self._channel.recv(_RECEIVE)
-            except TimeoutError as exc:
-                raise self._lost(f"nothing came for {self._channel.gettimeout():.0f} seconds") from exc
-            except (OSError, SSHException, EOFError) as exc:  # it also sends, to ask for more
-                raise self._lost("it was closed") from exc
-            if not arrived:
-                raise self._lost("it was closed by the other side")
-            pieces.append(arrived)
-            missing -= len(arrived)
-        self._incoming, self._taken = b"".join(pieces), 0
+    def _receive_more(self) -> bytes:
+        if self._outgoing:
+            self._flush()
+        try:
+            arrived = self._channel.recv(_RECEIVE)
+        except TimeoutError as exc:
+            raise self._lost(f"nothing came for {self._channel.gettimeout():.0f} seconds") from exc
+        except (OSError, SSHException, EOFError) as exc:  # it also sends, to ask for more
+            raise self._lost("it was closed") from exc
+        if not arrived:
+            raise self._lost("it was closed by the other side")
+        return arrived
 
     def _parsed(self, parse: Callable[[bytes], T], body: bytes) -> T:
         try:

@@ -15,6 +15,7 @@ from core.evidence.bundle import expected_keys, write_bundle
 from core.model import EntryKind
 from demo.acme import SLUG, VAULT_PASSPHRASE, Acme
 from tests.flows.exit_world import ALICE, BOB, DANA, ExitWorld
+from tests.flows.stage import at_stage
 
 HELD, MISUSED = 1, 2
 
@@ -37,8 +38,12 @@ def world(servers: Acme, monkeypatch: pytest.MonkeyPatch) -> ExitWorld:
 
 @pytest.fixture
 def planned(world: ExitWorld) -> ExitWorld:
-    done = world.offboard("plan", SLUG)
-    assert done.returncode == 0, done.stderr
+    def plan() -> None:
+        world.engage(cutoff=datetime.now(UTC) + timedelta(hours=1))
+        done = world.offboard("plan", SLUG)
+        assert done.returncode == 0, done.stderr
+
+    at_stage(world, "planned", plan)
     return world
 
 

@@ -1,6 +1,7 @@
 """Nobody signs blind, and what comes from outside is text on every terminal."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from core.model import EntryKind
 from demo.acme import SLUG, Acme
 from tests.flows.exit_world import ALICE, BOB, ExitWorld
+from tests.flows.stage import at_stage
 
 HELD, MISUSED = 1, 2
 ODD = "rack [/b] 3 [x] :key: \x1b[2J"
@@ -33,8 +35,12 @@ def world(servers: Acme, monkeypatch: pytest.MonkeyPatch) -> ExitWorld:
 
 @pytest.fixture
 def planned(world: ExitWorld) -> ExitWorld:
-    done = world.offboard("plan", SLUG)
-    assert done.returncode == 0, done.stderr
+    def plan() -> None:
+        world.engage(cutoff=datetime.now(UTC) + timedelta(hours=1))
+        done = world.offboard("plan", SLUG)
+        assert done.returncode == 0, done.stderr
+
+    at_stage(world, "planned", plan)
     return world
 
 

@@ -18,20 +18,12 @@ from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState, Holder
 from core.signatures.public_key import fingerprint
 from tests.contracts.access_target import AccessTargetContract
-from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld, make_key
-
-
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
-    yield made
-    made.close()
+from tests.servers.ssh_world import SshWorld, make_key
 
 
 @pytest.fixture
-def world(running: SshWorld) -> SshWorld:
-    running.reset()
-    return running
+def world(host: SshWorld) -> SshWorld:
+    return host
 
 
 class TestAccessTarget(AccessTargetContract):

@@ -8,7 +8,6 @@ import tempfile
 import threading
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,28 +20,16 @@ from core.errors import RefusedError, UnavailableError
 from core.model import InventoryItem
 from core.signatures.public_key import fingerprint
 from demo.ssh_server import Implementation, SshServer
-from tests.contracts.data_source import DataSourceContract, grow_tree
+from tests.contracts.data_source import DataSourceContract
 from tests.servers.ssh_files import FilesWorld
 from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld, make_key
 
 MIB = 1024 * 1024
 
 
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
-    yield made
-    made.close()
-
-
 @pytest.fixture
-def world(host: SshWorld, tmp_path: Path) -> Iterator[FilesWorld]:
-    root = tmp_path / "data"
-    root.mkdir()
-    grow_tree(root)
-    source = host.files(root)
-    yield FilesWorld(source=source, root=root, prefix=f"{root}/"[1:])
-    source.close()
+def world(files_world: FilesWorld) -> FilesWorld:
+    return files_world
 
 
 class TestDataSource(DataSourceContract):

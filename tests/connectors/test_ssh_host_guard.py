@@ -3,7 +3,7 @@
 import inspect
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
@@ -13,7 +13,7 @@ from paramiko import sftp as packets
 from connectors.ssh_host.guard import FSYNC, POSIX_RENAME, Guard
 from connectors.ssh_host.sftp import Sftp
 from core.errors import GuardError
-from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
+from tests.servers.ssh_world import SshWorld
 
 KEYS, BESIDE = b"/home/a/.ssh/authorized_keys", b"/home/a/.ssh/authorized_keys.good-leaver"
 READING = Guard((b"/srv/data",))
@@ -155,13 +155,6 @@ def test_our_client_has_no_method_that_removes_makes_or_links() -> None:
     assert not [name for name in dir(Sftp) if name.startswith(words)]
 
 
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
-    yield made
-    made.close()
-
-
 def test_the_guard_stops_our_own_client_too(host: SshWorld, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_bytes(b"as it was")
@@ -182,7 +175,7 @@ def test_the_guard_stops_our_own_client_too(host: SshWorld, tmp_path: Path) -> N
         for change in changes:
             with pytest.raises(GuardError):
                 change()
-        assert sftp.receive_read(sftp.request_read(handle, 0, 100)) == b"as it was"
+        assert sftp.read(handle, 0, 100) == b"as it was"
     assert precious.read_bytes() == b"as it was"
 
 

@@ -1,34 +1,19 @@
 """Listing files of a host by SSH, against OpenSSH's server and asyncssh's."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from connectors.ssh_host import SshFiles
 from core.errors import RefusedError
-from tests.contracts.data_source import grow_tree
 from tests.servers.ssh_files import FilesWorld
-from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
-
-
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
-    yield made
-    made.close()
+from tests.servers.ssh_world import SshWorld
 
 
 @pytest.fixture
-def world(host: SshWorld, tmp_path: Path) -> Iterator[FilesWorld]:
-    root = tmp_path / "data"
-    root.mkdir()
-    grow_tree(root)
-    source = host.files(root)
-    yield FilesWorld(source=source, root=root, prefix=f"{root}/"[1:])
-    source.close()
+def world(files_world: FilesWorld) -> FilesWorld:
+    return files_world
 
 
 def test_paths_may_be_files_and_lie_inside_one_another(host: SshWorld, world: FilesWorld) -> None:

@@ -1,6 +1,6 @@
 """Which SSH messages may leave this machine: every kind, every request and channel is tried, on the rule and on real connections."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import paramiko
@@ -9,7 +9,7 @@ import pytest
 from connectors.ssh_host.guard import GuardedTransport, may_send
 from connectors.ssh_host.tar_files import TAR_COMMAND, VERSION_COMMAND
 from core.errors import GuardError
-from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
+from tests.servers.ssh_world import SshWorld
 
 
 def text(*values: bytes) -> bytes:
@@ -63,13 +63,6 @@ def test_no_other_channel_global_request_or_way_to_log_in_leaves() -> None:
         assert not may_send(bytes((paramiko.common.MSG_USERAUTH_REQUEST,)) + text(b"root", b"ssh-connection", name), ALLOWED)
     assert may_send(bytes((paramiko.common.MSG_CHANNEL_OPEN,)) + text(b"session") + bytes(12))
     assert may_send(bytes((paramiko.common.MSG_USERAUTH_REQUEST,)) + text(b"root", b"ssh-connection", b"publickey"))
-
-
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
-    yield made
-    made.close()
 
 
 SESSIONS: dict[str, Callable[[paramiko.Channel], object]] = {

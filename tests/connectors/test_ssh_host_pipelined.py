@@ -10,14 +10,7 @@ from connectors.ssh_host.pipelined import SMALL, Reading, Whole, _whole, looked_
 from connectors.ssh_host.sftp import Sftp
 from tests.contracts.data_source import MIB, content_of
 from tests.servers.ssh_files import files_of
-from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
-
-
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
-    yield made
-    made.close()
+from tests.servers.ssh_world import SshWorld
 
 
 @pytest.fixture

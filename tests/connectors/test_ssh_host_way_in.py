@@ -1,6 +1,5 @@
 """By which line we come in ourselves, and what a refusal shows once that line is gone. Against OpenSSH's server and asyncssh's."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,12 @@ from connectors.ssh_host.key_files import KeyFile
 from core.errors import RefusedError
 from core.model import Assurance, Grant, GrantState, Holder
 from core.signatures.public_key import fingerprint
-from tests.servers.ssh_world import IMPLEMENTATIONS, SshWorld
-
-
-@pytest.fixture(scope="module", params=IMPLEMENTATIONS)
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), request.param)
-    yield made
-    made.close()
+from tests.servers.ssh_world import SshWorld
 
 
 @pytest.fixture
-def world(running: SshWorld) -> SshWorld:
-    running.reset()
-    return running
+def world(host: SshWorld) -> SshWorld:
+    return host
 
 
 @pytest.fixture

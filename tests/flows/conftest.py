@@ -8,6 +8,7 @@ import pytest
 
 from demo.acme import SLUG, Acme
 from tests.flows.exit_world import GONE, ExitWorld
+from tests.flows.killed_pass import no_heartbeats
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         import flows.forms  # noqa: F401 - its drop-down is made now, with the files that are listed; GONE has none later on
         from flows.cutoff import cutoff
 
-        with prefect_test_harness(server_startup_timeout=120):
+        with prefect_test_harness(server_startup_timeout=120), no_heartbeats():
             cutoff.to_deployment(name="cutoff").apply()
             yield str(PREFECT_API_URL.value())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
+from pykeepass import PyKeePass
 
 from configs.open_exit import open_exit
 from core.exit import Exit
@@ -21,18 +22,20 @@ from core.planning import draw_plan, require_saved_plan
 from core.signatures import forms, sshsig
 from core.signatures.statements import Statement, namespace
 from core.signed_statements import record_statement
-from demo.acme import SLUG, Acme
+from demo.acme import SLUG, VAULT_PASSPHRASE, Acme
 from demo.successor import Successor
+from tests.flows.cutoff_runs import CutoffRuns
+from tests.flows.stage import OUTPUTS, at_stage
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import FlowRun, State
+    from prefect.client.schemas.objects import State
 
 GONE = "gone-dental"
 ALICE, BOB, DANA, SAM = "alice@northwind.example", "bob@northwind.example", "dana@acme-dental.example", "sam@harbour-it.example"
 CONFIRMED, PACKED, ENDED = 1, 5, 6
 """Letters so far: the confirmation; notice and passphrase to client and successor each; the closing notice."""
 KEYS = {ALICE: "alice", BOB: "bob", DANA: "client-director", SAM: "successor-signer"}
-OUTPUTS = ("archive", "archive-delta", "handover", "evidence", "state", "successor")
+A_MINUTE = timedelta(minutes=1)
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 Clock = Callable[[], datetime]
@@ -41,7 +44,7 @@ Change = Callable[[dict[str, Any]], object]
 Sayer = Callable[[ExitPlan, Person, Exit], Statement]
 
 
-class ExitWorld:
+class ExitWorld(CutoffRuns):
     """One simulated client with a clean record. Everything that people do is a method; so is everything that can be seen from outside."""
 
     def __init__(self, acme: Acme, api: str) -> None:
@@ -83,7 +86,10 @@ class ExitWorld:
     def _kept_vault(self) -> Path:
         kept = self._vault.with_suffix(".kept")
         if not kept.exists():
-            shutil.copy(self._vault, kept)
+            vault = PyKeePass(self._vault, VAULT_PASSPHRASE)
+            costs = vault.kdbx.header.value.dynamic_header.kdf_parameters.data.dict
+            costs["I"].value, costs["M"].value = 1, 1 << 20  # each pass opens it: not for the second that guessing is to cost
+            vault.save(kept)
         return kept
 
     def engage(self, *, cutoff: datetime | None = None, second_check: timedelta = timedelta(0), change: Change | None = None) -> None:
@@ -99,7 +105,7 @@ class ExitWorld:
         change(written)
         self.engagement_file.write_text(yaml.safe_dump(written, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
-    def plan_for_a_past_cutoff(self, *, ago: timedelta = timedelta(minutes=1), change: Change | None = None) -> ExitPlan:
+    def plan_for_a_past_cutoff(self, *, ago: timedelta = A_MINUTE, change: Change | None = None) -> ExitPlan:
         """Draw a plan by a clock that is behind, so that its cutoff is due already and no test has to wait for it."""
         instant = datetime.now(UTC) - ago
         self.engage(cutoff=instant, change=change)
@@ -188,11 +194,31 @@ class ExitWorld:
         with self.opened() as exit_:
             record_statement(exit_, receipt.read_text(), receipt.with_name("receipt.txt.sig").read_text(), require_saved_plan(exit_))
 
-    def get_ready_for_the_cutoff(self, *, ago: timedelta = timedelta(minutes=1), change: Change | None = None) -> None:
+    def get_ready_for_the_cutoff(self, *, ago: timedelta = A_MINUTE, change: Change | None = None) -> None:
         """All that comes before the cutoff, which is due at once; the receipt is waived, since opening things takes long."""
-        self.plan_for_a_past_cutoff(ago=ago, change=change)
-        self.sign_everything()
-        self.waive_the_receipt()
+
+        def prepare() -> None:
+            self.plan_for_a_past_cutoff(ago=ago, change=change)
+            self.sign_everything()
+            self.waive_the_receipt()
+
+        if change or ago != A_MINUTE:
+            prepare()
+        elif at_stage(self, "ready for the cutoff", prepare):
+            self.renew_cutoff_run()
+
+    def wait_for_the_cutoff(self) -> datetime:
+        """All that comes before the cutoff, which is an hour away. Gives its instant."""
+
+        def prepare() -> None:
+            self.engage(cutoff=datetime.now(UTC) + timedelta(hours=1))
+            self.walk()
+            self.sign_everything()
+            self.waive_the_receipt()
+
+        if at_stage(self, "waiting for the cutoff", prepare):
+            self.renew_cutoff_run()
+        return self.plan().cutoff.instant
 
     # --- the flows ---
 
@@ -253,27 +279,6 @@ class ExitWorld:
         options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
         where = ["-F", "none", "-p", str(self.acme.ssh.port), "-i", str(self.acme.keys / key), f"{self.acme.ssh.user}@127.0.0.1"]
         return subprocess.run(["ssh", *options, *where, "true"], capture_output=True, check=False).returncode == 0
-
-    def scheduled_runs(self) -> "list[FlowRun]":
-        """Read the runs of the cutoff in Prefect, of the plan in force, oldest first."""
-        return self.runs_of(self.plan().digest)
-
-    def runs_of(self, digest: str) -> "list[FlowRun]":
-        from prefect.client.orchestration import get_client
-        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
-        from prefect.client.schemas.sorting import FlowRunSort
-
-        tags = FlowRunFilter(tags=FlowRunFilterTags(all_=[SLUG, "cutoff", digest[:12]]))
-        with get_client(sync_client=True) as client:
-            return list(client.read_flow_runs(flow_run_filter=tags, sort=FlowRunSort.START_TIME_ASC))
-
-    def cancel_cutoff_runs(self) -> None:
-        from prefect.client.orchestration import get_client
-        from prefect.states import Cancelled
-
-        with get_client(sync_client=True) as client:
-            for run in self.scheduled_runs():
-                client.set_flow_run_state(run.id, Cancelled(), force=True)
 
     def nothing_changed(self) -> None:
         """See that no system was touched: key lines byte for byte, no mail, no intent on record."""

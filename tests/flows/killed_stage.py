@@ -1,4 +1,4 @@
-"""What the tests that kill passes have in common: stages to go back to, the points to kill at, and what has to hold afterwards."""
+"""What the tests that kill passes have in common: the points to kill at, and what has to hold afterwards."""
 
 import hashlib
 import shutil
@@ -12,8 +12,9 @@ from core.archive.extract import extract
 from core.evidence.bundle import write_bundle
 from core.evidence.verifier import verify_bundle
 from core.model import Action, EntryKind, LedgerEntry
-from tests.flows.exit_world import OUTPUTS, ExitWorld
+from tests.flows.exit_world import ExitWorld
 from tests.flows.killed_pass import Flow, KillPoint, Pass
+from tests.flows.stage import Stage
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -21,26 +22,6 @@ if TYPE_CHECKING:
 KILLED_AT = {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.VERDICT, EntryKind.INVENTORY, EntryKind.CLOSED}
 AFTER_THE_PACKAGE = {"notice", "passphrase"}
 RESTLESS = "appointments.log"
-
-
-class Stage:
-    """The world as it was at one moment, to which it can be put back any number of times."""
-
-    def __init__(self, world: ExitWorld, kept: Path) -> None:
-        self.world, self.kept, self.entries = world, kept, len(world.entries())
-        for name in (*OUTPUTS, "mail"):
-            if (world.folder / name).exists():
-                shutil.copytree(world.folder / name, kept / name)
-
-    def back(self) -> None:
-        for name in (*OUTPUTS, "mail"):
-            shutil.rmtree(self.world.folder / name, ignore_errors=True)
-            if (self.kept / name).exists():
-                shutil.copytree(self.kept / name, self.world.folder / name)
-        self.world.authorized_keys.write_bytes(self.world.first_key_lines)
-
-    def written_since(self) -> tuple[LedgerEntry, ...]:
-        return self.world.entries()[self.entries :]
 
 
 def kill_points(written: tuple[LedgerEntry, ...]) -> list[KillPoint]:

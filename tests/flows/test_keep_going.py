@@ -17,17 +17,8 @@ def scheduled(world: ExitWorld) -> "list[FlowRun]":
     return [run for run in world.scheduled_runs() if run.state.is_scheduled()]
 
 
-def waits_for_the_cutoff(world: ExitWorld) -> datetime:
-    instant = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
-    world.engage(cutoff=instant)
-    world.walk()
-    world.sign_everything()
-    world.waive_the_receipt()
-    return instant
-
-
 def test_a_run_that_was_cancelled(world: ExitWorld) -> None:
-    instant = waits_for_the_cutoff(world)
+    instant = world.wait_for_the_cutoff()
     world.cancel_cutoff_runs()
     for _ in range(3):
         state = world.keep_going()
@@ -42,7 +33,7 @@ def test_a_run_that_was_cancelled(world: ExitWorld) -> None:
 def test_runs_that_were_deleted(world: ExitWorld) -> None:
     from prefect.client.orchestration import get_client
 
-    waits_for_the_cutoff(world)
+    world.wait_for_the_cutoff()
     world.cancel_cutoff_runs()
     world.keep_going()
     with get_client(sync_client=True) as client:
@@ -65,7 +56,7 @@ def test_a_run_that_was_killed_and_still_says_running(world: ExitWorld) -> None:
 
     from tasks.schedule import ensure_cutoff_run
 
-    waits_for_the_cutoff(world)
+    world.wait_for_the_cutoff()
     (run,) = scheduled(world)
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(run.id, Running(), force=True)
@@ -107,7 +98,7 @@ def test_a_cutoff_that_was_killed_half_way(world: ExitWorld) -> None:
 
 
 def test_trouble_with_one_client_never_stops_the_next(world: ExitWorld) -> None:
-    waits_for_the_cutoff(world)
+    world.wait_for_the_cutoff()
     (world.acme.engagements / "aaa-broken.yaml").write_text("provider: [\n", encoding="utf-8")
     try:
         state = world.keep_going()

@@ -7,7 +7,8 @@ import pytest
 from core.model import Action
 from tests.flows.exit_world import PACKED, ExitWorld
 from tests.flows.killed_pass import KillPoint
-from tests.flows.killed_stage import AFTER_THE_PACKAGE, Stage, contents, ended, evidence_holds, kill_points, killed, nothing_happened_twice
+from tests.flows.killed_stage import AFTER_THE_PACKAGE, contents, ended, evidence_holds, kill_points, killed, nothing_happened_twice
+from tests.flows.stage import Stage
 
 
 @pytest.fixture

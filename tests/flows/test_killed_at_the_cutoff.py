@@ -1,12 +1,14 @@
 """kill -9 right before and right after each entry of a cutoff is committed: the next pass goes on, and closes as an undisturbed one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.model import Action
 from tests.flows.exit_world import ENDED, ExitWorld
-from tests.flows.killed_stage import Stage, contents, ended, evidence_holds, kill_points, killed, nothing_happened_twice
+from tests.flows.killed_stage import contents, ended, evidence_holds, kill_points, killed, nothing_happened_twice
+from tests.flows.stage import Stage
 
 
 @pytest.fixture
@@ -14,9 +16,18 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path / "desk"
 
 
-def test_the_cutoff(world: ExitWorld, tmp_path: Path, desk: Path) -> None:
+@pytest.fixture
+def ready(world: ExitWorld) -> Iterator[ExitWorld]:
+    """A world in which a file came after the export."""
     world.get_ready_for_the_cutoff()
-    (world.acme.source / "patients" / "new-since.txt").write_text("written after the export\n", encoding="utf-8")
+    new = world.acme.source / "patients" / "new-since.txt"
+    new.write_text("written after the export\n", encoding="utf-8")
+    yield world
+    new.unlink()
+
+
+def test_the_cutoff(ready: ExitWorld, tmp_path: Path, desk: Path) -> None:
+    world = ready
     stage = Stage(world, tmp_path / "ready")
     assert world.cut().name == "Closed"
     letters, delta = world.letters(), contents(world, "archive-delta", desk)
@@ -34,4 +45,3 @@ def test_the_cutoff(world: ExitWorld, tmp_path: Path, desk: Path) -> None:
         if (point.action, point.when) == (Action.REVOKE, "after"):
             evidence_holds(world, desk)
     assert world.walk().name == "Closed"
-    (world.acme.source / "patients" / "new-since.txt").unlink()
