@@ -1,18 +1,16 @@
 """Reads all that a source has, as an export does, and says what came: `python -m bench.pull SOURCE.json`.
 
-One process lists and reads, as in an export of one dataset. What comes is hashed, a large file while more of it comes, and let go.
-SOURCE.json is a source as it stands in an engagement file.
+One process lists and reads, as in an export of one dataset. What comes is hashed and let go. SOURCE.json is a source as it stands in an
+engagement file.
 """
 
 import hashlib
 import json
 import sys
 from importlib import import_module
-from itertools import cycle
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from core.archive.hashing import HashingThread
 from core.model import ItemKind
 from core.ports import DataSource, ReadFile
 
@@ -38,11 +36,9 @@ def pull(config: Path) -> Came:
     module, name = SOURCES[settings["kind"]]
     source: DataSource = getattr(import_module(module), name).model_validate(settings)
     lines = dict[str, tuple[str, int]]()  # by path: the last one counts
-    buffers = [memoryview(bytearray(READ_BYTES)) for _ in range(2)]
-    with HashingThread() as hashing:
-        for file in source.read_all(item for item in source.inventory() if item.kind is ItemKind.FILE):
-            sha256, size = _hash(file, hashing, buffers)
-            lines[file.item.path] = f"{sha256} {file.item.path.rpartition('/')[2]}", size
+    for file in source.read_all(item for item in source.inventory() if item.kind is ItemKind.FILE):
+        sha256, size = _hash(file)
+        lines[file.item.path] = f"{sha256} {file.item.path.rpartition('/')[2]}", size
     return came(list(lines.values()))
 
 
@@ -63,18 +59,16 @@ def expected(folder: Path) -> Came:
     return came(lines)
 
 
-def _hash(file: ReadFile, hashing: HashingThread, buffers: list[memoryview]) -> tuple[str, int]:
+def _hash(file: ReadFile) -> tuple[str, int]:
     if isinstance(file.content, Exception):
         raise file.content
     if isinstance(file.content, bytes):
         return hashlib.sha256(file.content).hexdigest(), len(file.content)
-    total, size, stream = hashing.begin(), 0, file.content
-    for buffer in cycle(buffers):  # one is hashed while the other is filled
-        got = _some(stream, buffer)
-        if not got:
-            break
-        total.update(got)
-        size += len(got)
+    total, size, stream = hashlib.sha256(), 0, file.content
+    with memoryview(bytearray(READ_BYTES)) as buffer:
+        while got := _some(stream, buffer):
+            total.update(got)
+            size += len(got)
     stream.close()
     return total.hexdigest(), size
 

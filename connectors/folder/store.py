@@ -65,11 +65,13 @@ class FolderStore(Noun):
         self._see_drive()
         parts = self._checked(name)
         try:
-            return cast("BinaryIO", Reader.at(self.path, name))
+            reader = Reader.at(self.path, name)
         except FileNotFoundError:
             if not (count := self._count_pieces(parts)):
                 raise
-        return cast("BinaryIO", JoinedReader(self.path, name, count))
+            return cast("BinaryIO", JoinedReader(self.path, name, count))
+        reader.read_past_cache()
+        return cast("BinaryIO", reader)
 
     def list(self) -> tuple[str, ...]:
         """Name all that is there but directories and our own unfinished objects, sorted; an object in pieces once."""

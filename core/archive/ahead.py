@@ -1,6 +1,7 @@
-"""Reading ahead in a thread, so that decrypting, decompressing and checking go on at the same time."""
+"""Reading ahead in a thread, so that reading, decrypting, decompressing and checking go on at the same time."""
 
 import io
+import mmap
 import queue
 import threading
 from collections.abc import Callable
@@ -23,7 +24,7 @@ class Ahead(io.RawIOBase):
             queue.SimpleQueue[tuple[memoryview, int] | BaseException | None](),
         )
         for _ in range(_BLOCKS):
-            self._free.put(memoryview(bytearray(BLOCK)))
+            self._free.put(memoryview(mmap.mmap(-1, BLOCK)))  # aligned to pages, so that files can be read past the page cache
         self._block = self._rest = memoryview(b"")
         self._ended = False
         self._thread = threading.Thread(target=self._work, args=(fill,), name=name, daemon=True)

@@ -42,8 +42,8 @@ class Stream(Protocol):
 class HashingSource(io.RawIOBase):
     """Hashes and counts what is read."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = cast("Stream", stream)
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
         self._digest = hashlib.sha256()
         self.size = 0
 
@@ -87,10 +87,16 @@ class Opened:
 
 
 @contextmanager
+def ciphertext_of(store: ArchiveStore, file: str) -> Iterator[HashingSource]:
+    """Read an object of the payload as it is. Raises FileNotFoundError."""
+    with store.get(file) as stream, Ahead(cast("Stream", stream).readinto, "read") as read:
+        yield HashingSource(read)
+
+
+@contextmanager
 def opened(store: ArchiveStore, file: str, keys: Sequence[AgeIdentity]) -> Iterator[Opened]:
     """Open one object of the payload. Raises FileNotFoundError; reading raises the errors of `decrypting`, and AlteredError."""
-    with store.get(file) as stream, ExitStack() as stack:
-        ciphertext = HashingSource(stream)
+    with ciphertext_of(store, file) as ciphertext, ExitStack() as stack:
         decrypted = Ahead(_Decrypted(stack, ciphertext, keys, file).fill, "decrypt")
         frames = zstandard.ZstdDecompressor().stream_reader(cast("BinaryIO", decrypted), read_size=BLOCK, read_across_frames=True)
         unpacked = Ahead(partial(_unpack, frames, file), "decompress")

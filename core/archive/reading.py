@@ -1,12 +1,12 @@
 """Getting the files of one volume from their source into it: in order, again where they changed, and never silently wrong."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import BinaryIO, Protocol
 
 from core.archive.compression import BlockWriter
-from core.archive.hashing import HashingThread, RunningSha256
 from core.archive.names import shown
 from core.archive.rate import RateLimit
 from core.archive.rows import State
@@ -37,19 +37,17 @@ class VolumeFiller:
 
     def __init__(self, source: DataSource, volume: VolumeWriter, limit: RateLimit, moved: Callable[[int], None]) -> None:
         self._source, self._volume, self._limit, self._moved = source, volume, limit, moved
-        self._hashing = HashingThread()
         self._waiting = deque[InventoryItem]()
         self._untold = 0
 
     def fill(self, items: Iterable[InventoryItem]) -> None:
         """Add all of them. Raises UnavailableError, and RefusedError if the source breaks its promises."""
-        with self._hashing:
-            for read in self._source.read_all(self._files(items)):
-                if self._waiting and self._until(read.item):
-                    self._waiting.popleft()
-                elif not self._volume.has(read.item):
-                    raise self._out_of_order(read.item)
-                self._add(read)
+        for read in self._source.read_all(self._files(items)):
+            if self._waiting and self._until(read.item):
+                self._waiting.popleft()
+            elif not self._volume.has(read.item):
+                raise self._out_of_order(read.item)
+            self._add(read)
         self._until(None)
         self._passed(0, tell=True)
         if self._waiting:
@@ -115,8 +113,8 @@ class VolumeFiller:
 
     def _copy(self, read: ReadFile, stream: BinaryIO, out: BlockWriter) -> Carried:
         """Write the bytes that the header promises: a file that ends early is filled up with zeros."""
-        digest = self._hashing.begin()
-        left, refused = self._copy_blocks(stream, out, digest, read.size)
+        digest = hashlib.sha256()
+        left, refused = self._copy_blocks(stream, out, digest.update, read.size)
         if refused:
             problem = f"{left} of {read.size} bytes could not be read and are filled with zeros ({shown(refused.what)})"
         else:
@@ -127,11 +125,10 @@ class VolumeFiller:
             left -= out.write(zeros)
         return Carried(digest.hexdigest(), read.size, read.mtime_ns, problem)
 
-    def _copy_blocks(self, stream: BinaryIO, out: BlockWriter, digest: RunningSha256, left: int) -> tuple[int, RefusedError | None]:
-        """Read straight into the blocks; returns how many bytes are missing, and what kept us from them.
-
-        A piece is hashed while the next is read, which may be in the next block: no block is filled anew before all others were.
-        """
+    def _copy_blocks(
+        self, stream: BinaryIO, out: BlockWriter, update: Callable[[memoryview], object], left: int
+    ) -> tuple[int, RefusedError | None]:
+        """Read straight into the blocks; returns how many bytes are missing, and what kept us from them."""
         readinto: Callable[[memoryview], int] = getattr(stream, "readinto", None) or partial(_readinto, stream)
         while left:
             with out.room() as room, room[: min(left, _PIECE)] as part:
@@ -139,8 +136,8 @@ class VolumeFiller:
                     size = readinto(part) or 0
                 except RefusedError as error:
                     return left, error
-                if size:
-                    digest.update(part[:size])
+                with part[:size] as got:
+                    update(got)
             if not size:
                 break
             out.filled(size)

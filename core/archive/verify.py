@@ -18,7 +18,7 @@ from core.archive.errors import (
 from core.archive.identities import AgeIdentity, read_identities
 from core.archive.members import InnerBag
 from core.archive.names import INVENTORY_FILE, shown
-from core.archive.reader import MOST_MEMBERS, HashingSource, Inventory, Opened, OuterBag, opened
+from core.archive.reader import MOST_MEMBERS, Inventory, Opened, OuterBag, ciphertext_of, opened
 from core.archive.rows import Row, State
 from core.archive.summary import LISTED
 from core.archive.tar import TarReader
@@ -128,8 +128,7 @@ class _Check:
                 outside = self.bag.fault_of(file, volume.ciphertext)
                 size = volume.ciphertext.size
         else:
-            with self.store.get(file) as stream:
-                ciphertext = HashingSource(stream)
+            with ciphertext_of(self.store, file) as ciphertext:
                 outside = self.bag.fault_of(file, ciphertext)
                 size = ciphertext.size
         # Ciphertext that is altered explains whatever is wrong inside.

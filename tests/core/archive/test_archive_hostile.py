@@ -89,9 +89,9 @@ def test_a_link_is_no_way_for_what_comes_after_it(workshop: Workshop, tmp_path: 
     ]
     forged(workshop, rows)
     report = extract(workshop.store, [workshop.key], tmp_path / "back")
-    assert report.renamed == ("files/x/b: its name is below that of a file; it is files/a",)
+    assert report.renamed == ("files/x/b: its name is below that of a file; it is _renamed/files/a",)
     assert report.left_out == ("files/x/c: its name is below that of a file",)
-    assert sorted(path.name for path in (tmp_path / "back/files").iterdir()) == ["a", "x"]
+    assert sorted(path.name for path in (tmp_path / "back").rglob("*")) == ["_renamed", "a", "files", "files", "x"]
     forged(workshop, [rows[1], rows[0]])
     with pytest.raises(RefusedError):
         extract(workshop.store, [workshop.key], tmp_path / "out of order")
