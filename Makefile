@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 
 
 # What the tests use of Debian besides Python: the stock tools that a client or successor would open things with.
-DEBIAN := age busybox iproute2 keepassxc openssh-client openssh-server openssl util-linux zstd
-TOOLS := age busybox ss keepassxc-cli setpriv ssh-keygen sshd openssl zstd
+DEBIAN := age busybox chromium golang-go golang-golang-x-mod-dev iproute2 keepassxc openssh-client openssh-server openssl poppler-utils postgresql qpdf \
+  util-linux zstd
+TOOLS := age busybox chromium go ss keepassxc-cli setpriv ssh-keygen sshd openssl pdfinfo initdb qpdf zstd
 
 .PHONY: help setup demo up test check lock
 help: ## list what can be made
@@ -36,10 +37,12 @@ check: $(VENV)/test.done ## ruff, mypy, import-linter, then the tests
 
 .PHONY: tools
 tools:
-	@missing=; for tool in $(TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=; for tool in $(TOOLS); do PATH="$$PATH:/usr/sbin:$$(echo /usr/lib/postgresql/*/bin)" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Installing $(DEBIAN) (missing:$$missing)"; \
+	    conf=/etc/postgresql-common/createcluster.conf; \
+	    test -e $$conf || { mkdir -p $${conf%/*} && echo "create_main_cluster = false" > $$conf; }; : "no database server of the system's own"; \
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN) >/dev/null; \
 	  else echo "The tests need$$missing; as root: apt-get install $(DEBIAN)" >&2; exit 1; fi; \
 	fi

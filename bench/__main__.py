@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.archives import create, verify
 from bench.growth import linear, memory
+from bench.ledger import ledger
 from bench.measure import WrongResultError
 from bench.report import save, show
 from bench.rows import Row
@@ -17,7 +18,7 @@ from bench.s3 import s3
 from bench.sftp import sftp
 from bench.workplace import HERE, Workplace
 
-WORKS = {"create": create, "verify": verify, "sftp": sftp, "s3": s3, "memory": memory, "linear": linear}
+WORKS = {"create": create, "verify": verify, "sftp": sftp, "s3": s3, "memory": memory, "linear": linear, "ledger": ledger}
 QUICK, RUNS = 0.1, 3
 WIDE = 170  # columns, where there is no terminal that has its own
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from cli import archive, services, sign
+from cli import archive, evidence, ledger, services, sign
 from cli.checklist_table import checklist_table
 from configs.engagement_file import find, slugs
 from configs.open_exit import open_exit
@@ -21,6 +21,8 @@ from core.planning import draw_plan, saved_plan
 app = typer.Typer(help="Walk a managed IT service provider out of a client decently.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(archive.app, name="archive", help="Make, verify and open encrypted archives; works alone, without any engagement.")
 app.add_typer(sign.app, name="sign")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(evidence.app, name="evidence")
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 BUNDLE_FILES = ("bagit.txt", "manifest-sha256.txt", "data/ledger.jsonl")
@@ -64,10 +66,11 @@ def status(engagement: Engagement) -> None:
 def verify(
     bundle: Annotated[Path, typer.Argument(help="the folder of an evidence bundle", show_default=False)],
     keys: Annotated[Path | None, typer.Option(help="the keys that you were given at the start, from outside the bundle")] = None,
+    redacted: Annotated[bool, typer.Option("--redacted", help="you were promised no more than a bundle that withholds entries")] = False,
 ) -> None:
     """Verify an evidence bundle offline. Exit status: 0 holds, 1 does not hold, 2 incomplete."""
     _require_bundle(bundle)
-    report = verify_bundle(bundle, _read(keys) if keys else None)
+    report = verify_bundle(bundle, _read(keys) if keys else None, redacted=redacted)
     for line in report.lines():
         out.print(line)
     raise typer.Exit(report.exit_status)

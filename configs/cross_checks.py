@@ -99,7 +99,7 @@ def _keys(raw: Mapping[str, Any]) -> Iterator[Finding]:
     owners: dict[str, int] = {}
     theirs: set[str] = set()
     for place, person in enumerate(_items(raw, "people")):
-        for path, text in _texts(person, ("people", place, "keys")):
+        for path, text in [*_texts(person, ("people", place, "keys")), *_revoked(person, place)]:
             key = yield from _public_key(path, text)
             if key is None:
                 continue
@@ -219,6 +219,12 @@ def _get(thing: Any, *names: str) -> Any:  # noqa: ANN401 - what YAML said, of a
 def _items(raw: Mapping[str, Any], section: str) -> list[Any]:
     items = _get(raw, section)
     return list(items) if isinstance(items, list | tuple) else []
+
+
+def _revoked(person: Any, place: int) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 - see _get
+    for number, one in enumerate(_items(person, "revoked_keys")):
+        if isinstance(text := _get(one, "key"), str):
+            yield ("people", place, "revoked_keys", number, "key"), text
 
 
 def _texts(item: Any, path: Path) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 - see _get

@@ -96,5 +96,4 @@ class Exit:
 
     def last(self, kind: EntryKind, *, action: Action | None = None, subject: str | None = None) -> LedgerEntry | None:
         """Find the newest entry of a kind."""
-        found = self.ledger.entries(kind=kind, action=action, subject=subject)
-        return found[-1] if found else None
+        return self.ledger.last(kind, action=action, subject=subject)

@@ -17,17 +17,22 @@ LONGEST_TEXT = 16_384
 """Characters: a statement stands whole in its ledger entry."""
 
 
+class OnRecordError(SignatureError):
+    """The very same statement is on record already: to record it again is needless, and harmless."""
+
+
 def record_statement(exit_: Exit, text: str, signature: str, plan: ExitPlan | None) -> tuple[Statement, Person]:
     """Check a signed statement and put it on record. Raises SignatureError, and then nothing is recorded.
 
-    A statement about a plan has to name the one in force; nobody signs the same thing twice.
+    A statement about a plan has to name the one in force; nobody signs the same thing twice. Raises OnRecordError for the very text
+    that is on record.
     """
     if max(len(text), len(signature)) > LONGEST_TEXT:
         raise SignatureError("the statement is too long", untouched="the record", todo=f"keep it below {LONGEST_TEXT} characters")
     statement, person = check(text, signature, exit_.engagement, exit_.now())
-    _require_plan_in_force(statement, plan)
-    _require_new(exit_, statement, person, plan)
-    _require_known_matter(exit_, statement, plan)
+    _require_new_nonce(exit_, statement)
+    require_effect(exit_, statement, plan)
+    _require_news(exit_, statement, person, plan)
     exit_.record(
         EntryKind.STATEMENT,
         subject=statement.purpose,
@@ -43,23 +48,39 @@ def record_statement(exit_: Exit, text: str, signature: str, plan: ExitPlan | No
     return statement, person
 
 
+def require_effect(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> None:
+    """Refuse what would go on record without any effect: for a plan that is not in force, or about something that is not there.
+
+    Raises SignatureError.
+    """
+    _require_plan_in_force(statement, plan)
+    _require_known_matter(exit_, statement, plan)
+
+
 def statements(
     exit_: Exit, purpose: Purpose, plan: ExitPlan | None, *, at: datetime, since: int = -1
 ) -> tuple[tuple[Statement, Person], ...]:
     """Find the statements of one purpose that hold at an instant: signature, signer, time, and plan all checked anew.
 
     Those recorded up to entry number `since` do not count, nor those about a plan that were recorded before it came into force.
+    The signer's key has to have counted when the statement was recorded; one that the engagement names no more, not even as revoked,
+    counts for nothing: nobody can tell any more whose it was.
     """
     in_force = in_force_since(exit_)
     found: list[tuple[Statement, Person]] = []
+    nonces = set[str]()
     for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT, subject=purpose):
         if entry.number <= since:
             continue
         try:
-            statement, person = check(entry.data["text"], entry.data["signature"], exit_.engagement, at, purpose=purpose)
+            text, signature = entry.data["text"], entry.data["signature"]
+            statement, person = check(text, signature, exit_.engagement, at, purpose=purpose, taken_in=entry.at)
             _require_plan_in_force(statement, plan)
         except SignatureError:
             continue  # expired, or for an earlier plan: it stays on record and counts no more
+        if statement.one("nonce") in nonces:
+            continue  # two passes at once took in the same one
+        nonces.add(statement.one("nonce"))
         if entry.number > in_force or not statement.many("plan-sha256"):
             found.append((statement, person))
     return tuple(found)
@@ -102,11 +123,23 @@ def _require_plan_in_force(statement: Statement, plan: ExitPlan | None) -> None:
         )
 
 
-def _require_new(exit_: Exit, statement: Statement, person: Person, plan: ExitPlan | None) -> None:
-    """Refuse a statement that was seen before, and a second one of the same person on the same matter while the first holds."""
-    used = {Statement.parse(entry.data["text"]).one("nonce") for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT)}
-    if statement.one("nonce") in used:
-        raise SignatureError("this very statement is on record already", untouched="the record", todo="nothing, or make and sign a new one")
+def _require_new_nonce(exit_: Exit, statement: Statement) -> None:
+    """Refuse a statement that was seen before, and another one with the nonce of one that was."""
+    for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT):
+        if entry.data["text"] == statement.text:
+            raise OnRecordError(
+                f"this very statement is on record already, as entry {entry.number}",
+                untouched="the record",
+                todo="nothing, or make and sign a new one",
+            )
+        if Statement.parse(entry.data["text"]).one("nonce") == statement.one("nonce"):
+            raise SignatureError(
+                f"its nonce was used before, in entry {entry.number}", untouched="the record", todo="make a new text and sign that one"
+            )
+
+
+def _require_news(exit_: Exit, statement: Statement, person: Person, plan: ExitPlan | None) -> None:
+    """Refuse a second statement of the same person on the same matter while the first holds."""
     if statement.purpose == Purpose.APPROVAL and plan:
         again = statement.one("decision") == "approve" and person.principal in {one.principal for one in approvers(exit_, plan)}
     else:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from configs.engagement_file import slugs
 from configs.settings import Settings
+from core.evidence.redaction import Audience
 
 # Made when the deployments are registered, so that the form shows a drop-down; `offboard deploy` renews it.
 EngagementName = StrEnum(  # type: ignore[misc] # its members are known only at run time
@@ -34,6 +35,14 @@ class ReviewForm(BaseModel):
     """Whose audit trail is reviewed, and for whom."""
 
     engagement: EngagementName = Field(title="Engagement", description="The client whose exit it is.")
-    audience: str = Field(
-        default="the client", title="For whom", description="Written into the bundle, e.g. the client, our insurer.", max_length=120
+    audience: Audience = Field(
+        default=Audience.CLIENT,
+        title="For whom",
+        description="The client gets everything. The successor, if the client elected it, and others get a part; the rest is withheld.",
+    )
+    recipients: list[str] = Field(
+        default_factory=list,
+        title="For somebody else: whose keys",
+        description="Their public keys, age1… or ssh-ed25519 …, one each. Client's and successor's are in the engagement file.",
+        max_length=20,
     )

@@ -14,8 +14,8 @@ from tasks.prove import write_evidence
 
 @flow(name="review-audit-trail", flow_run_name="{form.engagement}: review the audit trail", persist_result=False)
 def review_audit_trail(form: ReviewForm) -> State[Any]:
-    """Write the evidence bundle from the ledger, verify it, and publish what it says."""
+    """Write the evidence from the ledger for its audience, verify it, encrypt what may leave, and publish what it says and where it is."""
     try:
-        return Completed(message=write_evidence(form.engagement, form.audience))
+        return Completed(message=write_evidence(form.engagement, form.audience, form.recipients))
     except GoodLeaverError as error:
         return Failed(name=HELD, message=str(error))

@@ -4,20 +4,27 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from string import Template
+from typing import Any, NamedTuple
 
 from core.archive.bag import BAGIT, bag_info, manifest_line
 from core.canonical import canonical_json
 from core.errors import LedgerError
-from core.evidence.report import render_report
+from core.evidence.answers import answer
+from core.evidence.certificate import certificate
+from core.evidence.page.render import render_page
+from core.evidence.pdf.render import render_pdf
+from core.evidence.retold import answers_file, shown_file, summary_file
 from core.evidence.summary import summarise
-from core.evidence.verify import documents_of, statement_name
+from core.evidence.verify import SCRIPTS, anchor_line, documents_of, key_line, statement_name
 from core.ledger.entries import read_line
+from core.ledger.merkle import leaf_hash
 from core.ledger.note import LogKey
+from core.ledger.proof import SUFFIX, tlog_proofs
 from core.ledger.store import Ledger
 from core.model import Checkpoint, Engagement, EntryKind, LedgerEntry, Noun
 from core.signatures.statements import allowed_signers
@@ -36,12 +43,22 @@ class EvidenceBundle(Noun):
     manifest_sha256: str
 
 
-def write_bundle(ledger: Ledger, engagement: Engagement, folder: Path, *, key: LogKey, now: datetime, audience: str) -> EvidenceBundle:
+def write_bundle(
+    ledger: Ledger,
+    engagement: Engagement,
+    folder: Path,
+    *,
+    key: LogKey,
+    now: datetime,
+    audience: str,
+    shows: Callable[[LedgerEntry], bool] | None = None,
+) -> EvidenceBundle:
     """Replay the ledger, sign a fresh checkpoint, and write all of it to `folder`, whole or not at all.
 
-    `key` is the ledger's own key: it seals the list of files. `audience` says in a line for whom the bundle is made.
-    A bundle that is already there is moved aside to `<folder>.<n>`; nothing is deleted. Raises LedgerError if the
-    ledger was altered, SignatureError if a person's key is none, OSError if the disk refuses.
+    `key` is the ledger's own key: it seals the list of files. `audience` says in a line for whom the bundle is made. With `shows` it is
+    redacted: of an entry for which it says no, only the hash is in the bundle. A bundle that is already there is moved aside to
+    `<folder>.<n>`; nothing is deleted. Raises LedgerError if the ledger was altered, SignatureError if a person's key is none, OSError
+    if the disk refuses, RefusedError if the report cannot be printed.
     """
     if key.vkey != ledger.vkey:
         raise LedgerError(
@@ -49,17 +66,33 @@ def write_bundle(ledger: Ledger, engagement: Engagement, folder: Path, *, key: L
         )
     checkpoint = ledger.checkpoint()
     lines = tuple(islice(ledger.lines(), checkpoint.size))
-    audience = " ".join(audience.split())
-    payload = _payload(ledger, lines, engagement, checkpoint, now, audience)
-    payload |= {"data/log.vkey": f"{key.vkey}\n".encode(), "data/log.pub.pem": key.public_pem}
-    manifest = _manifest(payload)
-    tags = _tags(payload, engagement, now, audience) | {"manifest-sha256.txt": manifest}
+    second = now.replace(microsecond=0)  # what the bundle says that it was made at, so that it can be drawn anew
+    record = Record(engagement, key, checkpoint, lines, ledger.document, second, " ".join(audience.split()))
+    files = bundle_files(record, shows)
+    _put_in_place(folder, files)
+    digest = hashlib.sha256(files["manifest-sha256.txt"]).hexdigest()
+    return EvidenceBundle(path=folder, entries=checkpoint.size, root=checkpoint.root.hex(), manifest_sha256=digest)
+
+
+class Record(NamedTuple):
+    """What a bundle is made from: `lines` are all the entries that the checkpoint covers, `document` gives a stored document."""
+
+    engagement: Engagement
+    key: LogKey
+    checkpoint: Checkpoint
+    lines: Sequence[bytes]
+    document: Callable[[str], bytes]
+    now: datetime
+    audience: str
+
+
+def bundle_files(record: Record, shows: Callable[[LedgerEntry], bool] | None) -> dict[str, bytes]:
+    """Make all files of a bundle, by their names in it; as `write_bundle` says."""
+    payload = _whole(record) if shows is None else _redacted(record, shows)
+    tags = _tags(payload, record, redacted=shows is not None) | {"manifest-sha256.txt": _manifest(payload)}
     tag_manifest = _manifest(tags)
-    seal = key.ssh_signature(tag_manifest, f"{SEAL_PURPOSE}@{engagement.provider.domain}")
-    _put_in_place(folder, {**payload, **tags, "tagmanifest-sha256.txt": tag_manifest, "tagmanifest-sha256.txt.sig": seal.encode()})
-    return EvidenceBundle(
-        path=folder, entries=checkpoint.size, root=checkpoint.root.hex(), manifest_sha256=hashlib.sha256(manifest).hexdigest()
-    )
+    seal = record.key.ssh_signature(tag_manifest, f"{SEAL_PURPOSE}@{record.engagement.provider.domain}")
+    return {**payload, **tags, "tagmanifest-sha256.txt": tag_manifest, "tagmanifest-sha256.txt.sig": seal.encode()}
 
 
 def expected_keys(engagement: Engagement, vkey: str) -> str:
@@ -67,24 +100,58 @@ def expected_keys(engagement: Engagement, vkey: str) -> str:
     return f"# keys of the exit {engagement.slug}: keep this file; verify.sh and verify.py take it\n{vkey}\n{allowed_signers(engagement)}"
 
 
-def _payload(
-    ledger: Ledger, lines: Sequence[bytes], engagement: Engagement, checkpoint: Checkpoint, now: datetime, audience: str
-) -> dict[str, bytes]:
-    entries = tuple(read_line(line) for line in lines)
-    summary = summarise(entries, engagement, checkpoint, ledger.document, now=now, audience=audience)
+def _whole(record: Record) -> dict[str, bytes]:
+    engagement, document = record.engagement, record.document
+    entries = tuple(map(read_line, record.lines))
+    summary = summarise(entries, engagement, record.checkpoint, document, now=record.now, audience=record.audience)
+    answers = answer(summary, entries, engagement, document)
     nouns = engagement.model_dump(mode="json", include=set(Engagement.model_fields))  # an engagement file has connectors besides
-    plans = [entry for entry in entries if entry.kind == EntryKind.PLAN]
-    payload = {
-        "data/ledger.jsonl": b"".join(line + b"\n" for line in lines),
-        "data/checkpoint": checkpoint.note.encode(),
-        "data/allowed_signers": allowed_signers(engagement).encode(),
-        "data/engagement.json": canonical_json(nouns) + b"\n",
-        "data/summary.json": summary.model_dump_json(indent=1).encode() + b"\n",
-        "data/report.html": render_report(summary).encode(),
+    told = {
+        "summary.json": summary_file(summary),
+        "answers.json": answers_file(answers),
+        "certificate.dsse.json": certificate(summary, record.checkpoint, record.key.sign, record.key.vkey),
+        "checkpoint": record.checkpoint.note.encode(),
     }
+    payload = {f"data/{name}": body for name, body in told.items()} | {
+        "data/engagement.json": canonical_json(nouns) + b"\n",
+        "data/review.html": render_page(summary, answers, record.lines).encode(),
+        "data/report.pdf": render_pdf(summary, answers, told),
+    }
+    plans = [entry for entry in entries if entry.kind == EntryKind.PLAN]
     if plans:
-        payload["data/plan.json"] = ledger.document(plans[-1].data["document"])
-    return payload | _statements(entries) | _documents(entries, ledger)
+        payload["data/plan.json"] = document(plans[-1].data["document"])
+    return payload | _entries(record, entries)
+
+
+def _redacted(record: Record, shows: Callable[[LedgerEntry], bool]) -> dict[str, bytes]:
+    entries = tuple(entry for entry in map(read_line, record.lines) if shows(entry))
+    leaves = [leaf_hash(line) for line in record.lines]
+    proofs = tlog_proofs(leaves, record.checkpoint, [entry.number for entry in entries])
+    payload = {
+        "data/checkpoint": record.checkpoint.note.encode(),
+        "data/leaves.txt": "".join(f"{leaf.hex()}\n" for leaf in leaves).encode(),
+        "data/shown.txt": shown_file(entries),
+    }
+    return payload | {f"data/proofs/{number}{SUFFIX}": proof.encode() for number, proof in proofs.items()} | _entries(record, entries)
+
+
+def _entries(record: Record, entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
+    """Write what every bundle has of the entries that it shows, and the keys."""
+    anchors, rotations = ([one for one in entries if one.kind == kind] for kind in (EntryKind.ANCHOR, EntryKind.ROTATION))
+    return {
+        "data/ledger.jsonl": b"".join(record.lines[entry.number] + b"\n" for entry in entries),
+        "data/anchors.tsv": "".join(anchor_line(_fields(entry)) for entry in anchors).encode(),
+        "data/log-keys.tsv": "".join(key_line(_fields(entry)) for entry in rotations).encode(),
+        "data/log.vkey": f"{record.key.vkey}\n".encode(),
+        "data/log.pub.pem": record.key.public_pem,
+        "data/allowed_signers": allowed_signers(record.engagement).encode(),
+        **_statements(entries),
+        **_documents(entries, record.document),
+    }
+
+
+def _fields(entry: LedgerEntry) -> dict[str, Any]:
+    return {"number": entry.number, "data": entry.data}
 
 
 def _statements(entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
@@ -97,24 +164,24 @@ def _statements(entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
     return files
 
 
-def _documents(entries: Sequence[LedgerEntry], ledger: Ledger) -> dict[str, bytes]:
+def _documents(entries: Sequence[LedgerEntry], document: Callable[[str], bytes]) -> dict[str, bytes]:
     digests = {digest for entry in entries for digest in documents_of(dict(entry.data))}
-    return {f"data/documents/{digest}": ledger.document(digest) for digest in sorted(digests)}
+    return {f"data/documents/{digest}": document(digest) for digest in sorted(digests)}
 
 
-def _tags(payload: Mapping[str, bytes], engagement: Engagement, now: datetime, audience: str) -> dict[str, bytes]:
-    day = now.astimezone(UTC).strftime("%Y-%m-%d")
-    facts = {"provider": engagement.provider.name, "client": engagement.client.name, "audience": audience, "day": day}
+def _tags(payload: Mapping[str, bytes], record: Record, *, redacted: bool) -> dict[str, bytes]:
+    engagement, day = record.engagement, record.now.astimezone(UTC).strftime("%Y-%m-%d")
+    facts = {"provider": engagement.provider.name, "client": engagement.client.name, "audience": record.audience, "day": day}
     more = [
         ("Source-Organization", " ".join(engagement.provider.name.split())),
-        ("External-Description", f"Evidence of a client exit, made for: {audience}"),
+        ("External-Description", f"Evidence of a client exit, made for: {record.audience}{'; entries are withheld' if redacted else ''}"),
     ]
+    readme = Template((HERE / ("README-redacted.txt" if redacted else "README.txt")).read_text(encoding="utf-8"))
     return {
         "bagit.txt": BAGIT,
         "bag-info.txt": bag_info(engagement.slug, day, sum(map(len, payload.values())), len(payload), more),
-        "README.txt": Template((HERE / "README.txt").read_text(encoding="utf-8")).substitute(facts).encode(),
-        "verify.sh": (HERE / "verify.sh").read_bytes(),
-        "verify.py": (HERE / "verify.py").read_bytes(),
+        "README.txt": readme.substitute(facts).encode(),
+        **{name: (HERE / name).read_bytes() for name in SCRIPTS},
     }
 
 
@@ -146,7 +213,7 @@ def _write(path: Path, body: bytes) -> None:
         file.write(body)
         file.flush()
         os.fsync(file.fileno())
-    if path.name in {"verify.sh", "verify.py"}:
+    if path.name in {"verify.sh", "verify.py"}:  # the others are parts of verify.py
         path.chmod(0o755)
 
 

@@ -97,6 +97,8 @@ def _verdict(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
 
 
 def _inventory(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    if data.get("when") == "foreign":
+        return f"A log brought from outside about {entry.subject}, {data.get('source', '')}: {data.get('items', '?')} lines"
     return f"Inventory of {entry.subject}, {data.get('when', '')}: {data.get('items', '?')} items"
 
 

@@ -13,8 +13,9 @@ from typing import Final
 from sqlalchemy import update
 
 from core.errors import GoodLeaverError, LeaseHeldError, StaleHolderError, UnavailableError
-from core.ledger.database import LEASES, lock
+from core.ledger.database import lock
 from core.ledger.store import Ledger
+from core.ledger.tables import LEASES
 
 _POLL: Final = timedelta(milliseconds=100)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

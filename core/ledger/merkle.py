@@ -4,8 +4,12 @@ Every hash is 32 bytes. The functions that check a proof are after RFC 9162, sec
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
 
+Span = tuple[int, int]
+"""A subtree: its first leaf, and the one after its last."""
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -54,21 +58,60 @@ def root(leaf_hashes: Sequence[bytes]) -> bytes:
     return edge.root()
 
 
+def inclusion_spans(index: int, size: int) -> tuple[Span, ...]:
+    """Name the subtrees, leaf to root, whose hashes show that leaf `index` is in the tree. Raises IndexError if there is none."""
+    if not 0 <= index < size:
+        raise IndexError(f"a tree of {size} leaves has no leaf {index}")
+    spans: list[Span] = []
+    first, end = 0, size
+    while end - first > 1:
+        split = first + _split(end - first)
+        if index < split:
+            spans.append((split, end))
+            end = split
+        else:
+            spans.append((first, split))
+            first = split
+    return tuple(reversed(spans))
+
+
 def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     """Collect the hashes, leaf to root, that show that leaf `index` is in the tree. Raises IndexError if there is none."""
-    if not 0 <= index < len(leaf_hashes):
-        raise IndexError(f"a tree of {len(leaf_hashes)} leaves has no leaf {index}")
-    proof: list[bytes] = []
-    first, size = 0, len(leaf_hashes)
-    while size > 1:
-        split = _split(size)
-        if index - first < split:
-            proof.append(root(leaf_hashes[first + split : first + size]))
-            size = split
-        else:
-            proof.append(root(leaf_hashes[first : first + split]))
-            first, size = first + split, size - split
-    return tuple(reversed(proof))
+    return tuple(root(leaf_hashes[first:end]) for first, end in inclusion_spans(index, len(leaf_hashes)))
+
+
+def inclusion_proofs(leaf_hashes: Iterable[bytes], size: int, indices: Iterable[int]) -> dict[int, tuple[bytes, ...]]:
+    """Collect the proofs of many leaves in the tree of the first `size`, reading those once and keeping only what is needed.
+
+    Raises IndexError for a leaf that is not among them, ValueError if there are fewer than `size`.
+    """
+    spans = {index: inclusion_spans(index, size) for index in indices}
+    hashes = _hashes(leaf_hashes, size, {span for path in spans.values() for span in path})
+    return {index: tuple(hashes[span] for span in path) for index, path in spans.items()}
+
+
+def _hashes(leaf_hashes: Iterable[bytes], size: int, spans: AbstractSet[Span]) -> dict[Span, bytes]:
+    """Compute the hashes of these subtrees of the tree of `size` leaves."""
+    found: dict[Span, bytes] = {}
+    peaks: list[tuple[int, bytes]] = []
+    end = 0
+    for end, leaf in enumerate(islice(leaf_hashes, size), 1):
+        first, node, width = end - 1, leaf, 1
+        while True:
+            if (first, end) in spans:
+                found[first, end] = node
+            if end % (2 * width):
+                break
+            first, left = peaks.pop()
+            node, width = node_hash(left, node), 2 * width
+        peaks.append((first, node))
+    if end < size:
+        raise ValueError(f"{end} leaves are fewer than {size}")
+    for number, (first, peak) in enumerate(reversed(peaks)):
+        node = node_hash(peak, node) if number else peak
+        if (first, end) in spans:
+            found[first, end] = node
+    return found
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root_hash: bytes) -> bool:
@@ -93,19 +136,19 @@ def consistency_proof(leaf_hashes: Sequence[bytes], old_size: int) -> tuple[byte
     """Collect the hashes that show that the tree over the first `old_size` leaves grew into this one. Raises IndexError."""
     if not 0 <= old_size <= len(leaf_hashes):
         raise IndexError(f"a tree of {len(leaf_hashes)} leaves never had {old_size}")
-    proof: list[bytes] = []
-    first, size, old, whole = 0, len(leaf_hashes), old_size, True
-    while old_size and old != size:
-        split = _split(size)
-        if old <= split:
-            proof.append(root(leaf_hashes[first + split : first + size]))
-            size = split
+    spans: list[Span] = []
+    first, end, whole = 0, len(leaf_hashes), True
+    while old_size and old_size != end:
+        split = first + _split(end - first)
+        if old_size <= split:
+            spans.append((split, end))
+            end = split
         else:
-            proof.append(root(leaf_hashes[first : first + split]))
-            first, size, old, whole = first + split, size - split, old - split, False
+            spans.append((first, split))
+            first, whole = split, False
     if not whole:
-        proof.append(root(leaf_hashes[first : first + size]))
-    return tuple(reversed(proof))
+        spans.append((first, end))
+    return tuple(root(leaf_hashes[first:end]) for first, end in reversed(spans))
 
 
 def verify_consistency(old_size: int, old_root: bytes, size: int, root_hash: bytes, proof: Sequence[bytes]) -> bool:

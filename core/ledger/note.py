@@ -17,7 +17,7 @@ from core.errors import LedgerError
 from core.ledger.log_key import ED25519_TYPE, LogKey, key_id, log_origin
 from core.model import Checkpoint
 
-__all__ = ["LogKey", "log_origin", "verify_checkpoint"]
+__all__ = ["LogKey", "extension_lines", "log_origin", "verify_checkpoint"]
 
 _DASH: Final = "\u2014 "
 _LONGEST: Final = 1_000_000
@@ -65,6 +65,11 @@ def verify_checkpoint(note: str, vkey: str) -> Checkpoint:
     if origin != verifier.name:
         raise _bad(f"it is of the log {origin}, not of {verifier.name}")
     return Checkpoint(origin=origin, size=size, root=root, note=note)
+
+
+def extension_lines(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Give the lines of a verified checkpoint's text after its first three."""
+    return tuple(_split(checkpoint.note)[0][:-1].split("\n")[3:])
 
 
 def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:

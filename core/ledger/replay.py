@@ -1,47 +1,53 @@
 """Recomputing a ledger from its entries' bytes, and naming the first thing in it that does not fit."""
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 
 from core.errors import LedgerError
-from core.ledger.entries import read_line
+from core.ledger.entries import read_fields
 from core.ledger.merkle import RightEdge, leaf_hash
+from core.ledger.rows import Row
+from core.ledger.tables import topic
 from core.model import Checkpoint
 
 
-def replay_entries(engagement: str, rows: Iterable[tuple[int, bytes, bytes]], checkpoints: Sequence[Checkpoint]) -> tuple[int, bytes]:
-    """Go through number, body and stored leaf of every entry; return size and root.
+def replay_entries(engagement: str, rows: Iterable[Row], checkpoints: Iterable[Checkpoint]) -> RightEdge:
+    """Go through every entry as it lies in the database; return the tree.
 
-    `checkpoints` are verified ones, smallest first. Raises LedgerError that names what it found.
+    `checkpoints` are verified ones. Raises LedgerError that names what it found.
     """
     edge = RightEdge()
-    due = list(checkpoints)
+    due = deque(sorted(checkpoints, key=lambda checkpoint: checkpoint.size))
     sound = 0
     while due and due[0].size == 0:
-        sound = _compare(edge, due.pop(0), sound)
-    for number, body, leaf in rows:
-        _check_entry(engagement, edge.size, number, body, leaf)
-        edge.add(leaf)
+        sound = _compare(edge, due.popleft(), sound)
+    for row in rows:
+        _check_entry(engagement, edge.size, row)
+        edge.add(row.leaf)
         while due and due[0].size == edge.size:
-            sound = _compare(edge, due.pop(0), sound)
+            sound = _compare(edge, due.popleft(), sound)
     if due:
         raise _altered(
             f"the checkpoint of size {due[-1].size} covers more entries than the ledger holds: "
             f"{_span(edge.size, due[-1].size)} {'is' if due[-1].size - edge.size == 1 else 'are'} missing"
         )
-    return edge.size, edge.root()
+    return edge
 
 
-def _check_entry(engagement: str, expected: int, number: int, body: bytes, leaf: bytes) -> None:
+def _check_entry(engagement: str, expected: int, row: Row) -> None:
+    number = row.number
     if number != expected:
         raise _altered(f"entry {expected} is missing: entry {number} stands in its place")
-    if leaf_hash(body) != leaf:
+    if leaf_hash(row.body) != row.leaf:
         raise _altered(f"entry {number} was altered: it does not fit its stored leaf")
     try:
-        entry = read_line(body)
+        fields = read_fields(row.body)
     except LedgerError:
         raise _altered(f"entry {number} is not an entry as we write it") from None
-    if entry.number != number or entry.engagement != engagement:
-        raise _altered(f"entry {number} was moved: it says that it is entry {entry.number} of {entry.engagement}")
+    if fields["number"] != number or fields["engagement"] != engagement:
+        raise _altered(f"entry {number} was moved: it says that it is entry {fields['number']} of {fields['engagement']}")
+    if (row.kind, row.action, row.topic) != (fields["kind"], fields.get("action", ""), topic(fields["subject"])):
+        raise _altered(f"entry {number} was hidden: it is not found under its kind, action and subject")
 
 
 def _compare(edge: RightEdge, checkpoint: Checkpoint, sound: int) -> int:

@@ -1,10 +1,11 @@
 """The engagement that ends: who, why, when, and who may do what."""
 
-from datetime import date, timedelta
+import re
+from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from core.model.noun import Noun
 
@@ -13,6 +14,17 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max
 
 Principal = Annotated[str, StringConstraints(pattern=r"^[^@\s,*?!]+@[^@\s,*?!]+$", max_length=120)]
 """Who a signature belongs to, in the form of an e-mail address (`allowed_signers` of OpenSSH)."""
+
+
+def _written_out(value: object) -> object:
+    """Refuse a bare number, which would be read as seconds since 1970: `20270101` is meant as a day."""
+    if isinstance(value, datetime) or re.match(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d", str(value)):
+        return value
+    raise ValueError("write an instant with its zone as 2026-12-31T22:30:00Z")
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
+"""An instant as a person writes it, with its zone."""
 
 
 class ReasonCode(StrEnum):
@@ -47,13 +59,35 @@ class Party(StrEnum):
     SUCCESSOR = "successor"
 
 
+class RevokedKey(Noun):
+    """A key that was somebody's. What it signed, and what was taken in before it was revoked, stays; nothing after it counts."""
+
+    key: str = Field(description="the OpenSSH public key, one line")
+    revoked_at: Instant = Field(description="since when its signatures do not count, e.g. 2026-12-31T22:30:00Z")
+
+
 class Person(Noun):
-    """Somebody whose signature counts, with the SSH public keys that make it."""
+    """Somebody whose signature counts, with the SSH public keys that make it.
+
+    When a signature was made is when it was taken in: nothing inside a signature says so.
+    """
 
     principal: Principal
     name: str
     role: Role
     keys: tuple[str, ...] = Field(min_length=1, description="OpenSSH public keys, one line each")
+    valid_after: Instant | None = Field(default=None, description="from when on this person's signatures count")
+    valid_before: Instant | None = Field(default=None, description="until when this person's signatures count")
+    revoked_keys: tuple[RevokedKey, ...] = Field(default=(), description="keys that were this person's, and since when they are not")
+    verify_required: bool = Field(
+        default=False, description="only signatures by hardware keys that asked for their PIN or a fingerprint count"
+    )
+
+    @model_validator(mode="after")
+    def _counts_for_a_time(self) -> Self:
+        if self.valid_after and self.valid_before and self.valid_after >= self.valid_before:
+            raise ValueError("valid_after has to be before valid_before: as it is, no signature of this person ever counts")
+        return self
 
 
 class Provider(Noun):

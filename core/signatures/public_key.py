@@ -29,6 +29,7 @@ CURVES: Final[dict[str, tuple[ec.EllipticCurve, hashes.HashAlgorithm]]] = {
 RSA_HASHES: Final[dict[str, hashes.HashAlgorithm]] = {"rsa-sha2-256": hashes.SHA256(), "rsa-sha2-512": hashes.SHA512()}
 RSA_LEAST_BITS: Final = 2048
 USER_PRESENT: Final = 0x01
+USER_VERIFIED: Final = 0x04
 
 AnyKey = ed25519.Ed25519PublicKey | rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
@@ -114,9 +115,13 @@ def read_blob(blob: bytes) -> PublicKey:
     return PublicKey(type=kind, blob=blob, key=key, curve=curve, application=application)
 
 
-def check_signature(public: PublicKey, signature: bytes, message: bytes) -> None:
-    """Check an SSH signature blob over `message`. Raises SignatureError unless it holds, with no byte to spare."""
+def check_signature(public: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Check an SSH signature blob over `message`. Raises SignatureError unless it holds, with no byte to spare.
+
+    Returns whether the key verified who touched it, by PIN or fingerprint (flag UV of WebAuthn); only a security key can tell.
+    """
     reader = Reader(signature, "signature")
+    verified = False
     scheme = reader.string().decode("latin-1")
     raw = reader.string()
     if public.in_hardware:
@@ -127,12 +132,14 @@ def check_signature(public: PublicKey, signature: bytes, message: bytes) -> None
                 untouched="everything; it counts as not given",
                 todo="sign again and touch the key when it blinks; do not make the key with no-touch-required",
             )
+        verified = bool(flags[0] & USER_VERIFIED)
         message = hashlib.sha256(public.application).digest() + flags + counter + hashlib.sha256(message).digest()
     reader.end()
     try:
         _check_raw(public, scheme, raw, message)
     except InvalidSignature:
         raise does_not_fit() from None
+    return verified
 
 
 def does_not_fit() -> SignatureError:

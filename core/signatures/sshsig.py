@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 import textwrap
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -27,7 +27,7 @@ from core.signatures.public_key import (
 )
 from core.signatures.wire import Reader, mpint, string
 
-__all__ = ["PrivateKey", "fingerprint", "normalise", "sign", "sign_with", "tidy", "verify"]
+__all__ = ["PrivateKey", "Signed", "examine", "fingerprint", "normalise", "sign", "sign_with", "tidy", "verify"]
 
 PrivateKey = ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
@@ -37,6 +37,13 @@ _MAGIC: Final = b"SSHSIG"
 _VERSION: Final = 1
 _HASHES: Final = {b"sha256": hashlib.sha256, b"sha512": hashlib.sha512}
 _COLUMNS: Final = 70
+
+
+class Signed(NamedTuple):
+    """What a signature that holds tells: the public key as `type base64`, and whether that key verified who touched it."""
+
+    key: str
+    user_verified: bool
 
 
 def sign(private_key_pem: bytes, message: bytes, namespace: str, password: bytes | None = None) -> str:
@@ -72,6 +79,11 @@ def verify(signature: str, message: bytes, namespace: str) -> str:
 
     The key is any key: whether it is somebody's that counts is for the caller to ask. Raises SignatureError.
     """
+    return examine(signature, message, namespace).key
+
+
+def examine(signature: str, message: bytes, namespace: str) -> Signed:
+    """Check an armored signature as `verify` does, and say all that it tells. Raises SignatureError."""
     reader = Reader(_disarmor(signature), "signature")
     if reader.take(len(_MAGIC)) != _MAGIC:
         raise reader.damaged("it does not start with SSHSIG")
@@ -90,13 +102,15 @@ def verify(signature: str, message: bytes, namespace: str) -> str:
         raise reader.damaged("its reserved field is not empty")
     if algorithm not in _HASHES:
         raise reader.damaged("its hash is neither sha256 nor sha512")
-    check_signature(public, blob, _covered(found, algorithm, message))
-    return public.line
+    return Signed(public.line, check_signature(public, blob, _covered(found, algorithm, message)))
 
 
-def tidy(signature: str) -> str:
-    """Undo what forms and mail programs do to a pasted signature: line ends, blanks around it, blanks at line ends."""
-    return "\n".join(line.strip() for line in signature.strip().splitlines()) + "\n"
+def tidy(pasted: str) -> str:
+    """Undo what forms and mail programs do to a pasted signature or statement: line ends, blanks around it, blanks at line ends.
+
+    Neither has any such thing by itself, so what was signed stays as it was.
+    """
+    return "\n".join(line.strip() for line in pasted.strip().splitlines()) + "\n"
 
 
 def _covered(namespace: bytes, algorithm: bytes, message: bytes) -> bytes:

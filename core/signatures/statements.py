@@ -46,6 +46,11 @@ class Statement(Noun):
         return self
 
     @property
+    def kind(self) -> str:
+        """What people call it: its purpose, or `rescission` for an approval that is taken back."""
+        return "rescission" if ("decision", "rescind") in self.fields else str(self.purpose)
+
+    @property
     def text(self) -> str:
         """The very text to sign (as UTF-8)."""
         return "".join([f"offboard-{self.purpose}/v1\n", *(f"{key}: {value}\n" for key, value in self.fields)])
@@ -98,19 +103,25 @@ def check(
     *,
     purpose: Purpose | None = None,
     principal: str | None = None,
+    taken_in: datetime | None = None,
 ) -> tuple[Statement, Person]:
     """Say what was stated and by whom; with `purpose` or `principal`, insist on these.
 
-    Holds only if the text is whole and complete for its purpose, the signature fits it under the purpose's namespace, the key is
-    that of one person of the engagement in a role that counts (see `who_may`), the client is this one, and `now` (aware) lies within
-    its time.
+    Holds only if the text is whole and complete for its purpose, the signature fits it under the purpose's namespace, the key was
+    that of one person of the engagement in a role that counts (see `who_may`) when it was taken in (`now` if left out), that person
+    was verified by the key if the engagement asks for it, the client is this one, and `now` (aware) lies within its time.
     Raises SignatureError, with a sentence of its own for each reason. Whether a nonce was seen before is for the ledger to say.
     """
     statement = Statement.parse(text)
     if purpose is not None and statement.purpose is not purpose:
         raise _refused(f"this is a statement of {statement.purpose}, not of {purpose}", f"give the text of the {purpose} and its signature")
-    key = sshsig.verify(signature, text.encode(), namespace(statement.purpose, engagement.provider.domain))
-    person = signer(key, statement.purpose, engagement)
+    signed = sshsig.examine(signature, text.encode(), namespace(statement.purpose, engagement.provider.domain))
+    person = signer(signed.key, statement.purpose, engagement, taken_in or now)
+    if person.verify_required and not signed.user_verified:
+        raise _refused(
+            f"{person.name} ({person.principal}) has to sign with a hardware key that asks for its PIN or a fingerprint, and this did not",
+            "make the key with: ssh-keygen -t ed25519-sk -O verify-required; name it in the engagement file, and sign with it",
+        )
     wrong = problem(statement.purpose, statement.fields)
     if wrong:
         raise _damaged(wrong)
@@ -147,6 +158,9 @@ def read_instant(value: str) -> datetime:
 
 def _check_time(statement: Statement, now: datetime) -> None:
     read_instant(statement.one("made-at"))
+    for value in statement.many("held-at"):
+        if now < read_instant(value):
+            raise _refused(f"the conversation has not been held yet: it says {value}", "hold it, then sign that it was held")
     again = f"make and sign the {statement.purpose} anew"
     for value in statement.many("not-before"):
         if now < read_instant(value):

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from cli import sign
 from core.model import EntryKind
 from demo.acme import SLUG, Acme
-from tests.flows.exit_world import ALICE, BOB, ExitWorld
+from tests.flows.exit_world import ALICE, BOB, DANA, ExitWorld
 from tests.flows.stage import at_stage
 
 HELD, MISUSED = 1, 2
@@ -111,6 +113,71 @@ def test_taking_back_does_not_run_out_whatever_days_says(planned: ExitWorld) -> 
     taken_back = planned.entries(EntryKind.STATEMENT)[-1].data["text"]
     assert "decision: rescind\n" in taken_back
     assert "not-after" not in taken_back
+
+
+SAID = {
+    "approval": ([], "You approve the exit plan"),
+    "rescission": (["--rescind"], "You take back your approval"),
+    "conversation": (["--channel", "phone", "--with", "Dana Reyes"], "you told Dana Reyes, by phone, that the engagement ends"),
+    "election": (["--deliver-to", "client", "--copies", "delete", "--object-lock-days", "90"], "For 90 days nobody"),
+    "waiver": (["--subject", "obligation register: spare-firewall", "--reason", "it is kept"], "One waiver alone has no effect"),
+    "reinstatement": (["--grant", "GRANT", "--reason", "asked for"], "You order that our access"),
+}
+
+
+@pytest.mark.parametrize("kind", SAID)
+def test_each_kind_is_said_in_plain_words_before_it_is_signed(planned: ExitWorld, kind: str) -> None:
+    options, words = SAID[kind]
+    options = [planned.plan().grants[0].subject if one == "GRANT" else one for one in options]
+    who, key = (DANA, "client-director") if kind == "election" else (ALICE, "alice")
+    command = ["approval" if kind == "rescission" else kind, SLUG, "--as", who, "--key", str(planned.acme.keys / key), *options]
+    asked = CliRunner().invoke(sign.app, command, input="n\n")
+    assert words in asked.stdout.partition("Sign this?")[0]
+    assert planned.entries(EntryKind.STATEMENT) == ()
+    done = CliRunner().invoke(sign.app, command, input="y\n")
+    assert done.exception is None
+    assert f"On record: {kind}, signed by" in done.stdout.partition("Sign this?")[2]
+
+
+def test_any_text_that_was_handed_out_is_said_and_signed_without_an_engagement(
+    planned: ExitWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = tmp_path / "approval.txt"
+    handed_out = CliRunner().invoke(sign.app, ["approval", SLUG, "--as", BOB, "--write", str(text)])
+    assert f"ssh-keygen -Y sign -n offboard-approval@northwind.example -f YOUR_KEY {text}" in handed_out.stdout
+    command = ["text", str(text), "--domain", "northwind.example", "--key", str(planned.acme.keys / "bob")]
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("OFFBOARD_ENGAGEMENTS", str(tmp_path))
+        asked = CliRunner().invoke(sign.app, command, input="n\n")
+        assert "You approve the exit plan" in asked.stdout.partition("Sign this?")[0]
+        assert not Path(f"{text}.sig").exists()
+        done = CliRunner().invoke(sign.app, command, input="y\n")
+        assert "paste both into the form record-approval" in done.stdout
+        assert Path(f"{text}.sig").read_text() in done.stdout
+        again = CliRunner().invoke(sign.app, command, input="y\n")
+        assert "cannot be written (FileExistsError)" in str(again.exception)
+    taken = CliRunner().invoke(sign.app, ["take-in", SLUG, str(text)])
+    assert taken.stdout == "On record: approval, signed by Bob Okafor (bob@northwind.example).\n"
+
+
+def test_a_text_that_is_not_fit_to_be_signed_is_not(servers: Acme, tmp_path: Path) -> None:
+    text = tmp_path / "receipt.txt"
+    text.write_text("offboard-acknowledgement/v1\nclient: acme-dental\narchive-code: <the code>\n")
+    key = str(servers.keys / "successor-signer")
+    done = CliRunner().invoke(sign.app, ["text", str(text), "--domain", "northwind.example", "--key", key, "--yes"])
+    assert "this text is not fit to be signed" in str(done.exception)
+    assert done.stdout == ""
+    assert not Path(f"{text}.sig").exists()
+
+
+def test_what_a_windows_editor_saved_is_said_plainly_and_not_recorded(planned: ExitWorld, tmp_path: Path) -> None:
+    text = tmp_path / "approval.txt"
+    CliRunner().invoke(sign.app, ["approval", SLUG, "--as", BOB, "--write", str(text)])
+    text.write_bytes(text.read_bytes().replace(b"\n", b"\r\n"))
+    Path(f"{text}.sig").write_text("")
+    done = CliRunner().invoke(sign.app, ["take-in", SLUG, str(text)])
+    assert "Windows line ends" in str(done.exception)
+    assert planned.entries(EntryKind.STATEMENT) == ()
 
 
 def test_status_shows_outside_text_as_it_is(world: ExitWorld) -> None:

@@ -97,7 +97,7 @@ def _arm(kill: KillPoint) -> None:
         nonlocal seen, armed
         if not sql.startswith("INSERT INTO entries"):
             return
-        _engagement, _number, body, _leaf = parameters
+        _engagement, _number, body, *_found_by = parameters
         entry = json.loads(bytes(body))
         if (entry["kind"], entry.get("action")) == (kill.kind, kill.action) and entry["subject"].startswith(kill.subject):
             armed = seen == kill.nth

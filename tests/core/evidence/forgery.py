@@ -1,5 +1,6 @@
 """What a forger does after changing files, and what all verifiers say of it."""
 
+import base64
 import hashlib
 import json
 import shutil
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.evidence.dsse import IN_TOTO, seal
 from core.evidence.verifier import verify_bundle
 from core.ledger.merkle import leaf_hash, root
 from core.ledger.note import LogKey
@@ -31,11 +33,12 @@ class Outcome:
         return {line.split()[1] for line in self.python_text.splitlines() if line.startswith("FAIL ")}
 
 
-def run_both(folder: Path, keys: Path | None = None, path: str | None = None) -> Outcome:
+def run_both(folder: Path, keys: Path | None = None, path: str | None = None, *, redacted: bool = False) -> Outcome:
     """Run verify.py and verify.sh as they lie in the bundle, both at once, from a strange working directory."""
     environment = {"PATH": path or "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-    python = [sys.executable, "-I", str(folder / "verify.py"), str(folder), *(["--keys", str(keys)] if keys else [])]
-    shell = ["/bin/sh", str(folder / "verify.sh"), *([str(keys)] if keys else [])]
+    flag = ["--redacted"] if redacted else []
+    python = [sys.executable, "-I", str(folder / "verify.py"), str(folder), *flag, *(["--keys", str(keys)] if keys else [])]
+    shell = ["/bin/sh", str(folder / "verify.sh"), *flag, *([str(keys)] if keys else [])]
     both = [
         subprocess.Popen(command, env=environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for command in (python, shell)
@@ -53,8 +56,8 @@ class Forger:
         shutil.rmtree(folder / "__pycache__", ignore_errors=True)
         files = sorted(one for one in (folder / "data").rglob("*") if one.is_file())
         _list(folder, "manifest-sha256.txt", files)
-        tags = ["README.txt", "bag-info.txt", "bagit.txt", "manifest-sha256.txt", "verify.py", "verify.sh"]
-        _list(folder, "tagmanifest-sha256.txt", [folder / name for name in tags])
+        tags = [one for one in folder.iterdir() if one.is_file() and not one.name.startswith("tagmanifest")]
+        _list(folder, "tagmanifest-sha256.txt", sorted(tags))
 
     @classmethod
     def everything(cls, folder: Path, key: LogKey) -> None:
@@ -64,9 +67,21 @@ class Forger:
         (folder / "data/checkpoint").write_text(note)
         (folder / "data/log.vkey").write_text(key.vkey + "\n")
         (folder / "data/log.pub.pem").write_bytes(key.public_pem)
+        cls.certificate(folder, key)
         cls.sums(folder)
         seal = key.ssh_signature((folder / "tagmanifest-sha256.txt").read_bytes(), "offboard-evidence@msp.example")
         (folder / "tagmanifest-sha256.txt.sig").write_text(seal)
+
+    @staticmethod
+    def certificate(folder: Path, key: LogKey) -> None:
+        """Make the certificate one about the checkpoint and the documents that are there, signed anew."""
+        path = folder / "data/certificate.dsse.json"
+        if path.exists():
+            statement = json.loads(base64.b64decode(json.loads(path.read_bytes())["payload"]))
+            files = {one["name"]: folder / one["name"] for one in statement["subject"]}
+            there = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()}
+            statement["subject"] = [{"name": name, "digest": {"sha256": digest}} for name, digest in there.items()]
+            path.write_bytes(seal(json.dumps(statement).encode(), IN_TOTO, key.sign, key.vkey))
 
     @staticmethod
     def edit(folder: Path, number: int, change: Callable[[dict[str, Any]], None]) -> None:

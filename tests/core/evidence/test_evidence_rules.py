@@ -8,8 +8,9 @@ from forgery import Forger, RunScripts, examine
 from made_up_exit import NewStory, Story
 
 from core.evidence.verifier import verify_bundle
+from core.handover.receipt import commitment
 from core.model import Action, EntryKind, Grant, GrantState
-from core.signatures.forms import approval_statement
+from core.signatures.forms import acknowledgement_statement, approval_statement, waiver_statement
 
 
 @pytest.fixture
@@ -73,6 +74,38 @@ def test_access_was_revoked_with_another_delivery(story: Story, how: str) -> Non
     story.drawn = signed
     story.revoke()
     assert failed(story) == {"grants"}
+
+
+CODES = {"archive": "AAAA-BBBB-CCCC", "package": "DDDD-EEEE-FFFF"}
+RETURNED = {
+    "both codes": ([CODES["archive"], CODES["package"]], set()),
+    "typed otherwise": ([CODES["archive"].lower(), CODES["package"].replace("-", "")], set()),
+    "a wrong code": ([CODES["archive"], "DDDD-EEEE-FFFG"], {"receipts"}),
+    "nothing": ([], {"receipts"}),
+    "a waiver by one": (["alice"], {"receipts"}),
+    "a waiver by two": (["alice", "bob"], set()),
+}
+
+
+@pytest.mark.parametrize("returned", RETURNED)
+def test_codes_found_only_inside_come_back_before_anything_is_revoked(story: Story, returned: str) -> None:
+    what, faults = RETURNED[returned]
+    story.plan()
+    story.approve("alice")
+    story.approve("bob")
+    subjects = {"archive": story.in_force.archive_subject, "package": story.in_force.package_subject}
+    for action, name in ((Action.EXPORT, "archive"), (Action.HAND_OVER, "package")):
+        story.act(action, subjects[name], "made", salt="5a17", commitment=commitment("5a17", CODES[name]))
+        story.entry(EntryKind.VERDICT, {"assurance": "observed", "evidence": "read back"}, action=action, subject=subjects[name])
+    if "waiver" in returned:
+        for name in what:
+            story.sign(waiver_statement(story.digest, story.people[name], story.engagement, story.now, subject="receipt", reason="silence"))
+    elif what:
+        archive, package = ("0" * 64, what[0]), ("0" * 64, what[1], 2)
+        story.sign(acknowledgement_statement(story.people["carol"], story.engagement, story.now, archive=archive, package=package))
+    story.control()
+    story.take_away()
+    assert failed(story) == faults
 
 
 @pytest.mark.parametrize("looks", [(), (False,), (True, False), (False, True)])

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.canonical import canonical_json
+from core.canonical import canonical_json, read_canonical
 from core.errors import LedgerError
 from core.ledger.entries import LONGEST, line, read_line
 from core.model import Action, EntryKind, LedgerEntry
@@ -58,6 +58,32 @@ def test_reading_undoes_writing(
     assert (read.data, read.at, read.kind, read.action, read.subject, read.fence) == (data, at, kind, action, subject, fence)
 
 
+@given(JSON)
+def test_one_spelling_reads_back_as_what_it_spells(value: Any) -> None:  # noqa: ANN401 - any JSON
+    assert read_canonical(canonical_json(value)) == value
+
+
+def test_every_character_and_any_number_has_one_spelling() -> None:
+    characters = "".join(chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    value = {"characters": characters, characters: [2**63, -(2**63), 2**64, 10**40, -(10**40), 0]}
+    assert read_canonical(canonical_json(value)) == value
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        *("1.0", "1e5", "[1,2.5]", '{"a":{"b":[0.1]}}', "-0", "NaN", "Infinity", "01", "123456789012345678901234567890.0"),
+        *('{"a":1,"a":1}', '{"b":1,"a":1}', '{"a": 1}', "[1, 2]", " 1", "1 ", "1\n", "", "[1", "{}{}", "\ufeff1"),
+        *('"\\u0041"', '"\\u001F"', '"\\/"', '"\\u00e9"', '"\\ud800"', '"\\ud83d\\ude00"', "[" * 100_000),
+    ],
+)
+def test_any_other_spelling_of_a_value_is_refused(other: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        read_canonical(other.encode())
+    with pytest.raises(ValueError, match=r"."):
+        read_canonical(other.encode("utf-16"))
+
+
 def test_a_line_looks_like_this() -> None:
     zoned = NOW.astimezone(timezone(timedelta(hours=-8)))
     plain = line(entry({"none": None, "ü": [1, True]}, at=zoned))
@@ -91,6 +117,15 @@ def test_what_cannot_be_spelled_or_is_too_long_is_refused() -> None:
         (b'"number":7', b'"number":"7"'),
         (b'"number":7', b'"more":1,"number":7'),
         (b".000000Z", b"Z"),
+        (b"T12:", b"T24:"),
+        (b"-12-01T", b"-12-32T"),
+        (b"2026", b"\xd9\xa2026"),
+        (b'"number":7', b'"number":true'),
+        (b'"kind":"plan"', b'"kind":["plan"]'),
+        (b'"subject":""', b'"subject":null'),
+        (b'"data":{}', b'"data":[]'),
+        (b'"engagement"', b'"action":"DELETE","engagement"'),
+        (b'"kind"', b'"fence":true,"kind"'),
         (b"12:00:00.000000Z", b"13:00:00.000000+01:00"),
         (b'"data":{}', b'"data":{"x":1.0}'),
         (b'"kind":"plan"', b'"kind":"party"'),

@@ -123,8 +123,8 @@ def test_it_is_released_when_the_block_fails(ledger: Ledger) -> None:
         assert lease.fence == 2
 
 
-def test_leases_of_two_engagements_are_independent(ledger: Ledger, folder: Path) -> None:
-    other = Ledger(f"sqlite:///{folder}/ledger.db", "zenith", LogKey.load_or_create(folder / "log.pem", "msp.example/offboard/zenith"))
+def test_leases_of_two_engagements_are_independent(ledger: Ledger, folder: Path, url: str) -> None:
+    other = Ledger(url, "zenith", LogKey.load_or_create(folder / "log.pem", "msp.example/offboard/zenith"))
     with hold(ledger, "one", Clock(), ttl=TTL, wait=NONE), hold(other, "two", Clock(), ttl=TTL, wait=NONE) as lease:
         assert lease.fence == 1
     other.close()

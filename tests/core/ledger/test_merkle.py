@@ -11,6 +11,7 @@ from core.ledger.merkle import (
     RightEdge,
     consistency_proof,
     inclusion_proof,
+    inclusion_proofs,
     leaf_hash,
     root,
     verify_consistency,
@@ -67,6 +68,7 @@ def test_every_root_and_proof_is_as_defined(size: int) -> None:
     assert root(leaves) == mth(leaves)
     for index in range(size):
         assert list(inclusion_proof(leaves, index)) == path(index, leaves)
+    assert inclusion_proofs(iter(LEAVES), size, range(size)) == {index: inclusion_proof(leaves, index) for index in range(size)}
     for old in range(1, size + 1):
         assert list(consistency_proof(leaves, old)) == subproof(old, leaves, whole=True)
 
@@ -130,6 +132,10 @@ def test_what_is_not_in_the_tree_has_no_proof() -> None:
     for index in (-1, 3):
         with pytest.raises(IndexError):
             inclusion_proof(LEAVES[:3], index)
+        with pytest.raises(IndexError):
+            inclusion_proofs(LEAVES, 3, [0, index])
     for size in (-1, 4):
         with pytest.raises(IndexError):
             consistency_proof(LEAVES[:3], size)
+    with pytest.raises(ValueError, match="3 leaves are fewer than 4"):
+        inclusion_proofs(LEAVES[:3], 4, [0])

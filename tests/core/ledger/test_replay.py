@@ -1,7 +1,5 @@
 """Whoever edits the database behind our back is found out, and what was done is named."""
 
-import sqlite3
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,10 +11,9 @@ from core.ledger.note import LogKey, verify_checkpoint
 from core.ledger.store import Ledger
 from core.model import EntryKind
 
-from .conftest import ORIGIN, Open
+from .conftest import ORIGIN, Open, Tamper
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)
-Tamper = Callable[..., None]
 
 
 @pytest.fixture
@@ -27,18 +24,6 @@ def filled(ledger: Ledger) -> Ledger:
         if number in (2, 4):
             ledger.checkpoint()
     return ledger
-
-
-@pytest.fixture
-def tamper(folder: Path) -> Tamper:
-    def run(sql: str, *values: object) -> None:
-        connection = sqlite3.connect(folder / "ledger.db")
-        connection.create_function("leaf", 1, leaf_hash)
-        assert connection.execute(sql, values).rowcount > 0
-        connection.commit()
-        connection.close()
-
-    return run
 
 
 def refuses(ledger: Ledger, what: str) -> None:
@@ -66,16 +51,21 @@ def test_an_empty_ledger_has_a_checkpoint_too(ledger: Ledger) -> None:
 
 
 def test_an_edited_body(filled: Ledger, tamper: Tamper) -> None:
-    tamper("UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'thing 1', 'thing 9') AS BLOB) WHERE number = 1")
+    tamper.body(1, "thing 1", "thing 9")
     refuses(filled, "entry 1 was altered: it does not fit its stored leaf")
     with pytest.raises(LedgerError, match="entry 1 of the ledger was altered"):
         filled.entries()
 
 
 def test_an_edited_body_with_its_leaf_fixed_up_is_named_by_the_checkpoint(filled: Ledger, tamper: Tamper) -> None:
-    tamper("UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'thing 3', 'thing 9') AS BLOB) WHERE number = 3")
-    tamper("UPDATE entries SET leaf = leaf(body) WHERE number = 3")
+    tamper.whole(3, "thing 3", "thing 9", subject="thing 9")
     refuses(filled, "checkpoint of size 5: one of the entries 3 to 4 was altered together with its stored leaf")
+
+
+@pytest.mark.parametrize("column", ["kind = 'plan'", "action = 'REVOKE'", "topic = leaf", "kind = NULL"])
+def test_an_entry_hidden_from_those_who_look_for_it(filled: Ledger, tamper: Tamper, column: str) -> None:
+    tamper(f"UPDATE entries SET {column} WHERE number = 4")  # noqa: S608 - that is what a stranger would do
+    refuses(filled, "entry 4 was hidden: it is not found under its kind, action and subject")
 
 
 def test_swapped_bodies_with_leaves_fixed_up(filled: Ledger, tamper: Tamper) -> None:
@@ -86,8 +76,7 @@ def test_swapped_bodies_with_leaves_fixed_up(filled: Ledger, tamper: Tamper) -> 
 
 
 def test_an_entry_of_another_engagement(filled: Ledger, tamper: Tamper) -> None:
-    tamper("UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), 'acme', 'zeta') AS BLOB) WHERE number = 5")
-    tamper("UPDATE entries SET leaf = leaf(body) WHERE number = 5")
+    tamper.whole(5, "acme", "zeta", subject="thing 5")
     refuses(filled, "entry 5 was moved: it says that it is entry 5 of zeta")
 
 
@@ -105,32 +94,31 @@ def test_gone_entries_are_not_made_good_by_others(filled: Ledger, tamper: Tamper
 
 @pytest.mark.parametrize("number", [0, 2, 4])
 def test_an_entry_gone_from_the_middle(filled: Ledger, tamper: Tamper, number: int) -> None:
-    tamper("DELETE FROM entries WHERE number = ?", number)
+    tamper("DELETE FROM entries WHERE number = :number", number=number)
     refuses(filled, f"entry {number} is missing: entry {number + 1} stands in its place")
 
 
 def test_an_entry_before_the_first(filled: Ledger, tamper: Tamper) -> None:
-    tamper("INSERT INTO entries SELECT engagement, -1, body, leaf FROM entries WHERE number = 0")
+    tamper("INSERT INTO entries SELECT engagement, -1, body, leaf, kind, action, topic FROM entries WHERE number = 0")
     refuses(filled, "entry 0 is missing: entry -1 stands in its place")
 
 
 def test_another_spelling_with_its_leaf_fixed_up(filled: Ledger, tamper: Tamper) -> None:
-    tamper("UPDATE entries SET body = CAST(replace(CAST(body AS TEXT), ':', ': ') AS BLOB) WHERE number = 5")
-    tamper("UPDATE entries SET leaf = leaf(body) WHERE number = 5")
+    tamper.whole(5, ":", ": ", subject="thing 5")
     refuses(filled, "entry 5 is not an entry as we write it")
 
 
 def test_an_edited_or_foreign_checkpoint(filled: Ledger, tamper: Tamper, folder: Path) -> None:
     note = filled.checkpoints()[1].note
-    tamper("UPDATE checkpoints SET note = replace(note, 'acme\n5\n', 'acme\n4\n') WHERE size = 5")
+    tamper("UPDATE checkpoints SET note = :note WHERE size = 5", note=note.replace("acme\n5\n", "acme\n4\n"))
     for look in (filled.replay, filled.checkpoint):
         with pytest.raises(LedgerError, match="signature does not fit"):
             look()
-    tamper("UPDATE checkpoints SET note = ?, size = 4 WHERE size = 5", note)
+    tamper("UPDATE checkpoints SET note = :note, size = 4 WHERE size = 5", note=note)
     with pytest.raises(LedgerError, match="stored for size 4 is of size 5"):
         filled.replay()
     stranger = LogKey.load_or_create(folder / "stranger.pem", ORIGIN)
-    tamper("UPDATE checkpoints SET note = ? WHERE size = 4", stranger.sign_checkpoint(4, bytes(32)))
+    tamper("UPDATE checkpoints SET note = :note WHERE size = 4", note=stranger.sign_checkpoint(4, bytes(32)))
     with pytest.raises(LedgerError, match="not signed by the log's key"):
         filled.replay()
 

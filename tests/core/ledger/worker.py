@@ -1,4 +1,4 @@
-"""What another process does with the ledger: `worker.py FOLDER append NAME COUNT` or `worker.py FOLDER hold NAME TTL WAIT`.
+"""What another process does with the ledger: `worker.py FOLDER URL append NAME COUNT` or `worker.py FOLDER URL hold NAME TTL WAIT`.
 
 A holder says its fence, or `held`; then, for each line it reads, it does an `append` (of an intent) or a `check`,
 and answers `done` or `stale`.
@@ -53,5 +53,5 @@ def keep(ledger: Ledger, name: str, ttl: str, wait: str) -> None:
 
 if __name__ == "__main__":
     place = Path(sys.argv[1])
-    opened = Ledger(f"sqlite:///{place}/ledger.db", "acme", LogKey.load_or_create(place / "log.pem", "msp.example/offboard/acme"))
-    {"append": append, "hold": keep}[sys.argv[2]](opened, *sys.argv[3:])
+    opened = Ledger(sys.argv[2], "acme", LogKey.load_or_create(place / "log.pem", "msp.example/offboard/acme"))
+    {"append": append, "hold": keep}[sys.argv[3]](opened, *sys.argv[4:])

@@ -4,20 +4,20 @@ import base64
 import hashlib
 import os
 import subprocess
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
 from core.errors import SignatureError
-from core.signatures.sshsig import fingerprint, normalise, sign, tidy, verify
+from core.signatures.sshsig import examine, fingerprint, normalise, sign, tidy, verify
 from core.signatures.wire import mpint, string
 
 from .conftest import Key
+from .security_key import NOBODY, TOUCHED, TOUCHED_AND_UNLOCKED, UNLOCKED, SecurityKey, armor
 
 Signer = Callable[[bytes], bytes]
 
@@ -140,11 +140,6 @@ def dearmor(signature: str) -> bytes:
     return base64.b64decode("".join(signature.strip().split("\n")[1:-1]))
 
 
-def armor(blob: bytes) -> str:
-    body = "\n".join(textwrap.wrap(base64.b64encode(blob).decode(), 70))
-    return f"-----BEGIN SSH SIGNATURE-----\n{body}\n-----END SSH SIGNATURE-----\n"
-
-
 def craft(public: bytes, signer: Signer, *, algorithm: bytes = b"sha512", reserved: bytes = b"", version: int = 1) -> str:
     """Build a signature of any make; `signer` maps the covered bytes to the signature blob."""
     digest = hashlib.new(algorithm.decode(), TEXT).digest()
@@ -174,40 +169,24 @@ def test_an_unknown_hash_version_or_reserved_field_is_refused() -> None:
         verify(craft(public, signer, reserved=b"x"), TEXT, NAMESPACE)
 
 
-def security_key_signature(private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey, scheme: bytes, flags: int) -> Signer:
-    def signer(covered: bytes) -> bytes:
-        counter = (7).to_bytes(4, "big")
-        message = hashlib.sha256(b"ssh:").digest() + bytes([flags]) + counter + hashlib.sha256(covered).digest()
-        if isinstance(private, ed25519.Ed25519PrivateKey):
-            raw = private.sign(message)
-        else:
-            first, second = decode_dss_signature(private.sign(message, ec.ECDSA(hashes.SHA256())))
-            raw = mpint(first) + mpint(second)
-        return string(scheme) + string(raw) + bytes([flags]) + counter
-
-    return signer
-
-
-def test_a_security_key_counts_only_if_somebody_touched_it(tmp_path: Path) -> None:
-    plain = ed25519.Ed25519PrivateKey.generate()
-    curve = ec.generate_private_key(ec.SECP256R1())
-    point = curve.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
-    ed, ecdsa = b"sk-ssh-ed25519@openssh.com", b"sk-ecdsa-sha2-nistp256@openssh.com"
-    publics = {
-        ed: (plain, string(ed) + string(plain.public_key().public_bytes_raw()) + string(b"ssh:")),
-        ecdsa: (curve, string(ecdsa) + string(b"nistp256") + string(point) + string(b"ssh:")),
-    }
-    for scheme, (private, public) in publics.items():
-        line = f"{scheme.decode()} {base64.b64encode(public).decode()}"
-        touched = craft(public, security_key_signature(private, scheme, 0x01))
-        untouched = craft(public, security_key_signature(private, scheme, 0x00))
-        assert verify(touched, TEXT, NAMESPACE) == normalise(line)
-        assert stock_verify(tmp_path, touched, line)  # what we crafted is what OpenSSH calls a security key's signature
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa"])
+def test_a_security_key_counts_only_if_somebody_touched_it(tmp_path: Path, kind: Literal["ed25519", "ecdsa"]) -> None:
+    key = SecurityKey(kind)
+    for flags, verified in ((TOUCHED, False), (TOUCHED_AND_UNLOCKED, True)):
+        touched = key.sign(TEXT, NAMESPACE, flags)
+        assert examine(touched, TEXT, NAMESPACE) == (normalise(key.line), verified)
+        assert stock_verify(tmp_path, touched, key.line)  # what was made is what OpenSSH calls a security key's signature
+    for flags in (NOBODY, UNLOCKED):
+        untouched = key.sign(TEXT, NAMESPACE, flags)
         with pytest.raises(SignatureError, match="without anybody touching it"):
             verify(untouched, TEXT, NAMESPACE)
         flipped = dearmor(untouched)
         with pytest.raises(SignatureError, match="does not fit"):
-            verify(armor(flipped[:-5] + b"\x01" + flipped[-4:]), TEXT, NAMESPACE)
+            verify(armor(flipped[:-5] + b"\x05" + flipped[-4:]), TEXT, NAMESPACE)
+
+
+def test_no_other_key_tells_who_touched_it(key: Path) -> None:
+    assert not examine(sign(key.read_bytes(), TEXT, NAMESPACE), TEXT, NAMESPACE).user_verified
 
 
 def test_a_security_key_for_no_application_has_to_be_touched_too() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import SignatureError
 from core.model import Engagement, Role
-from core.signatures.sshsig import normalise, sign
+from core.signatures.sshsig import normalise, sign, tidy
 from core.signatures.statements import Purpose, Statement, allowed_signers, check, namespace, read_instant, who_may, write_instant
 
 from .conftest import DOMAIN, NOW, WEEK, Key, Signed, approval, every_form, person_of
@@ -26,6 +26,13 @@ def test_parse_undoes_text(purpose: Purpose, fields: list[tuple[str, str]]) -> N
     assert Statement.parse(statement.text) == statement
     for key, _ in fields:
         assert statement.many(key) == tuple(value for name, value in fields if name == key)
+
+
+@given(st.sampled_from(Purpose), st.lists(st.tuples(KEYS, VALUES)))
+def test_what_a_form_adds_to_a_text_is_undone_and_nothing_else(purpose: Purpose, fields: list[tuple[str, str]]) -> None:
+    text = Statement(purpose=purpose, fields=tuple(fields)).text
+    assert tidy(text) == text
+    assert tidy("\n " + text.replace("\n", " \r\n") + "\r\n") == text
 
 
 @given(st.text(), st.sampled_from(["", "offboard-approval/v1\n", "offboard-approval/v1\nclient: acme\n"]))
@@ -213,6 +220,17 @@ def test_an_instant_that_is_none_is_refused(engagement: Engagement, keys: dict[s
 
     with pytest.raises(SignatureError, match="is not an instant"):
         check(*resigned(approval(engagement), change, keys), engagement, NOW)
+
+
+def test_a_conversation_that_is_still_to_be_held_does_not_count(engagement: Engagement, keys: dict[str, Key]) -> None:
+    def change(fields: list[tuple[str, str]]) -> None:
+        fields[:] = [(key, write_instant(NOW + WEEK) if key == "held-at" else value) for key, value in fields]
+
+    statement, _ = every_form(engagement)[Purpose.CONVERSATION]
+    text, signature = resigned(statement, change, keys)
+    with pytest.raises(SignatureError, match="the conversation has not been held yet"):
+        check(text, signature, engagement, NOW)
+    assert check(text, signature, engagement, NOW + WEEK)
 
 
 def test_an_archive_is_no_text_for_people(engagement: Engagement, signed: Signed) -> None:

@@ -1,0 +1,165 @@
+"""Questions 8, 9, 11, 12, 13 and 15: our access, the client's own, what went wrong, and what outsiders can check."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from core.evidence.rows import Access
+from core.evidence.said import Holds, Record, Said, at, lacking, most, shown
+from core.evidence.sentences import clip, sentence, statement_fields
+from core.evidence.summary import Summary
+from core.model import Action, EntryKind, GrantState, LedgerEntry
+from core.signatures.statements import Purpose
+
+SWEEPS = "No later look, such as after 7, 30 and 90 days, is in the record."
+
+
+def day_zero(record: Record, _: Summary) -> tuple[Said, ...]:
+    """Question 8."""
+    if record.first is None:
+        return (lacking("No plan is drawn yet, so nobody has looked.", holds=Holds.NOT_YET),)
+    entry = record.of(EntryKind.PLAN)[0]
+    grants = record.first.grants
+    systems = Counter(one.system for one in grants)
+    where = clip(", ".join(f"{count} on {system}" for system, count in systems.items())) or "on no system"
+    said = [
+        shown(
+            f"On {at(entry)}, when the first plan was drawn by looking, {len(grants)} grant(s) of ours were found: {where}.", entry.number
+        )
+    ]
+    said += [shown(f"{one.holder}: {one.privilege} on {one.system}, {one.id}.", entry.number) for one in grants]
+    drift = record.of(EntryKind.DRIFT)
+    said += [shown(f"Found later, beyond the signed plan: {one.subject}, on {at(one)}.", one.number) for one in drift]
+    beyond = lacking("Whether we had access that no connector of this exit looks at is not in the record.")
+    return (*most(said, "the table of access"), beyond)
+
+
+def each_grant(record: Record, summary: Summary) -> tuple[Said, ...]:
+    """Question 9."""
+    if not summary.access:
+        return (lacking("No access is named in a plan yet.", holds=Holds.NOT_YET),)
+    return most((_grant(record, row) for row in summary.access), "the table of access")
+
+
+def in_control(record: Record, summary: Summary) -> tuple[Said, ...]:
+    """Question 11."""
+    looks = defaultdict[str, list[LedgerEntry]](list)
+    for entry in record.of(EntryKind.CONTROL):
+        looks[entry.subject].append(entry)
+    said = [_control(system, entries) for system, entries in sorted(looks.items())]
+    unseen = sorted({row.system for row in summary.access} - looks.keys())
+    if unseen:
+        said.append(lacking(f"The client's own way in was not looked at on {', '.join(unseen)}.", holds=record.so_far))
+    waived = [one for one in summary.statements if one.purpose == Purpose.WAIVER]
+    said += [shown(f"{one.name} ({one.principal}) {one.words}, on {one.at}.", one.entry) for one in waived if "control" in one.subject]
+    rest = "Between these looks, and about backup and protection, the record has nothing."
+    return (*most(said, "the timeline"), lacking(rest, *(entry.number for entries in looks.values() for entry in entries)))
+
+
+def since_the_cutoff(record: Record, _: Summary) -> tuple[Said, ...]:
+    """Question 12."""
+    if record.plan is None:
+        return (lacking("No plan is drawn yet.", holds=Holds.NOT_YET),)
+    cutoff = record.plan.cutoff.instant
+    later = [one for one in record.of(EntryKind.VERDICT, Action.REVOKE) if one.at >= cutoff and one.number > record.since]
+    if not later:
+        return (lacking("Nothing was looked at since the cutoff.", record.since, holds=record.so_far),)
+    still = [one for one in later if one.data.get("state") != GrantState.REVOKED]
+    words = (
+        f"Since the cutoff our access was looked at {len(later)} time(s), last on {at(later[-1])}; {len(still)} of these looks found it "
+    )
+    said = [shown(f"{words}not revoked.", *(one.number for one in later))]
+    said += [shown(f"{one.subject} was {one.data.get('state')} on {at(one)}: {one.data.get('evidence', '')}.", one.number) for one in still]
+    if record.closed:
+        said.append(shown(f"The exit was closed on {at(record.closed)}.", record.closed.number))
+    if not record.plan.negative_login:
+        said.append(lacking("Our own credentials were not tried: the plan has no consent for it.", record.since, holds=Holds.NOT_ASKED))
+    return (*most(said, "the timeline"), lacking(SWEEPS, holds=Holds.NOT_YET))
+
+
+def trouble(record: Record, summary: Summary) -> tuple[Said, ...]:
+    """Question 13."""
+    kinds = {EntryKind.FAILED, EntryKind.HELD, EntryKind.GUARD, EntryKind.DRIFT}
+    said = [shown(f"{at(one)}: {sentence(one)}.", one.number) for one in record.entries if one.kind in kinds]
+    said += _repeated(record)
+    for one in record.of(EntryKind.RECEIPT, Action.REINSTATE):
+        orders = [
+            row
+            for row in summary.statements
+            if row.purpose == Purpose.REINSTATEMENT and row.entry < one.number and one.subject in _ordered(record, row.entry)
+        ]
+        who = ", ".join(sorted({row.principal for row in orders})) or "nobody whose signature is on record"
+        said.append(shown(f"{one.subject} was given back on {at(one)}, ordered by {who}.", one.number, *(row.entry for row in orders)))
+    waivers = [row for row in summary.statements if row.purpose == Purpose.WAIVER]
+    said += [shown(f"{row.name} ({row.principal}) {row.words}, on {row.at}.", row.entry) for row in waivers]
+    if not said:
+        return (lacking("The record names no failure, hold, repetition, refusal, waiver or reinstatement."),)
+    return most(said, "the timeline")
+
+
+def outside(record: Record, summary: Summary) -> tuple[Said, ...]:
+    """Question 15."""
+    words = f"Size and root of all {summary.entries} entries are signed by the log's key (data/checkpoint); verify.sh, verify.py and this "
+    yours = "bundle's page check it without us, with the keys that you received at kick-off."
+    last = [record.entries[-1].number] if record.entries else []
+    said = [lacking("There is no entry yet.", holds=Holds.NOT_YET) if not last else shown(words + yours, 0, *last)]
+    anchors = record.of(EntryKind.ANCHOR)
+    said += [shown(_anchor(one), one.number) for one in anchors]
+    turned = record.of(EntryKind.ROTATION)
+    said += [shown(f"{sentence(one)}, on {at(one)}.", one.number) for one in turned]
+    covered = max((int(one.data.get("size", 0)) for one in anchors), default=0)
+    if not anchors:
+        said.append(lacking("No checkpoint was anchored with anybody else: dates and completeness rest on our word and your copies."))
+    elif covered < summary.entries:
+        rest = f"The entries from {covered} on came after the last anchored checkpoint."
+        said.append(lacking(rest, anchors[-1].number))
+    return (
+        *most(said, "the timeline"),
+        lacking("That an entry is true is not shown by any signature: it shows what was recorded, and when."),
+    )
+
+
+def _grant(record: Record, row: Access) -> Said:
+    who = f"{row.subject}, {row.holder}: {row.privilege}" if row.holder else f"{row.subject}, {row.privilege}"
+    if row.done is None:
+        return lacking(f"{who}. It is not taken away yet.", row.seen, holds=record.so_far)
+    receipt = next(one for one in record.entries if one.number == row.done)
+    words = f"{who}. {row.done_at}: {receipt.data.get('done', '')}."
+    if row.seen is None or row.state != GrantState.REVOKED:
+        return lacking(f"{words} It was last seen as: {row.state}.", row.done, row.seen, holds=record.so_far)
+    return shown(f"{words} Read back on {row.seen_at} ({row.assurance}): {row.evidence}.", row.done, row.seen)
+
+
+def _control(system: str, entries: list[LedgerEntry]) -> Said:
+    newest = entries[-1]
+    numbers = [one.number for one in entries]
+    times = f" ({len(entries)} looks, the first on {at(entries[0])})" if len(entries) > 1 else ""
+    if newest.data.get("proved") is not True:
+        words = f"On {at(newest)} the client's own way in on {system} was not seen{times}: {newest.data.get('evidence', '')}."
+        return lacking(words, *numbers)
+    missed = [one.number for one in entries if one.data.get("proved") is not True]
+    before = f" In {len(missed)} of these looks it had not been seen." if missed else ""
+    words = f"On {at(newest)} the client's own way in on {system} was seen{times}: {newest.data.get('evidence', '')}.{before}"
+    return shown(words, *numbers)
+
+
+def _repeated(record: Record) -> Iterator[Said]:
+    begun = defaultdict[tuple[str, str], list[int]](list)
+    for one in record.of(EntryKind.INTENT):
+        begun[str(one.action), one.subject].append(one.number)
+    for (action, subject), numbers in begun.items():
+        if len(numbers) > 1:
+            yield shown(f"{action} of {subject} was begun {len(numbers)} times.", *numbers)
+
+
+def _ordered(record: Record, number: int) -> tuple[str, ...]:
+    text = next(one.data["text"] for one in record.of(EntryKind.STATEMENT) if one.number == number)
+    return statement_fields(text).get("grant", ())
+
+
+def _anchor(entry: LedgerEntry) -> str:
+    how = {"time-stamp": "time-stamped", "cosignature": "signed as well", "copy": "copied to a place", "mail": "mailed"}
+    data = entry.data
+    stamped = f", stamped at {data['stamped-at']}" if data.get("stamped-at") else ""
+    done = how.get(str(data.get("how")), str(data.get("how")))
+    what = f"The checkpoint over {data.get('size', '?')} entries was {done} by {data.get('by', '?')}"
+    return f"{what} on {at(entry)}{stamped} ({data.get('why', '')})."

@@ -1,0 +1,59 @@
+"""Which entries of the record go to whom. What is withheld stays in the tree as a hash, so that the rest is proved to be in its place.
+
+The client has everything: it is the client's exit. Others have what they can be concerned with, and nothing that the client told us in
+confidence: plans, inventories, obligations and letters are for the client alone. What no row names is withheld.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+from core.model import Action, EntryKind, LedgerEntry
+from core.signatures.statements import Purpose
+
+
+class Audience(StrEnum):
+    """For whom a bundle is made, as forms and bundles say it."""
+
+    CLIENT = "the client"
+    SUCCESSOR = "the successor"
+    INSURER = "an insurer, or somebody else"
+
+    @property
+    def slug(self) -> str:
+        """Name it in file names."""
+        return self.name.lower()
+
+
+_STEPS: Final = {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.FAILED, EntryKind.VERDICT}
+_LOG: Final = {EntryKind.ANCHOR, EntryKind.ROTATION}
+
+KINDS: Final = {
+    Audience.SUCCESSOR: frozenset({*_LOG, EntryKind.CONTROL, EntryKind.CLOSED}),
+    Audience.INSURER: frozenset({*_LOG, EntryKind.CONTROL, EntryKind.CLOSED, EntryKind.GUARD, EntryKind.SCHEDULED, EntryKind.HELD}),
+}
+"""Entries that are shown whatever they are about."""
+
+ACTIONS: Final = {
+    Audience.SUCCESSOR: frozenset({Action.HAND_OVER, Action.REVOKE, Action.REINSTATE}),
+    Audience.INSURER: frozenset({Action.EXPORT, Action.HAND_OVER, Action.REVOKE, Action.REINSTATE, Action.DISPOSE}),
+}
+"""What was done: intent, receipt, failure and verdict of these. SETTLE names tickets and debts, NOTIFY has the letters themselves."""
+
+PURPOSES: Final = {
+    Audience.SUCCESSOR: frozenset({Purpose.ELECTION, Purpose.ACKNOWLEDGEMENT, Purpose.REINSTATEMENT}),
+    Audience.INSURER: frozenset(Purpose),
+}
+"""What people signed, but for waivers of obligations, which name tickets and debts."""
+
+_OBLIGATION: Final = "\nsubject: obligation "
+
+
+def shows(audience: Audience, entry: LedgerEntry) -> bool:
+    """Whether an entry is shown to an audience."""
+    if audience is Audience.CLIENT:
+        return True
+    if entry.kind in _STEPS:
+        return entry.action in ACTIONS[audience]
+    if entry.kind is EntryKind.STATEMENT:
+        return entry.subject in PURPOSES[audience] and _OBLIGATION not in entry.data.get("text", "")
+    return entry.kind in KINDS[audience]
