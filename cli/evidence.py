@@ -11,8 +11,8 @@ from cli.foreign_log import foreign
 from configs.open_exit import open_exit
 from core.errors import RefusedError
 from core.evidence.redaction import Audience
-from core.evidence.review import review
 from core.evidence.tamper_test import Tried, tamper_test
+from core.review import review
 
 app = typer.Typer(help="Write the record for an audience, and try what a forger would.", no_args_is_help=True)
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -7,9 +7,9 @@ from prefect.artifacts import create_markdown_artifact
 from configs.open_exit import open_exit
 from core.checklist import checklist
 from core.evidence.redaction import Audience
-from core.evidence.review import answers_page, review
 from core.pages import checklist_page
 from core.planning import saved_plan
+from core.review import answers_page, review
 from tasks.step import step
 
 

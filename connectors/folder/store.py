@@ -21,7 +21,8 @@ from connectors.folder.split import (
     whole_objects,
 )
 from connectors.folder.walk import Walk
-from connectors.folder.writing import ObjectWriter, TakenError, sync
+from connectors.folder.writing import ObjectWriter, TakenError
+from core.disk import flush_folder
 from core.errors import RefusedError, UnavailableError
 from core.model import ItemKind, Noun
 
@@ -149,7 +150,7 @@ class FolderStore(Noun):
         """Bring the folders that were made for an object to the disk."""
         while folder != self.path.parent:
             folder = folder.parent
-            sync(folder)
+            flush_folder(folder)
 
 
 def _unfit(name: str) -> RefusedError:

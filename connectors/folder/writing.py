@@ -12,6 +12,7 @@ from typing import Self
 from connectors.folder.below import translated
 from connectors.folder.direct import DirectFile
 from connectors.folder.split import MOST_PIECES, piece_name, piece_numbers, unfinished
+from core.disk import flush_folder
 from core.errors import RefusedError
 
 
@@ -78,9 +79,9 @@ class ObjectWriter(io.RawIOBase):
         with translated(self._name):
             for number in range(self._count, 1, -1):
                 self._path(number).rename(self._folder / piece_name(self._name, number))
-            sync(self._folder)
+            flush_folder(self._folder)
             self._path(1).rename(self._folder / (piece_name(self._name, 1) if self.in_pieces else self._name))
-            sync(self._folder)
+            flush_folder(self._folder)
 
     def discard(self) -> None:
         """Take away our own unfinished bytes; on a full disk their room is needed."""
@@ -171,12 +172,3 @@ def _refuse_taken(folder: Path, name: str, *, may_be_left: bool = False) -> None
 
 def _names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-def sync(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

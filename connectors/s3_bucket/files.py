@@ -12,8 +12,9 @@ from pydantic import ByteSize, Field
 from connectors.s3_bucket.bucket import S3Bucket
 from connectors.s3_bucket.bulk import Bulk, Whole, is_sound
 from connectors.s3_bucket.keys import object_at
-from connectors.s3_bucket.listing import listed, modified_ns
+from connectors.s3_bucket.listing import listed
 from connectors.s3_bucket.reader import ObjectReader
+from connectors.s3_bucket.times import modified_ns
 from core.errors import RefusedError
 from core.model import Dataset, InventoryItem
 from core.ports import ReadFile
@@ -57,7 +58,7 @@ class S3Files(S3Bucket):
 
         A key that ends in a slash and holds nothing is a directory. Raises RefusedError or UnavailableError.
         """
-        yield from listed(self)
+        yield from listed(self, self.name, versions=self.versions)
 
     def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
         """Read one object; a version that was listed as such, else the current one. `stat_now()` says what size and mtime it has.

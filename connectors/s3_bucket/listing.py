@@ -5,24 +5,20 @@ elsewhere. So the listing is sorted here. Source: S3 API Reference, ListObjectsV
 """
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from connectors.s3_bucket.bucket import S3Bucket
 from connectors.s3_bucket.errors import translated
 from connectors.s3_bucket.keys import path_of
 from connectors.s3_bucket.sorting import sort_on_disk
+from connectors.s3_bucket.times import modified_ns
 from core.model import InventoryItem, ItemKind
 
-if TYPE_CHECKING:
-    from connectors.s3_bucket.files import S3Files
 
-_SECOND_NS = 1_000_000_000
-
-
-def listed(source: "S3Files") -> Iterator[InventoryItem]:
-    """List all objects, strictly ascending. Raises UnavailableError or RefusedError."""
+def listed(source: S3Bucket, dataset: str, *, versions: bool) -> Iterator[InventoryItem]:
+    """List all objects of a dataset, strictly ascending. Raises UnavailableError or RefusedError."""
     last: InventoryItem | None = None
-    for item in sort_on_disk(_found(source), key=_order):
+    for item in sort_on_disk(_found(source, dataset, versions=versions), key=_order):
         if last is not None and item.path == last.path:
             # the object `a` and the folder mark `a/`: files sort first, and the mark holds nothing
             last = last._replace(aside="; ".join(filter(None, (last.aside, f"a folder mark with the key {item.path[8:]}/ is beside it"))))
@@ -34,29 +30,24 @@ def listed(source: "S3Files") -> Iterator[InventoryItem]:
         yield last
 
 
-def modified_ns(when: datetime) -> int:
-    """Nanoseconds since 1970, in whole seconds: an object's headers say no more, though some servers' listings do."""
-    return int(when.timestamp()) * _SECOND_NS
-
-
 def _order(item: InventoryItem) -> tuple[bytes, bool]:
     return item.path.encode("utf-8", "surrogateescape"), item.kind is not ItemKind.FILE
 
 
-def _found(source: "S3Files") -> Iterator[InventoryItem]:
+def _found(source: S3Bucket, dataset: str, *, versions: bool) -> Iterator[InventoryItem]:
     with translated(source.address):
-        if not source.versions:
+        if not versions:
             pages = source.client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=source.bucket, Prefix=source.prefix):
                 for entry in page.get("Contents", ()):
-                    yield _current(source.name, entry["Key"], entry, "")
+                    yield _current(dataset, entry["Key"], entry, "")
             return
-        versions = source.client.get_paginator("list_object_versions")
-        for versions_page in versions.paginate(Bucket=source.bucket, Prefix=source.prefix):
+        versioned = source.client.get_paginator("list_object_versions")
+        for versions_page in versioned.paginate(Bucket=source.bucket, Prefix=source.prefix):
             for version in versions_page.get("Versions", ()):
-                yield _version(source.name, version)
+                yield _version(dataset, version)
             for marker in versions_page.get("DeleteMarkers", ()):
-                yield _marker(source.name, marker)
+                yield _marker(dataset, marker)
 
 
 def _version(dataset: str, entry: Any) -> InventoryItem:  # noqa: ANN401 - a typed dictionary that only the stubs know

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from connectors.s3_bucket.checksums import sum_in
 from connectors.s3_bucket.errors import code_of, status_of, translated
-from connectors.s3_bucket.listing import modified_ns
+from connectors.s3_bucket.times import modified_ns
 from core.archive.names import shown
 from core.errors import RefusedError
 

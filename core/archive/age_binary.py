@@ -20,7 +20,7 @@ from core.archive.errors import AlteredError, NotAnArchiveError, WrongKeyError
 from core.errors import ConfigurationError, GoodLeaverError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:  # these modules need the recipients, which need this one
-    from core.archive.age_payload import Sink, Source
+    from core.archive.streams import Sink, Source
 
 POST_QUANTUM_RECIPIENT: Final = "age1pq1"
 POST_QUANTUM_IDENTITY: Final = "AGE-SECRET-KEY-PQ-1"

@@ -5,12 +5,13 @@ Written on `cryptography` because pyrage takes ten times as long for it, 8 KiB a
 
 import io
 import secrets
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from core.archive.age_header import derived
+from core.archive.streams import Sink, Source
 
 CHUNK: Final = 1 << 16
 NONCE_BYTES: Final = 16
@@ -22,23 +23,6 @@ _AT_ONCE: Final = 16
 
 class MalformedPayloadError(ValueError):
     """The payload was altered, or ends before its end."""
-
-
-class Sink(Protocol):
-    """What ciphertext is written to."""
-
-    def write(self, data: bytes | memoryview, /) -> int:
-        """Take all of it."""
-
-
-class Source(Protocol):
-    """What ciphertext is read from."""
-
-    def read(self, size: int, /) -> bytes:
-        """Give at most that much; nothing at the end."""
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Put as much into the buffer as is there, waiting for the first byte; 0 at the end."""
 
 
 class PayloadWriter:

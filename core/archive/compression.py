@@ -11,7 +11,7 @@ from typing import Final
 
 import zstandard
 
-from core.archive.age_payload import Sink
+from core.archive.streams import Sink
 
 BLOCK: Final = 4 << 20
 # Level 1 with a larger window and hash table: on text as small as zstd's own level 3 to within 3 %, in half of its time, and so fast on

@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 
 import pyrage
 
-from core.archive.age_payload import Source
 from core.archive.errors import AlteredError, NotAnArchiveError, WrongKeyError
 from core.archive.identities import AgeIdentity
+from core.archive.streams import Source
 
 
 class _Kept:

@@ -18,11 +18,12 @@ from core.archive.age_header import (
     read_header,
     x25519_secret,
 )
-from core.archive.age_payload import MalformedPayloadError, PayloadReader, PayloadWriter, Sink, Source
+from core.archive.age_payload import MalformedPayloadError, PayloadReader, PayloadWriter
 from core.archive.decryption_by_pyrage import decrypting_by_pyrage
 from core.archive.errors import AlteredError, NotAnArchiveError, WrongKeyError
 from core.archive.identities import AgeIdentity, PostQuantumFile
 from core.archive.recipients import age_recipients, check_recipients
+from core.archive.streams import Sink, Source
 
 AGAIN: Final = "fetch it again from where it was stored"
 ARMOR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from core.archive.age_payload import Sink
 from core.archive.bag import BAGIT, bag_info, manifest_line
 from core.archive.compression import BlockWriter, compressing
 from core.archive.encryption import encrypting
 from core.archive.names import MANIFEST, SIGNATURE, TAG_MANIFEST, TIME_STAMP
+from core.archive.streams import Sink
 from core.errors import RefusedError
 from core.ports import ArchiveStore
 

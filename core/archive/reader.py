@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 import zstandard
 
@@ -19,6 +19,7 @@ from core.archive.identities import AgeIdentity
 from core.archive.names import BESIDE, INVENTORY_FILE, MANIFEST, TAG_FILES, TAG_MANIFEST, are_volumes, number_of, shown
 from core.archive.outer import SIZE_LABEL, VOLUMES_LABEL
 from core.archive.rows import HEADING, Row, parse_row
+from core.archive.streams import Filling
 from core.archive.summary import MOST_ITEMS
 from core.errors import ArchiveError
 from core.ports import ArchiveStore
@@ -32,17 +33,10 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 _AGAIN = "fetch it again from where it was stored, or ask for another copy"
 
 
-class Stream(Protocol):
-    """What an object is read from."""
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Put as much into the buffer as is there; 0 at the end."""
-
-
 class HashingSource(io.RawIOBase):
     """Hashes and counts what is read."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Filling) -> None:
         self._stream = stream
         self._digest = hashlib.sha256()
         self.size = 0
@@ -89,7 +83,7 @@ class Opened:
 @contextmanager
 def ciphertext_of(store: ArchiveStore, file: str) -> Iterator[HashingSource]:
     """Read an object of the payload as it is. Raises FileNotFoundError."""
-    with store.get(file) as stream, Ahead(cast("Stream", stream).readinto, "read") as read:
+    with store.get(file) as stream, Ahead(cast("Filling", stream).readinto, "read") as read:
         yield HashingSource(read)
 
 
@@ -112,11 +106,11 @@ class _Decrypted:
 
     def __init__(self, stack: ExitStack, ciphertext: HashingSource, keys: Sequence[AgeIdentity], what: str) -> None:
         self._stack, self._opening = stack, decrypting(ciphertext, keys, what)
-        self._plaintext: Stream | None = None
+        self._plaintext: Filling | None = None
 
     def fill(self, buffer: memoryview) -> int:
         if self._plaintext is None:
-            self._plaintext = cast("Stream", self._stack.enter_context(self._opening))
+            self._plaintext = cast("Filling", self._stack.enter_context(self._opening))
         return self._plaintext.readinto(buffer)
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from core.archive.bag import BAGIT, bag_info, manifest_line
 from core.canonical import canonical_json
+from core.disk import flush_folder
 from core.errors import LedgerError
 from core.evidence.answers import answer
 from core.evidence.certificate import certificate
@@ -197,14 +198,14 @@ def _put_in_place(folder: Path, files: Mapping[str, bytes]) -> None:
         for name, body in files.items():
             _write(beside / name, body)
         for place in [*(one for one in beside.rglob("*") if one.is_dir()), beside]:
-            _flush(place)
+            flush_folder(place)
         if folder.exists():
             folder.rename(_free_name(folder))
         beside.rename(folder)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)  # our own unfinished copy
         raise
-    _flush(folder.parent)
+    flush_folder(folder.parent)
 
 
 def _write(path: Path, body: bytes) -> None:
@@ -215,14 +216,6 @@ def _write(path: Path, body: bytes) -> None:
         os.fsync(file.fileno())
     if path.name in {"verify.sh", "verify.py"}:  # the others are parts of verify.py
         path.chmod(0o755)
-
-
-def _flush(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _free_name(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from core.disk import flush_folder
 from core.errors import RefusedError
 from core.handover.package import PACKAGE, Package
 from core.ports import ArchiveStore
@@ -33,11 +34,7 @@ def stage(package: Package, folder: Path) -> None:
         _write(folder / name, content)
     _write(folder / f"{FACTS}.new", package.handover_json)
     (folder / f"{FACTS}.new").rename(folder / FACTS)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)  # a power cut must not take the name away again: a second package would be another one
-    finally:
-        os.close(descriptor)
+    flush_folder(folder)  # a power cut must not take the name away again: a second package would be another one
 
 
 def staged_facts(folder: Path) -> Mapping[str, Any] | None:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import zstandard
 
-from core.archive.age_payload import Source
+from core.archive.streams import Source
 from core.errors import ArchiveError
 from core.handover.sealing import unseal
 

@@ -10,10 +10,10 @@ from typing import BinaryIO, cast
 import pyrage
 
 from core.archive.age_binary import encrypting_by_age, needs_age_binary
-from core.archive.age_payload import Source
 from core.archive.encryption import decrypting, encrypting
 from core.archive.identities import read_identities
 from core.archive.recipients import age_recipients, check_recipients
+from core.archive.streams import Source
 from core.model import Recipient
 
 KEPT_IN_MEMORY = 32 << 20

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
+from core.disk import flush_folder
 from core.errors import ConfigurationError, LedgerError, UnavailableError
 from core.ledger.flush import GroupFlush, flush_postgresql, flush_sqlite
 from core.ledger.tables import LEASES, make_tables
@@ -116,11 +117,7 @@ def _create_file(path: Path) -> None:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         if not path.is_file() or not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        flush_folder(path.parent)
     except OSError as error:
         raise ConfigurationError([f"{path}: the ledger's database cannot be created ({type(error).__name__})"]) from error
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from core.disk import flush_folder
 from core.errors import ConfigurationError
 from core.secret import REFERENCE, SecretReference
 
@@ -51,7 +52,7 @@ def take_place(path: Path, aside: Path) -> None:
             with suppress(FileExistsError):
                 aside.hardlink_to(path)
             next_to(path).rename(path)
-            _flush(path.parent)
+            flush_folder(path.parent)
     except OSError as error:
         raise ConfigurationError([f"{next_to(path)}: cannot take the place of {path} ({type(error).__name__})"]) from error
 
@@ -86,14 +87,6 @@ def _put(path: Path, content: bytes, *, anew: bool = False) -> None:
             with suppress(FileExistsError):
                 path.hardlink_to(beside)
             beside.unlink()
-        _flush(path.parent)
+        flush_folder(path.parent)
     except OSError as error:
         raise ConfigurationError([f"{path}: the log's key cannot be created ({type(error).__name__})"]) from error
-
-
-def _flush(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

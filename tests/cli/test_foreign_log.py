@@ -1,32 +1,15 @@
 """`offboard evidence foreign`: what somebody else's log says goes on record, or is refused line by line."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from core.model import EntryKind
-from demo.acme import SLUG, Acme
+from demo.acme import SLUG
 from tests.flows.exit_world import ExitWorld
 
 SPAN = ("--from", "2026-11-01T00:00:00Z", "--to", "2026-12-02T00:00:00Z")
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    with Acme(tmp_path_factory.mktemp("acme") / "world", large=1_000_000) as acme:
-        yield acme
-
-
-@pytest.fixture
-def world(servers: Acme, monkeypatch: pytest.MonkeyPatch) -> ExitWorld:
-    world = ExitWorld(servers, "http://127.0.0.1:9/api")  # nothing answers there: the command asks no server of Prefect's
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
-    world.reset()
-    world.engage()
-    return world
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`offboard ledger …`, as a person runs it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,29 +7,17 @@ import pytest
 from configs.open_exit import open_exit
 from core.ledger.proof import verify_tlog_proof
 from core.model import EntryKind
-from demo.acme import SLUG, Acme
+from demo.acme import SLUG
 from tests.flows.exit_world import ExitWorld
 
 REFUSED, MISUSED = 1, 2
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    with Acme(tmp_path_factory.mktemp("acme") / "world", large=1_000_000) as acme:
-        yield acme
-
-
-@pytest.fixture
-def world(servers: Acme, monkeypatch: pytest.MonkeyPatch) -> ExitWorld:
-    """An engagement with one entry in its ledger."""
-    world = ExitWorld(servers, "http://127.0.0.1:9/api")  # nothing answers there: the command asks no server of Prefect's
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
-    world.reset()
-    world.engage()
-    with open_exit(SLUG) as exit_:
+@pytest.fixture(autouse=True)
+def begun(world: ExitWorld) -> None:
+    """One entry in the ledger."""
+    with world.opened() as exit_:
         exit_.record(EntryKind.HELD, data={"why": "the first"})
-    return world
 
 
 def vkey() -> str:

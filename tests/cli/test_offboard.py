@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,27 +12,11 @@ from pykeepass import PyKeePass
 
 from core.evidence.bundle import expected_keys, write_bundle
 from core.model import EntryKind
-from demo.acme import SLUG, VAULT_PASSPHRASE, Acme
+from demo.acme import SLUG, VAULT_PASSPHRASE
 from tests.flows.exit_world import ALICE, BOB, DANA, ExitWorld
 from tests.flows.stage import at_stage
 
 HELD, MISUSED = 1, 2
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    with Acme(tmp_path_factory.mktemp("acme") / "world", large=1_000_000) as acme:
-        yield acme
-
-
-@pytest.fixture
-def world(servers: Acme, monkeypatch: pytest.MonkeyPatch) -> ExitWorld:
-    world = ExitWorld(servers, "http://127.0.0.1:9/api")  # nothing answers there: the command asks no server of Prefect's
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
-    world.reset()
-    world.engage()
-    return world
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Nobody signs blind, and what comes from outside is text on every terminal."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,21 +17,9 @@ HELD, MISUSED = 1, 2
 ODD = "rack [/b] 3 [x] :key: \x1b[2J"
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    with Acme(tmp_path_factory.mktemp("acme") / "world", large=1_000_000) as acme:
-        yield acme
-
-
-@pytest.fixture
-def world(servers: Acme, monkeypatch: pytest.MonkeyPatch) -> ExitWorld:
-    world = ExitWorld(servers, "http://127.0.0.1:9/api")  # nothing answers there: the command asks no server of Prefect's
-    for name, value in world.environment.items():
-        monkeypatch.setenv(name, value)
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "250")
-    world.reset()
-    world.engage()
-    return world
 
 
 @pytest.fixture

@@ -7,9 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from anchored import anchor
 from forgery import Forger, RunScripts, run_both
 from made_up_exit import CUTOFF, ORIGIN, NewStory, People, Story, new_key
+from page_in_chromium import chromium, open_page
+from playwright.sync_api import Page
 
+from core.evidence.page.render import render_viewer
 from core.ledger.lease import hold
 from core.ledger.note import LogKey
 from core.ledger.store import Ledger
@@ -93,3 +97,29 @@ def run_scripts() -> RunScripts:
 @pytest.fixture(scope="session")
 def forger() -> type[Forger]:
     return Forger
+
+
+@pytest.fixture
+def rotated(new_story: NewStory, tmp_path: Path) -> Story:
+    """An exit whose log's key was replaced in the middle, with a checkpoint anchored before and one after."""
+    story = new_story(tmp_path)
+    story.plan()
+    anchor(story, "copy")
+    new = LogKey.load_or_create(tmp_path / "next.pem", story.key.origin)
+    story.now += timedelta(hours=1)
+    story.ledger.rotate(new, at=story.now, reason="the old one was on a stolen machine", fence=story.fence)
+    story.key = new
+    story.control()
+    anchor(story, "copy")
+    return story
+
+
+@pytest.fixture(scope="module")
+def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A copy of the page from the project, with no exit in it: what a distrustful reader uses."""
+    path = tmp_path_factory.mktemp("viewer") / "viewer.html"
+    path.write_text(render_viewer())
+    with chromium() as browser:
+        page = open_page(browser, path)
+        yield page
+        assert page.faults == []  # type: ignore[attr-defined]  # see open_page

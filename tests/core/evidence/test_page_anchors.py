@@ -2,8 +2,6 @@
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,25 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from forgery import Forger
 from made_up_exit import NewStory, Story
-from page_in_chromium import check, chromium, failed, open_page, put_page
+from page_in_chromium import check, failed, put_page
 from playwright.sync_api import Page
 
 from core.evidence.bundle import expected_keys, write_bundle
-from core.evidence.page.render import render_viewer
 from core.evidence.redaction import Audience, shows
 from core.ledger.note import LogKey
 from core.model import EntryKind, Person, Role
 from core.signatures.statements import Statement
 from core.signatures.wire import mpint, string
 from demo.time_stamp_server import TimeStampServer
-
-
-@pytest.fixture(scope="module")
-def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    path = tmp_path_factory.mktemp("viewer") / "viewer.html"
-    path.write_text(render_viewer())
-    with chromium() as browser:
-        yield open_page(browser, path)
 
 
 @pytest.fixture(scope="module")
@@ -145,21 +134,6 @@ def test_a_key_that_was_not_valid_when_it_signed_does_not_count(
     Forger.everything(copy, closed.key)
     found = check(viewer, copy)
     assert failed(found) == faults
-
-
-@pytest.fixture
-def rotated(new_story: NewStory, tmp_path: Path) -> Story:
-    """An exit whose log's key was replaced in the middle, with a checkpoint anchored before and one after."""
-    story = new_story(tmp_path)
-    story.plan()
-    anchor(story, "copy")
-    new = LogKey.load_or_create(tmp_path / "next.pem", story.key.origin)
-    story.now += timedelta(hours=1)
-    story.ledger.rotate(new, at=story.now, reason="the old one was on a stolen machine", fence=story.fence)
-    story.key = new
-    story.control()
-    anchor(story, "copy")
-    return story
 
 
 def test_the_key_received_at_kick_off_still_counts_after_it_was_replaced(viewer: Page, rotated: Story) -> None:

@@ -1,17 +1,15 @@
 """Every attack that the other verifiers are tried with, on the review page."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from anchored import anchor, bundled
 from made_up_exit import NewStory, Story
-from page_in_chromium import check, chromium, failed, open_page
+from page_in_chromium import check, failed
 from playwright.sync_api import Page
 
 from core.evidence.attacks import ATTACKS, fit_the_sums, make_again
-from core.evidence.page.render import render_viewer
 from core.handover.receipt import commitment
 from core.model import Action
 from core.signatures.forms import acknowledgement_statement
@@ -19,14 +17,6 @@ from demo.time_stamp_server import TimeStampServer
 
 SALT = "5a" * 16
 NONE, OTHER_KEY = "nothing is changed", "it is made again with another key"
-
-
-@pytest.fixture(scope="module")
-def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    path = tmp_path_factory.mktemp("viewer") / "viewer.html"
-    path.write_text(render_viewer())
-    with chromium() as browser:
-        yield open_page(browser, path)
 
 
 def deliver_with_codes(story: Story) -> None:

@@ -1,31 +1,19 @@
 """The review page checks a whole bundle in the browser, and every forgery shows on it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from forgery import LEDGER, Forger
 from made_up_exit import People, Story
-from page_in_chromium import check, chromium, failed, open_page, put_page
+from page_in_chromium import check, failed, open_page, put_page
 from playwright.sync_api import Browser, Page, expect
 
 from core.evidence.bundle import expected_keys
-from core.evidence.page.render import render_viewer
 from core.ledger.note import LogKey
 from core.signatures.sshsig import sign
-
-
-@pytest.fixture(scope="module")
-def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A copy of the page from the project, with no exit in it: what a distrustful reader uses."""
-    path = tmp_path_factory.mktemp("viewer") / "viewer.html"
-    path.write_text(render_viewer())
-    with chromium() as browser:
-        page = open_page(browser, path)
-        yield page
-        assert page.faults == []  # type: ignore[attr-defined]  # see open_page
 
 
 @pytest.fixture

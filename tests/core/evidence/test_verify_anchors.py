@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,21 +138,6 @@ def test_a_limit_that_was_set_after_kick_off_is_no_other_key(closed: Story, copy
     Forger.everything(copy, closed.key)
     outcome = run_scripts(copy, keys)
     assert (outcome.python, outcome.shell) == (0, 0), outcome.python_text + outcome.shell_text
-
-
-@pytest.fixture
-def rotated(new_story: NewStory, tmp_path: Path) -> Story:
-    """An exit whose log's key was replaced in the middle, with a checkpoint anchored before and one after."""
-    story = new_story(tmp_path)
-    story.plan()
-    anchor(story, "copy")
-    new = LogKey.load_or_create(tmp_path / "next.pem", story.key.origin)
-    story.now += timedelta(hours=1)
-    story.ledger.rotate(new, at=story.now, reason="the old one was on a stolen machine", fence=story.fence)
-    story.key = new
-    story.control()
-    anchor(story, "copy")
-    return story
 
 
 def test_the_key_received_at_kick_off_still_counts_after_it_was_replaced(rotated: Story, run_scripts: RunScripts, tmp_path: Path) -> None:
