@@ -19,18 +19,20 @@ def require_signatures(exit_: Exit, plan: ExitPlan) -> None:
         able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE and one.principal not in signed]
         missing.append(
             f"{TWO - len(given)} more approval(s), by {' or '.join(able)}: "
-            f"offboard sign approval {plan.engagement} --as PRINCIPAL --key PRIVATE_KEY"
+            f"offboard sign approval {plan.engagement} --as PRINCIPAL --key PRIVATE_KEY{_or_by_form('approval')}"
         )
     if _needs_election(plan) and not elected(exit_, plan):
         able = [one.name for one in exit_.engagement.people if one.role == Role.CLIENT]
         missing.append(
             f"the client's election that the successor may receive its data, by {' or '.join(able)}: "
             f"offboard sign election {plan.engagement} --deliver-to client --deliver-to successor --as PRINCIPAL --key PRIVATE_KEY"
+            f"{_or_by_form('election')}"
         )
     if (days := retention_days(exit_)) and not _lock_elected(exit_, plan, days):
         missing.append(
             f"the client's election that what is put into its bucket is locked for {days} days (S3 Object Lock): "
             f"offboard sign election {plan.engagement} --object-lock-days {days} … --as PRINCIPAL --key PRIVATE_KEY"
+            f"{_or_by_form('election')}"
         )
     if missing:
         raise Waiting(
@@ -60,10 +62,12 @@ def _lock_elected(exit_: Exit, plan: ExitPlan, days: int) -> bool:
 def require_conversation(exit_: Exit, plan: ExitPlan) -> None:
     """See that an executive told the client in person or by phone before anything is written."""
     if not conversations(exit_, plan):
+        able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE]
         raise Waiting(
             WaitingFor.CONVERSATION,
-            "No letter leaves before an executive has told the client in person or by phone. Record it with: "
-            f"offboard sign conversation {plan.engagement} --channel phone --with NAME --as PRINCIPAL --key PRIVATE_KEY",
+            f"No letter leaves before an executive ({' or '.join(able)}) has told the client in person or by phone. Record it with: "
+            f"offboard sign conversation {plan.engagement} --channel phone --with NAME --as PRINCIPAL --key PRIVATE_KEY"
+            f"{_or_by_form('conversation')}",
         )
 
 
@@ -83,7 +87,7 @@ def require_obligations(exit_: Exit, plan: ExitPlan) -> None:
             WaitingFor.OBLIGATIONS,
             f"We still owe the client: {listed}. Settle each and write `settled` and `evidence` into the register, or have two "
             f"executives waive it: offboard sign waiver {plan.engagement} --subject 'obligation {ours[0].subject}' --reason TEXT "
-            "--as PRINCIPAL --key PRIVATE_KEY",
+            f"--as PRINCIPAL --key PRIVATE_KEY{_or_by_form('waiver')}",
         )
 
 
@@ -123,7 +127,8 @@ def require_receipt(exit_: Exit, plan: ExitPlan) -> None:
             WaitingFor.RECEIPT,
             f"{why}Archive and package are ready ({exit_.systems.archive_store.where()}; {exit_.systems.handover_store.where()}). "
             "The recipient opens both, fills in receipt-template.txt with the two codes found inside, signs it with ssh-keygen and "
-            f"returns it; record it with: offboard sign take-in {plan.engagement} receipt.txt",
+            f"returns it; record it with: offboard sign take-in {plan.engagement} receipt.txt "
+            "(or in the Prefect UI, by the form record-acknowledgement)",
         )
 
 
@@ -139,3 +144,7 @@ def wait_for_cutoff(exit_: Exit, plan: ExitPlan) -> str:
 
 def _needs_election(plan: ExitPlan) -> bool:
     return any(one.party == Party.SUCCESSOR for one in plan.recipients)
+
+
+def _or_by_form(kind: str) -> str:
+    return f" (or in the Prefect UI, by the forms draft-statement and record-{kind})"
