@@ -9,6 +9,7 @@ from rich.markdown import Markdown
 
 from cli import archive, evidence, ledger, services, sign
 from cli.checklist_table import checklist_table
+from cli.cosign import cosign
 from configs.engagement_file import find, slugs
 from configs.open_exit import open_exit
 from configs.settings import Settings
@@ -24,6 +25,8 @@ app.add_typer(sign.app, name="sign")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evidence.app, name="evidence")
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+app.command()(cosign)
 
 BUNDLE_FILES = ("bagit.txt", "manifest-sha256.txt", "data/ledger.jsonl")
 Engagement = Annotated[str, typer.Argument(help="the engagement: the name of its file without .yaml", show_default=False)]

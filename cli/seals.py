@@ -58,7 +58,7 @@ def _signed(key: SshKey, tags: bytes) -> bytes:
 def _stamped(stamper: Rfc3161, tags: bytes) -> bytes:
     lacking = f"the archive, which lacks nothing but its time stamp and {TAG_MANIFEST}"
     try:
-        return stamper.stamp(tags)
+        return stamper.stamp(tags).token
     except UnavailableError as error:
         raise UnavailableError(error.what, untouched=lacking, todo=_AGAIN) from error
     except RefusedError as error:

@@ -15,7 +15,7 @@ from core.model import Party, ReasonCode, Role
 from core.signatures.sshsig import normalise
 
 SECTIONS = ("data_sources", "access_targets", "credential_sources", "document_sources", "obligation_sources")
-STORES = ("archive_store", "delta_store", "handover_store")
+STORES = ("archive_store", "delta_store", "handover_store", "checkpoint_store")
 WITHOUT_REMEDIES = (ReasonCode.ABUSE, ReasonCode.CRIME, ReasonCode.UNETHICAL, ReasonCode.CLIENT_LEAVES)
 LEAST_EXECUTIVES = 2
 OURS = (Role.EXECUTIVE, Role.TECHNICIAN)

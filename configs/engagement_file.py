@@ -61,7 +61,13 @@ class EngagementFile(Engagement):
     handover_store: ArchiveStoreConfig = Field(description="where the handover package goes")
     evidence_folder: Path = Field(description="the folder where evidence bundles are written")
     notifier: NotifierConfig = Field(description="how messages leave")
-    time_stamper: TimeStamperConfig | None = Field(default=None, description="who states when an archive existed; nobody if not given")
+    time_stamper: TimeStamperConfig | None = Field(
+        default=None, description="who states when archives and checkpoints of the record existed; nobody if not given"
+    )
+    checkpoint_store: ArchiveStoreConfig | None = Field(
+        default=None,
+        description="where copies of the record's checkpoints go that nobody can remove (S3 Object Lock); nowhere if not given",
+    )
 
     @model_validator(mode="wrap")
     @classmethod

@@ -71,6 +71,7 @@ def _systems(engagement: EngagementFile) -> Systems:
         handover_store=engagement.handover_store,
         notifier=engagement.notifier,
         time_stamper=engagement.time_stamper,
+        checkpoint_store=engagement.checkpoint_store,
     )
 
 

@@ -23,6 +23,7 @@ from rfc3161_client import (
 
 from core.errors import RefusedError, UnavailableError
 from core.model import Noun
+from core.ports import TimeStamp
 
 LARGEST_ANSWER: Final = 1 << 20
 QUERY: Final = "application/timestamp-query"
@@ -45,27 +46,31 @@ class Rfc3161(Noun):
     roots: Path
     timeout_seconds: int = Field(default=30, ge=1, le=600)
 
-    def stamp(self, message: bytes) -> bytes:
-        """Have a message time stamped. Returns a TimeStampResp (DER) over its SHA-256, verified against the roots.
+    def stamp(self, message: bytes) -> TimeStamp:
+        """Have a message time stamped over its SHA-256; the stamp is verified against the roots.
 
-        As a file beside the message it is what `openssl ts -verify -in F.tsr -data F -CAfile ROOTS` takes. Raises UnavailableError (no
-        answer in time, or the authority is busy), RefusedError (it said no, or what it gave does not hold).
+        The token as a file beside the message is what `openssl ts -verify -in F.tsr -data F -CAfile ROOTS` takes. Raises
+        UnavailableError (no answer in time, or the authority is busy), RefusedError (it said no, or what it gave does not hold).
         """
-        trusted = self._trusted()
+        roots = self.trusted_roots()
+        trusted = x509.load_pem_x509_certificates(roots)
         request = TimestampRequestBuilder(message, HashAlgorithm.SHA256).build()
         answer, kind = self._ask(request.as_bytes())
         response = self._granted(answer, kind)
         verifier = VerifierBuilder(roots=trusted, nonce=request.nonce).build()
         self._verify(verifier, response, message)
-        return answer
+        return TimeStamp(answer, response.tst_info.gen_time, self.url, roots)
 
-    def _trusted(self) -> list[x509.Certificate]:
+    def trusted_roots(self) -> bytes:
+        """Read the roots. Raises RefusedError if they are no certificates."""
         try:
-            return x509.load_pem_x509_certificates(self.roots.read_bytes())
+            roots = self.roots.read_bytes()
+            x509.load_pem_x509_certificates(roots)
         except (OSError, ValueError) as error:
             raise RefusedError(
                 f"{self.roots} is no readable file of certificates (PEM)", untouched=NOT_STAMPED, todo="put the authority's roots there"
             ) from error
+        return roots
 
     def _ask(self, query: bytes) -> tuple[bytes, str]:
         """Post the query once. Returns the answer and what kind the server says it is. No redirect is followed."""

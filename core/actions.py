@@ -16,7 +16,7 @@ def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
     action: Action,
     subject: str,
     *,
-    intent: Mapping[str, Any],
+    intent: Mapping[str, Any] | Callable[[], Mapping[str, Any]],
     act: Callable[[], Receipt],
     find_out: Callable[[LedgerEntry], Receipt | None],
     not_done: tuple[type[GoodLeaverError], ...] = (),
@@ -28,6 +28,7 @@ def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
     first: it returns what was evidently done, or None if it was evidently not, or raises if nobody can tell.
     Entries up to number `since` belong to an earlier round (revoked, reinstated, to be revoked again) and do not count.
     An error of a kind in `not_done` says that certainly nothing was done, and is recorded as that.
+    `intent` may be a function, which is called only if there is an intent to be written.
     Raises what `act` and `find_out` raise; StaleHolderError when the lease was lost.
     """
     earlier = [one for one in exit_.ledger.entries(action=action, subject=subject) if one.number > since]
@@ -37,7 +38,7 @@ def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
     begun = _open_intent(earlier)
     receipt = find_out(begun) if begun else None
     if receipt is None:
-        exit_.record(EntryKind.INTENT, action=action, subject=subject, data=intent)
+        exit_.record(EntryKind.INTENT, action=action, subject=subject, data=intent() if callable(intent) else intent)
         if exit_.lease:
             exit_.lease.check()
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 
+from core.anchors.record import Way, anchors, ways_meant
 from core.dates import local
 from core.errors import GoodLeaverError, Waiting
 from core.exit import Exit
@@ -13,6 +14,14 @@ from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
 from core.steps.revoke import UNSEEN, newest_verdict
 from core.steps.tell import confirmation
+
+STEPS = {
+    Way.TIME_STAMP: ("Record time stamped", "the stamp holds by the authority's certificates"),
+    Way.COPY: ("Record's checkpoint copied", "read back"),
+    Way.MAIL: ("Record's checkpoint mailed", "the mail server took it"),
+    Way.COSIGNATURE: ("Record's checkpoint signed by others", "signatures by their own SSH keys"),
+}
+"""How a checkpoint gets out of our hands, and how each is seen to be so."""
 
 
 class Progress(StrEnum):
@@ -49,6 +58,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         *_grants(exit_, plan),
         _drift(exit_, plan),
         Row(step="Closed", progress=_done(closed_sentence(exit_, plan)), what=closed_sentence(exit_, plan) or _cutoff(plan)),
+        *_anchored(exit_, plan),
     )
 
 
@@ -100,7 +110,7 @@ def _action(exit_: Exit, step: str, action: Action, subject: str) -> Row:
         begun = exit_.last(EntryKind.INTENT, action=action, subject=subject)
         return Row(step=step, progress=Progress.UNKNOWN if begun else Progress.OPEN, what="begun, not finished" if begun else "")
     verified = f"{verdict.data['assurance']}: {verdict.data['evidence']}" if verdict else "acknowledged by the receiving system"
-    return Row(step=step, progress=Progress.DONE, what=receipt.data["done"], verified=verified)
+    return Row(step=step, progress=Progress.DONE, what=exit_.ledger.opened(receipt.data["done"]), verified=verified)
 
 
 def _receipt(exit_: Exit, plan: ExitPlan) -> Row:
@@ -132,6 +142,21 @@ def _drift(exit_: Exit, plan: ExitPlan) -> Row:
         verified = f"{UNSEEN} on {', '.join(unseen)}" if unseen else "looked for just before our access ended"
         return Row(step=step, progress=Progress.UNKNOWN if unseen else Progress.DONE, what="; ".join(found), verified=verified)
     return Row(step=step, progress=Progress.UNKNOWN if found else Progress.OPEN, what="; ".join(found))
+
+
+def _anchored(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
+    """Say which checkpoint of the record is out of our hands, in each way: of each who has one, the newest."""
+    everybody, total = anchors(exit_), exit_.ledger.size()
+    for way in ways_meant(exit_):
+        newest = {one.data["by"]: one for one in everybody if one.data["how"] == way}
+        held = [
+            f"{by} has the first {one.data['size']} of {total} entries, {local(one.at, plan.cutoff.zone)}" for by, one in newest.items()
+        ]
+        failed = exit_.last(EntryKind.FAILED, subject=way.subject)
+        away = failed and failed.number > max((one.number for one in newest.values()), default=-1)
+        what = "; ".join([*held, *([f"last tried in vain: {failed.data['why']}"] if failed and away else [])])
+        progress = Progress.UNKNOWN if away else _done(held)
+        yield Row(step=STEPS[way][0], progress=progress, what=what, verified=STEPS[way][1] if held else "")
 
 
 def _passed(gate: Callable[[Exit, ExitPlan], None], exit_: Exit, plan: ExitPlan) -> Progress:

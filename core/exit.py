@@ -37,6 +37,7 @@ class Systems:
     handover_store: ArchiveStore
     notifier: Notifier
     time_stamper: TimeStamper | None = None
+    checkpoint_store: ArchiveStore | None = None
 
     def source(self, name: str) -> DataSource:
         """Find a data source by the name that the engagement file gives it."""

@@ -5,7 +5,8 @@ from core.errors import Waiting
 from core.exit import Exit
 from core.handover.receipt import check_acknowledgement
 from core.model import Action, EntryKind, ExitPlan, ObligationSide, Party, Role, WaitingFor
-from core.planning import cutoff_set_at
+from core.planning import cutoff_set_at, saved_plan
+from core.ports import ArchiveStore
 from core.signatures.statements import Purpose, Statement
 from core.signed_statements import TWO, approvers, statements, waived
 
@@ -50,7 +51,14 @@ def elected(exit_: Exit, plan: ExitPlan) -> bool:
 def retention_days(exit_: Exit) -> int | None:
     """For how many days, at most, one of the stores keeps anybody from removing what is put there."""
     systems = exit_.systems
-    return max((one.retention_days or 0 for one in (systems.archive_store, systems.delta_store, systems.handover_store)), default=0) or None
+    stores = (systems.archive_store, systems.delta_store, systems.handover_store, systems.checkpoint_store)
+    return max(one.retention_days or 0 for one in stores if one) or None
+
+
+def may_be_locked(exit_: Exit, store: ArchiveStore) -> bool:
+    """Whether something may be put into a store today: what locks it there needs the client's signed election first."""
+    plan, days = saved_plan(exit_), retention_days(exit_)
+    return not store.retention_days or bool(plan and days and _lock_elected(exit_, plan, days))
 
 
 def _lock_elected(exit_: Exit, plan: ExitPlan, days: int) -> bool:

@@ -5,6 +5,7 @@ Every method raises only UnavailableError (worth a retry) or RefusedError (needs
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import BinaryIO, NamedTuple, Protocol
 
 from core.errors import RefusedError
@@ -178,8 +179,20 @@ class Notifier(Protocol):
         """
 
 
+class TimeStamp(NamedTuple):
+    """A time stamp: the TimeStampResp in DER (RFC 3161), the instant that it states, who made it, and the roots (PEM) it holds by."""
+
+    token: bytes
+    at: datetime
+    authority: str
+    roots: bytes
+
+
 class TimeStamper(Protocol):
     """An authority that vouches for when something existed."""
 
-    def stamp(self, message: bytes) -> bytes:
-        """Return a time stamp over the SHA-256 of a message: a TimeStampResp in DER (RFC 3161), seen to be valid."""
+    def stamp(self, message: bytes) -> TimeStamp:
+        """Have the SHA-256 of a message time stamped; the stamp was seen to be valid."""
+
+    def trusted_roots(self) -> bytes:
+        """Read the certificates (PEM) by which its stamps hold."""

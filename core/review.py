@@ -75,7 +75,10 @@ def review(exit_: Exit, audience: Audience, recipients: Sequence[str] = ()) -> R
 def answers_page(exit_: Exit, sentence: str) -> str:
     """Write the fifteen answers for a person (Markdown), each sentence with the entries that it rests on."""
     checkpoint, entries = exit_.ledger.checkpoint(), exit_.ledger.entries()
-    summary = summarise(entries, exit_.engagement, checkpoint, exit_.ledger.document, now=exit_.now(), audience=Audience.CLIENT)
+    kept = {one.commitment: one.value for one in exit_.ledger.personal_data()}
+    summary = summarise(
+        entries, exit_.engagement, checkpoint, exit_.ledger.document, now=exit_.now(), audience=Audience.CLIENT, personal=kept
+    )
     answers = answer(summary, entries[: checkpoint.size], exit_.engagement, exit_.ledger.document)
     head = [f"# Exit of {escape(exit_.engagement.client.name)}: the review", "", escape(sentence), ""]
     return "\n".join([*head, *(line for one in answers for line in _answer(one))])

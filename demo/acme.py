@@ -1,6 +1,7 @@
 """Acme Dental, a simulated client on real servers, with the provider that leaves it and the one that takes over."""
 
 import io
+import shutil
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from demo.keys import age_key, ssh_key
 from demo.mail_server import MailServer
 from demo.s3_server import S3Server
 from demo.ssh_server import Implementation, SshServer
+from demo.time_stamp_server import TimeStampServer
 
 SLUG = "acme-dental"
 ZONE = "America/Vancouver"
@@ -59,6 +61,7 @@ class Acme:
         self.mail = self._stack.enter_context(MailServer(self.folder / "mail"))
         self.s3 = self._stack.enter_context(S3Server.start(self.folder / "s3"))
         fill_bucket(self.s3)
+        self.stamps = self._stack.enter_context(TimeStampServer(self.folder / "time-stamps")) if shutil.which("openssl") else None
         for name, key in (("s3-access-key", self.s3.access_key), ("s3-secret-key", self.s3.secret_key)):
             (self.keys / name).write_text(key, encoding="ascii")
         lines = [f"{self.public[name]} {name}\n" for name in ("client-admin", "our-automation", "our-technician")]
@@ -119,6 +122,7 @@ class Acme:
             "host_key": self.ssh.host_key_line,
             "private_key": f"file:{self.keys / 'our-automation'}",
         }
+        stamps = {"kind": "rfc3161", "url": self.stamps.url, "roots": str(self.stamps.roots)} if self.stamps else None
         return {
             "provider": {"name": "Northwind Managed IT", "domain": "northwind.example", "address": "exits@northwind.example"},
             "client": {"slug": SLUG, "name": "Acme Dental", "address": "dana@acme-dental.example", "time_zone": ZONE},
@@ -177,6 +181,8 @@ class Acme:
             "archive_store": {"kind": "folder", "path": "../archive"},
             "delta_store": {"kind": "folder", "path": "../archive-delta"},
             "handover_store": {"kind": "folder", "path": "../handover"},
+            "checkpoint_store": {"kind": "folder", "path": "../checkpoints"},
+            "time_stamper": stamps,
             "evidence_folder": "../evidence",
             "notifier": {
                 "kind": "smtp",

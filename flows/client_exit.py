@@ -12,6 +12,7 @@ from core.steps.export import require_place_for_delta
 from core.steps.interlocks import require_nothing_reinstated, revocation_has_begun
 from flows.export_dataset import export_dataset
 from flows.forms import ExitForm
+from tasks.anchor import anchor_record
 from tasks.export import export_data, hand_over_package, take_first_inventory
 from tasks.fulfil import note_fulfilled
 from tasks.outcome import conclude
@@ -37,6 +38,7 @@ def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
         ensure_cutoff_run(exit_, plan)
         return wait_for_cutoff(exit_, plan)
     require_signatures(exit_, plan)
+    anchor_record(exit_, "plan approved")
     ensure_cutoff_run(exit_, plan)
     require_conversation(exit_, plan)
     send_confirmation(exit_, plan)
@@ -44,7 +46,9 @@ def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     note_fulfilled(exit_, plan)
     take_first_inventory(exit_)
     export_data(exit_, plan, export_dataset)
+    anchor_record(exit_, "data exported")
     hand_over_package(exit_, plan)
+    anchor_record(exit_, "handed over")
     require_place_for_delta(exit_, plan)
     require_receipt(exit_, plan)
     return wait_for_cutoff(exit_, plan)

@@ -9,6 +9,7 @@ from core.exit import Exit
 from core.steps.close import closed_sentence
 from core.steps.interlocks import LATEST_START, require_interlocks, require_plan_in_force
 from flows.export_dataset import export_dataset
+from tasks.anchor import anchor_record
 from tasks.cutoff import close, find_grants, read_back, revoke, wait_for_cutoff, wait_for_second_check
 from tasks.export import read_a_last_time
 from tasks.outcome import conclude
@@ -32,12 +33,15 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
     if not closed_sentence(exit_, plan):
         require_interlocks(exit_, plan)
         read_a_last_time(exit_, plan, export_dataset)
+        anchor_record(exit_, "before revocation")
         present = find_grants(exit_, plan)
         require_interlocks(exit_, plan)  # reading may have taken hours
         for grant in plan.grants:
             revoke(exit_, plan, grant, present)
+        anchor_record(exit_, "after revocation")
         read_back(exit_, plan)
         wait_for_second_check(exit_, plan)
         close(exit_, plan)
+        anchor_record(exit_, "closed")
     send_closing_notice(exit_, plan)
     return closed_sentence(exit_, plan)

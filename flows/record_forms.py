@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from core.anchors.cosignature import LONGEST_SIGNATURE
 from core.drafts import Draft
 from core.signed_statements import LONGEST_TEXT
 from flows.forms import EngagementForm
@@ -23,4 +24,14 @@ class RecordForm(EngagementForm):
         title="The signature",
         description="All of the .sig file, from -----BEGIN SSH SIGNATURE----- to -----END SSH SIGNATURE-----.",
         max_length=LONGEST_TEXT,
+    )
+
+
+class CosignatureForm(EngagementForm):
+    """A signature over a checkpoint, pasted whole."""
+
+    signature: str = Field(
+        title="The signature",
+        description="All of checkpoint.sig, from -----BEGIN SSH SIGNATURE----- to -----END SSH SIGNATURE-----. The checkpoint is known.",
+        max_length=LONGEST_SIGNATURE,
     )

@@ -15,7 +15,8 @@ from configs.open_exit import open_exit
 from core.drafts import Kind
 from core.errors import GoodLeaverError
 from core.exit import Exit
-from flows.record_forms import DraftForm, RecordForm
+from flows.record_forms import CosignatureForm, DraftForm, RecordForm
+from tasks.anchor import take_in_cosignature
 from tasks.outcome import HELD
 from tasks.record import hand_out, take_in
 
@@ -24,6 +25,12 @@ from tasks.record import hand_out, take_in
 def draft_statement(form: DraftForm) -> State[Any]:
     """Make a text for one person to sign, and show what it means and how it is signed. Records nothing."""
     return _end(form.engagement, lambda exit_: hand_out(exit_, form))
+
+
+@flow(name="record-cosignature", flow_run_name="{form.engagement}: record cosignature", persist_result=False)
+def record_cosignature(form: CosignatureForm) -> State[Any]:
+    """Check a signature over a checkpoint that client or successor was sent, and put it on record; if it does not count, say why."""
+    return _end(form.engagement, lambda exit_: take_in_cosignature(exit_, form.signature))
 
 
 def recording(kind: Kind) -> Flow[[RecordForm], State[Any]]:

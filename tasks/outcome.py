@@ -11,6 +11,7 @@ from prefect.states import Completed, Failed
 
 from configs.open_exit import PATIENCE, open_exit
 from core.actions import LONGEST_WHY
+from core.anchors.anchor import anchor, anchored_at_intervals
 from core.checklist import checklist
 from core.errors import GoodLeaverError, GuardError, LeaseHeldError, Waiting
 from core.exit import Exit
@@ -40,7 +41,9 @@ def conclude(
             with open_exit(engagement) as exit_:
                 before(exit_)
         with open_exit(engagement, holder=f"{runtime.flow_run.name} ({runtime.flow_run.id})", patience=patience) as exit_:
-            state = _walk(exit_, walk, name)
+            with anchored_at_intervals(exit_):
+                state = _walk(exit_, walk, name)
+            anchor(exit_, "end of a pass")
             exit_.ledger.checkpoint()
             _publish(exit_, str(state.message))
             return state
@@ -68,7 +71,7 @@ def _waiting(waiting: Waiting) -> State[Any]:
 
 def _remember(exit_: Exit, error: GoodLeaverError) -> None:
     kind = EntryKind.GUARD if isinstance(error, GuardError) else EntryKind.HELD
-    newest, why = exit_.last(kind), str(error)[:LONGEST_WHY]
+    newest, why = exit_.last(kind), exit_.ledger.veiled(str(error)[:LONGEST_WHY])
     if newest is None or newest.data["why"] != why:
         exit_.record(kind, data={"why": why})
 

@@ -10,6 +10,7 @@ from core.evidence.answers_access import day_zero, each_grant, in_control, outsi
 from core.evidence.answers_data import credentials, differences, exported, received, retained
 from core.evidence.answers_people import decided, money, obligations, told
 from core.evidence.said import Answer, Holds, Record, Said
+from core.evidence.sentences import opened
 from core.evidence.summary import Summary
 from core.model import Engagement, EntryKind, ExitPlan, LedgerEntry
 
@@ -39,6 +40,7 @@ def answer(
     summary: Summary, entries: Sequence[LedgerEntry], engagement: Engagement, document: Callable[[str], bytes]
 ) -> tuple[Answer, ...]:
     """Answer all fifteen questions. `summary` is that of the same entries; `document` gives a stored plan, and raises what it raises."""
+    entries = opened(entries, summary.personal)
     drawn = [one for one in entries if one.kind == EntryKind.PLAN]
     plans = [ExitPlan.model_validate_json(document(one.data["document"])) for one in (drawn[0], drawn[-1])] if drawn else []
     run = list(takewhile(lambda one: one.data["plan-sha256"] == summary.plan, reversed(drawn)))

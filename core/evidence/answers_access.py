@@ -1,7 +1,7 @@
 """Questions 8, 9, 11, 12, 13 and 15: our access, the client's own, what went wrong, and what outsiders can check."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from core.evidence.rows import Access
 from core.evidence.said import Holds, Record, Said, at, lacking, most, shown
@@ -103,7 +103,7 @@ def outside(record: Record, summary: Summary) -> tuple[Said, ...]:
     last = [record.entries[-1].number] if record.entries else []
     said = [lacking("There is no entry yet.", holds=Holds.NOT_YET) if not last else shown(words + yours, 0, *last)]
     anchors = record.of(EntryKind.ANCHOR)
-    said += [shown(_anchor(one), one.number) for one in anchors]
+    said += _anchored(anchors)
     turned = record.of(EntryKind.ROTATION)
     said += [shown(f"{sentence(one)}, on {at(one)}.", one.number) for one in turned]
     covered = max((int(one.data.get("size", 0)) for one in anchors), default=0)
@@ -156,10 +156,22 @@ def _ordered(record: Record, number: int) -> tuple[str, ...]:
     return statement_fields(text).get("grant", ())
 
 
+def _anchored(anchors: Sequence[LedgerEntry]) -> Iterator[Said]:
+    """Say who has which checkpoint, in a sentence for each way and party: stamps every fifteen minutes would fill pages."""
+    parties = {(one.data.get("how"), one.data.get("by")): None for one in anchors}
+    for how, by in parties:
+        theirs = [one for one in anchors if (one.data.get("how"), one.data.get("by")) == (how, by)]
+        done = {"time-stamp": "time-stamped", "cosignature": "signed as well", "copy": "kept", "mail": "received by mail"}.get(
+            str(how), how
+        )
+        words = f"One checkpoint was {done} by {by}: over {_anchor(theirs[0])}."
+        if theirs[1:]:
+            words = (
+                f"{len(theirs)} checkpoints were {done} by {by}: the first over {_anchor(theirs[0])}, the last over {_anchor(theirs[-1])}."
+            )
+        yield shown(words, *(one.number for one in theirs))
+
+
 def _anchor(entry: LedgerEntry) -> str:
-    how = {"time-stamp": "time-stamped", "cosignature": "signed as well", "copy": "copied to a place", "mail": "mailed"}
-    data = entry.data
-    stamped = f", stamped at {data['stamped-at']}" if data.get("stamped-at") else ""
-    done = how.get(str(data.get("how")), str(data.get("how")))
-    what = f"The checkpoint over {data.get('size', '?')} entries was {done} by {data.get('by', '?')}"
-    return f"{what} on {at(entry)}{stamped} ({data.get('why', '')})."
+    stamped = f", stamped at {entry.data['stamped-at']}" if entry.data.get("stamped-at") else ""
+    return f"{entry.data.get('size', '?')} entries on {at(entry)}{stamped} ({entry.data.get('why', '')})"

@@ -11,6 +11,7 @@ from core.evidence.said import Holds, Record, Said, at, lacking, most, shown
 from core.evidence.sentences import clip
 from core.evidence.summary import Summary
 from core.handover.receipt import check_acknowledgement
+from core.ledger.personal import SUBJECT
 from core.model import Action, EntryKind, LedgerEntry, Owner
 from core.signatures.statements import Purpose, Statement
 
@@ -84,8 +85,9 @@ def retained(record: Record, summary: Summary) -> tuple[Said, ...]:
             shown(f"We made {len(made)} encrypted copies: {clip('; '.join(row.subject for row in made))}.", *(row.entry for row in made))
         )
     disposed = record.of(EntryKind.RECEIPT, Action.DISPOSE)
+    copies = [one for one in disposed if not one.subject.startswith(SUBJECT)]
     said += [shown(f"On {at(one)} we disposed of {one.subject}: {one.data.get('done', '')}.", one.number) for one in disposed]
-    if made and not disposed:
+    if made and not copies:
         said.append(lacking("That we disposed of any of them is not in the record.", holds=Holds.NOT_YET))
     said += [
         shown(f"The {row.subject}, which says what we keep, left on {row.at}.", row.entry) for row in summary.messages if _closing(row)

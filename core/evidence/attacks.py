@@ -1,52 +1,32 @@
-"""What a forger would do to a bundle, done to a copy of it, and which verifier finds it.
+"""What a forger would do to a bundle, done to a copy of it.
 
-The forger here is an outsider: whoever gets hold of a bundle, changes it and makes the sums fit again, but does not have the log's key.
+An outsider gets hold of a bundle, changes it and makes the sums fit again, but does not have the log's key. Whoever holds that key, which
+is the provider itself, signs what was changed as well; then it shows only where what is told has to follow from the entries.
 """
 
-import base64
-import contextlib
 import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from core.archive.bag import manifest_line
-from core.canonical import canonical_json
-from core.evidence.dsse import IN_TOTO, seal
-from core.ledger.merkle import leaf_hash, root
+from core.evidence.forging import (
+    CERTIFICATE,
+    LEDGER,
+    REPORT,
+    NothingToAttackError,
+    one_entry,
+    own_key,
+    print_report,
+    read_entries,
+    sign_certificate,
+    sign_checkpoint,
+    sign_files,
+    write_entries,
+)
 from core.ledger.note import LogKey
-
-LEDGER: Final = "data/ledger.jsonl"
-SEAL: Final = "tagmanifest-sha256.txt.sig"
-Entry = dict[str, Any]
-
-
-class NothingToAttackError(Exception):
-    """The bundle holds nothing that this attack is about."""
-
-
-def read_entries(folder: Path) -> list[Entry]:
-    """Read a bundle's ledger."""
-    return [json.loads(line) for line in (folder / LEDGER).read_bytes().splitlines()]
-
-
-def write_entries(folder: Path, entries: list[Entry]) -> None:
-    """Write a bundle's ledger, each entry in its one spelling."""
-    (folder / LEDGER).write_bytes(b"".join(canonical_json(one) + b"\n" for one in entries))
-
-
-@contextlib.contextmanager
-def one_entry(folder: Path, *kinds: str, holds: Callable[[Entry], bool] = lambda _: True) -> Iterator[Entry]:
-    """Give the newest entry of some kinds to be changed in place. Raises NothingToAttackError."""
-    entries = read_entries(folder)
-    found = [one for one in entries if one["kind"] in kinds and holds(one)]
-    if not found:
-        raise NothingToAttackError
-    yield found[-1]
-    write_entries(folder, entries)
 
 
 def change_an_entry(folder: Path) -> None:
@@ -146,6 +126,16 @@ def acknowledge_with_a_wrong_code(folder: Path) -> None:
         entry["data"]["text"] = re.sub("-code: .*", "-code: WRON-GCOD-E", entry["data"]["text"])
 
 
+def name_another_person(folder: Path) -> None:
+    """Let a salted hash stand for another person than it was made for."""
+    path = folder / "data/personal.tsv"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+    if not lines:
+        raise NothingToAttackError
+    commitment, salt, _ = lines[0].split("\t")
+    path.write_text("".join([f"{commitment}\t{salt}\tsomebody@else.example\n", *lines[1:]]), encoding="utf-8")
+
+
 def tell_otherwise(folder: Path) -> None:
     """Let the tables say other than the ledger."""
     path = folder / "data/summary.json"
@@ -155,45 +145,49 @@ def tell_otherwise(folder: Path) -> None:
     path.write_text(json.dumps(told | {"client": "Somebody else"}), encoding="utf-8")
 
 
+def print_otherwise(folder: Path) -> None:
+    """Let the report on paper say other than the ledger."""
+    if not (folder / REPORT).exists():
+        raise NothingToAttackError
+    print_report(folder, client="Somebody else")
+
+
 def make_again(folder: Path) -> None:
     """Make the whole bundle again with a log key of the forger's own."""
-    origin = (folder / "data/log.vkey").read_text(encoding="utf-8").partition("+")[0]
-    key = LogKey.load_or_create(folder.with_name("forger.pem"), origin)
-    lines = (folder / LEDGER).read_bytes().split(b"\n")[:-1]
-    (folder / "data/checkpoint").write_text(key.sign_checkpoint(len(lines), root([leaf_hash(line) for line in lines])), encoding="utf-8")
-    (folder / "data/log.vkey").write_text(f"{key.vkey}\n", encoding="utf-8")
-    (folder / "data/log.pub.pem").write_bytes(key.public_pem)
-    certificate = folder / "data/certificate.dsse.json"
-    if certificate.exists():
-        statement = json.loads(base64.b64decode(json.loads(certificate.read_bytes())["payload"]))
-        statement["subject"][0]["digest"] = {"sha256": hashlib.sha256((folder / "data/checkpoint").read_bytes()).hexdigest()}
-        certificate.write_bytes(seal(canonical_json(statement), IN_TOTO, key.sign, key.vkey))
-    fit_the_sums(folder)
-    sealed = key.ssh_signature((folder / "tagmanifest-sha256.txt").read_bytes(), f"offboard-evidence@{origin.split('/')[0]}")
-    (folder / SEAL).write_text(sealed, encoding="utf-8")
+    sign_again(folder, own_key(folder))
 
 
-def fit_the_sums(folder: Path) -> None:
-    """Write the manifests anew, as anybody can; likewise the files that repeat signed statements."""
-    for entry in (one for one in _readable(folder) if one["kind"] == "statement"):
-        data = entry["data"]
-        for path in (folder / "data/statements").glob(f"{entry['number']}-*.txt"):
-            path.write_text(data["text"], encoding="utf-8")
-            path.with_name(f"{path.name}.sig").write_text(data["signature"], encoding="utf-8")
-    _list(folder, "manifest-sha256.txt", [one for one in (folder / "data").rglob("*") if one.is_file()])
-    _list(folder, "tagmanifest-sha256.txt", [one for one in folder.iterdir() if one.is_file() and not one.name.startswith("tagmanifest")])
+def sign_again(folder: Path, key: LogKey) -> None:
+    """Sign all again that a log's key signs."""
+    sign_checkpoint(folder, key)
+    sign_certificate(folder, key)
+    print_report(folder)
+    sign_files(folder, key)
 
 
-def _readable(folder: Path) -> list[Entry]:
-    try:
-        return read_entries(folder)
-    except ValueError:  # it was cut in the middle of a line
-        return []
+def certify_otherwise(folder: Path, key: LogKey) -> None:
+    """Certify that the inventories do not differ."""
+    if not (folder / CERTIFICATE).exists():
+        raise NothingToAttackError
+
+    def change(statement: dict[str, Any]) -> None:
+        different = [one for one in statement["predicate"]["datasets"] if one["differences"]]
+        if not different:
+            raise NothingToAttackError
+        for one in different:
+            one |= {"differences": [], "words": [one["words"][0], "The two do not differ in anything that was compared."]}
+
+    sign_checkpoint(folder, key)
+    sign_certificate(folder, key, change)
+    print_report(folder)
+    sign_files(folder, key)
 
 
-def _list(folder: Path, name: str, files: list[Path]) -> None:
-    sums = sorted((one.relative_to(folder).as_posix(), hashlib.sha256(one.read_bytes()).hexdigest()) for one in files)
-    (folder / name).write_bytes(b"".join(manifest_line(path, digest) for path, digest in sums))
+def print_and_sign_otherwise(folder: Path, key: LogKey) -> None:
+    """Let the report on paper say other than the ledger, with all signed again."""
+    sign_again(folder, key)
+    print_otherwise(folder)
+    sign_files(folder, key)
 
 
 ATTACKS: Final[dict[str, Callable[[Path], None]]] = {
@@ -210,7 +204,15 @@ ATTACKS: Final[dict[str, Callable[[Path], None]]] = {
     "a signer's key had expired": let_a_key_expire,
     "a time stamp is over other data": stamp_other_data,
     "a receipt has a wrong code": acknowledge_with_a_wrong_code,
+    "a salted hash stands for another person": name_another_person,
     "the tables say other than the ledger": tell_otherwise,
+    "the report says other than the ledger": print_otherwise,
     "it is made again with another key": make_again,
 }
-"""Each attack by what it is. The first is none, and must raise no alarm."""
+"""What an outsider tries, each attack by what it is; the sums are to be made fit afterwards. The first is none, and must raise no alarm."""
+
+ATTACKS_WITH_THE_KEY: Final[dict[str, Callable[[Path, LogKey], None]]] = {
+    "the log's key signs another certificate": certify_otherwise,
+    "the log's key signs another report": print_and_sign_otherwise,
+}
+"""What whoever holds the log's key can try besides. Signatures and sums hold then."""

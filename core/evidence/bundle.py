@@ -22,9 +22,12 @@ from core.evidence.pdf.render import render_pdf
 from core.evidence.retold import answers_file, shown_file, summary_file
 from core.evidence.summary import summarise
 from core.evidence.verify import SCRIPTS, anchor_line, documents_of, key_line, statement_name
+from core.evidence.verify_checks import root_prints
+from core.evidence.verify_personal import committed
 from core.ledger.entries import read_line
 from core.ledger.merkle import leaf_hash
 from core.ledger.note import LogKey
+from core.ledger.personal import Kept
 from core.ledger.proof import SUFFIX, tlog_proofs
 from core.ledger.store import Ledger
 from core.model import Checkpoint, Engagement, EntryKind, LedgerEntry, Noun
@@ -68,7 +71,7 @@ def write_bundle(
     checkpoint = ledger.checkpoint()
     lines = tuple(islice(ledger.lines(), checkpoint.size))
     second = now.replace(microsecond=0)  # what the bundle says that it was made at, so that it can be drawn anew
-    record = Record(engagement, key, checkpoint, lines, ledger.document, second, " ".join(audience.split()))
+    record = Record(engagement, key, checkpoint, lines, ledger.document, second, " ".join(audience.split()), ledger.personal_data())
     files = bundle_files(record, shows)
     _put_in_place(folder, files)
     digest = hashlib.sha256(files["manifest-sha256.txt"]).hexdigest()
@@ -76,7 +79,10 @@ def write_bundle(
 
 
 class Record(NamedTuple):
-    """What a bundle is made from: `lines` are all the entries that the checkpoint covers, `document` gives a stored document."""
+    """What a bundle is made from: `lines` are all the entries that the checkpoint covers, `document` gives a stored document.
+
+    `personal` are the values about persons that are still kept.
+    """
 
     engagement: Engagement
     key: LogKey
@@ -85,6 +91,7 @@ class Record(NamedTuple):
     document: Callable[[str], bytes]
     now: datetime
     audience: str
+    personal: Sequence[Kept] = ()
 
 
 def bundle_files(record: Record, shows: Callable[[LedgerEntry], bool] | None) -> dict[str, bytes]:
@@ -96,15 +103,22 @@ def bundle_files(record: Record, shows: Callable[[LedgerEntry], bool] | None) ->
     return {**payload, **tags, "tagmanifest-sha256.txt": tag_manifest, "tagmanifest-sha256.txt.sig": seal.encode()}
 
 
-def expected_keys(engagement: Engagement, vkey: str) -> str:
-    """Write what the other parties are to receive at kick-off, so that they need not believe the keys inside a bundle."""
-    return f"# keys of the exit {engagement.slug}: keep this file; verify.sh and verify.py take it\n{vkey}\n{allowed_signers(engagement)}"
+def expected_keys(engagement: Engagement, vkey: str, stamp_roots: bytes = b"") -> str:
+    """Write what the other parties are to receive at kick-off, so that they need not believe the keys inside a bundle.
+
+    `stamp_roots` are the certificates (PEM) by which the record's time stamps hold.
+    """
+    head = f"# keys of the exit {engagement.slug}: keep this file; verify.sh and verify.py take it\n"
+    return head + "".join(f"{line}\n" for line in (vkey, *root_prints(stamp_roots))) + allowed_signers(engagement)
 
 
 def _whole(record: Record) -> dict[str, bytes]:
     engagement, document = record.engagement, record.document
     entries = tuple(map(read_line, record.lines))
-    summary = summarise(entries, engagement, record.checkpoint, document, now=record.now, audience=record.audience)
+    named = committed(list(record.lines))  # what is kept for a step that was not begun yet stands in no entry
+    kept = sorted(one for one in record.personal if one.commitment in named)
+    personal = {one.commitment: one.value for one in kept}
+    summary = summarise(entries, engagement, record.checkpoint, document, now=record.now, audience=record.audience, personal=personal)
     answers = answer(summary, entries, engagement, document)
     nouns = engagement.model_dump(mode="json", include=set(Engagement.model_fields))  # an engagement file has connectors besides
     told = {
@@ -112,6 +126,7 @@ def _whole(record: Record) -> dict[str, bytes]:
         "answers.json": answers_file(answers),
         "certificate.dsse.json": certificate(summary, record.checkpoint, record.key.sign, record.key.vkey),
         "checkpoint": record.checkpoint.note.encode(),
+        "personal.tsv": "".join(one.line for one in kept).encode(),
     }
     payload = {f"data/{name}": body for name, body in told.items()} | {
         "data/engagement.json": canonical_json(nouns) + b"\n",

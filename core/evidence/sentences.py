@@ -1,8 +1,9 @@
 """Say in one sentence what a ledger entry states, for people who read the timeline."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from core.ledger.personal import may_name_people, unveil
 from core.model import Action, EntryKind, LedgerEntry
 from core.signatures.statements import Purpose
 
@@ -19,6 +20,13 @@ DOING = {
 
 SHOWN = 400
 """Characters of a value that are shown; the whole of it stands in ledger.jsonl."""
+
+
+def opened(entries: Iterable[LedgerEntry], personal: Mapping[str, str]) -> tuple[LedgerEntry, ...]:
+    """Give entries as people read them: values about persons in the place of their salted hashes, as far as `personal` opens these."""
+    return tuple(
+        one.model_copy(update={"data": unveil(one.data, personal)}) if may_name_people(one.kind, one.action) else one for one in entries
+    )
 
 
 def sentence(entry: LedgerEntry) -> str:

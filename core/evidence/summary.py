@@ -1,15 +1,15 @@
 """What the ledger says, put into tables. Each row names the entries that it rests on; nothing is said that no entry says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 
 from core.dates import local
 from core.evidence.inventories import Comparison, comparisons
 from core.evidence.rows import Access, Control, Done, Event, Owed, Signed
-from core.evidence.sentences import scalars, sentence, statement_fields, statement_words
-from core.evidence.verify import TWO, approvers, fields
-from core.model import Action, Checkpoint, Engagement, EntryKind, ExitPlan, GrantState, LedgerEntry, Noun, Role
+from core.evidence.sentences import opened, scalars, sentence, statement_fields, statement_words
+from core.evidence.verify import TWO, UNLOCKED, approvers, fields, flags
+from core.model import Action, Checkpoint, Engagement, EntryKind, ExitPlan, GrantState, LedgerEntry, Noun, Person, Role
 from core.signatures.sshsig import fingerprint
 from core.signatures.statements import Purpose, write_instant
 
@@ -39,6 +39,7 @@ class Summary(Noun):
     obligations: tuple[Owed, ...]
     inventories: tuple[Comparison, ...]
     trouble: tuple[Event, ...]
+    personal: dict[str, str]
     timeline: tuple[Event, ...]
 
 
@@ -50,8 +51,13 @@ def summarise(
     *,
     now: datetime,
     audience: str,
+    personal: Mapping[str, str] | None = None,
 ) -> Summary:
-    """Put the entries that a checkpoint covers into tables. `document` gives a stored document; raises what it raises."""
+    """Put the entries that a checkpoint covers into tables. `document` gives a stored document; raises what it raises.
+
+    `personal` has the values that are opened, by the salted hashes which the entries hold in their place.
+    """
+    entries = opened(entries, personal or {})
     drawn = [entry for entry in entries if entry.kind == EntryKind.PLAN]
     plan = ExitPlan.model_validate_json(document(drawn[-1].data["document"])) if drawn else None
     digest = str(drawn[-1].data["plan-sha256"]) if drawn else ""
@@ -81,6 +87,7 @@ def summarise(
         messages=_done(entries, Action.NOTIFY),
         obligations=_obligations(entries, plan, statements),
         inventories=comparisons(entries, document),
+        personal=dict(personal or {}),
         trouble=tuple(_event(entry) for entry in entries if _is_trouble(entry)),
         timeline=tuple(_event(entry) for entry in entries),
     )
@@ -116,12 +123,17 @@ def _statements(entries: Sequence[LedgerEntry], engagement: Engagement, digest: 
                     role=person.role if person else "",
                     key=fingerprint(entry.data["key"]),
                     plan=", ".join(said.get("plan-sha256", ())),
-                    in_force=said.get("plan-sha256") == (digest,) and entry.number > since,
+                    in_force=said.get("plan-sha256") == (digest,) and entry.number > since and _counts(entry, person),
                     subject=", ".join(said.get("subject", ())),
                     words=statement_words(entry.subject, said),
                 )
             )
     return tuple(found)
+
+
+def _counts(statement: LedgerEntry, person: Person | None) -> bool:
+    """Whether a hardware key asked for PIN or fingerprint, where the engagement wants that; else a statement counts as not given."""
+    return not (person and person.verify_required) or bool(flags(statement.data["signature"]) & UNLOCKED)
 
 
 def _access(entries: Sequence[LedgerEntry], plan: ExitPlan | None) -> tuple[Access, ...]:
@@ -209,7 +221,7 @@ def _approvals(since: Sequence[LedgerEntry], engagement: Engagement, digest: str
     begun = [one for one in since if one.kind == EntryKind.INTENT and one.action == Action.REVOKE][:1]
     signed = [one for one in since if one.kind == EntryKind.STATEMENT and one.subject == Purpose.APPROVAL]
     counted = [one for one in signed if one.data["principal"] in executives and (not begun or one.number < begun[0].number)]
-    said = [fields(one.data["text"]) for one in counted]
+    said = [fields(one.data["text"]) for one in counted if _counts(one, engagement.person(one.data["principal"]))]
     return len(approvers([one for one in said if one["plan-sha256"] == digest], begun[0].at if begun else now))
 
 

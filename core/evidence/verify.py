@@ -16,8 +16,9 @@ signatures of their own. Then the rules that the exit promises are checked over 
 stand. The seal signs all the other files.
 
 To read it, in this order: this file (which checks there are), verify_checks.py (each of them), verify_log.py (tree,
-checkpoints, keys of the log), verify_rules.py (what an exit promises), verify_bag.py (reading files safely),
-verify_tools.py (calling openssl and ssh-keygen).
+checkpoints, keys of the log), verify_rules.py (what an exit promises), verify_personal.py (values about persons, whose
+salted hashes the entries hold), verify_bag.py (which files there are, and reading them safely), verify_tools.py
+(calling openssl and ssh-keygen).
 """
 
 from __future__ import annotations
@@ -29,16 +30,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable  # noqa: UP035 - Python 3.8 has it here alone
 
 if TYPE_CHECKING or __package__:  # inside the program
-    from core.evidence.verify_bag import NAME, Bad, Bag, Unable
-    from core.evidence.verify_checks import SCRIPTS, Checks, anchor_line, documents_of, key_line, spell, stamp_roots, statement_name
+    from core.evidence.verify_bag import NAME, UNLOCKED, Bad, Bag, Unable, anchor_line, documents_of, flags, key_line, statement_name
+    from core.evidence.verify_checks import SCRIPTS, Checks, spell, stamp_roots
     from core.evidence.verify_log import Key, Log, Note
     from core.evidence.verify_rules import TWO, Rules, approvers, fields
     from core.evidence.verify_tools import Tools
 else:  # inside a bundle, where the parts lie side by side; running them leaves nothing behind
     sys.dont_write_bytecode = True
     sys.path.append(str(Path(__file__).resolve().parent))
-    from verify_bag import NAME, Bad, Bag, Unable
-    from verify_checks import SCRIPTS, Checks, anchor_line, documents_of, key_line, spell, stamp_roots, statement_name
+    from verify_bag import NAME, UNLOCKED, Bad, Bag, Unable, anchor_line, documents_of, flags, key_line, statement_name
+    from verify_checks import SCRIPTS, Checks, spell, stamp_roots
     from verify_log import Key, Log, Note
     from verify_rules import TWO, Rules, approvers, fields
     from verify_tools import Tools
@@ -49,6 +50,7 @@ __all__ = [  # what the rest of the program takes from here
     "RULES",
     "SCRIPTS",
     "TWO",
+    "UNLOCKED",
     "Bad",
     "Bag",
     "Key",
@@ -60,6 +62,7 @@ __all__ = [  # what the rest of the program takes from here
     "attempt",
     "documents_of",
     "fields",
+    "flags",
     "key_line",
     "key_list",
     "outcome",
@@ -80,6 +83,7 @@ CHECKS = (
     "signatures",
     "statements",
     "documents",
+    "personal",
     "anchors",
     "certificate",
 )

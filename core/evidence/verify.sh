@@ -242,6 +242,34 @@ for text in data/statements/*.txt; do
 done
 ok "signatures: $count statements looked at"
 
+# --- values about persons, of which the entries hold salted hashes alone: salted:SHA-256(salt, value) ---------------------------
+bytes() { # prints the bytes that $1 spells in hex
+    digits=$1
+    while [ -n "$digits" ]; do
+        more=${digits#??}
+        printf '%b' "\\0$(printf %03o "0x${digits%"$more"}")"
+        digits=$more
+    done
+}
+if [ -e data/personal.tsv ]; then
+    personal_ok=1 tab='	'
+    [ -z "$(tail -c 1 data/personal.tsv | tr -d '\n')" ] && sort -c -u data/personal.tsv 2>/dev/null &&
+        [ "$(tr -d '\000-\010\013-\037\177' <data/personal.tsv | wc -c)" = "$(wc -c <data/personal.tsv)" ] || personal_ok=0
+    while IFS= read -r line; do
+        commitment=${line%%"$tab"*} rest=${line#*"$tab"}
+        salt=${rest%%"$tab"*} value=${rest#*"$tab"}
+        case $salt in *[!0-9a-f]*) salt='' ;; esac
+        case $value in *"$tab"* | '') salt='' ;; esac
+        sum=$({ bytes "$salt"; printf '%s' "$value"; } | sha256sum | cut -c 1-64)
+        if [ "${#salt}" = 64 ] && [ "$commitment" = "salted:$sum" ]; then echo "$sum" >&3
+        else fail "personal: $value is not what $commitment commits to"; personal_ok=0; fi
+    done <data/personal.tsv 3>"$work/opened"
+    tr -c '0-9a-f' '\n' <data/ledger.jsonl | sort -u >"$work/hashes"
+    [ -z "$(sort -u "$work/opened" | comm -23 - "$work/hashes")" ] || personal_ok=0
+    if [ "$personal_ok" = 1 ]; then ok "personal: $(($(wc -l <"$work/opened"))) values about persons, each with its salted hash in the entries"
+    else fail 'personal: personal.tsv has a line that is wrong, or of which no entry holds the salted hash'; fi
+fi
+
 # --- the certificate about inventories: in-toto in DSSE, signed by the log key ------------------------------------------------
 if [ -e data/certificate.dsse.json ]; then
     envelope=$(cat data/certificate.dsse.json)

@@ -1,4 +1,4 @@
-"""The files of an evidence bundle, read safely: nothing outside its folder, no link, nothing endless (part of verify.py)."""
+"""The files of an evidence bundle: which there are, and reading them safely, no link and nothing endless (part of verify.py)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ from pathlib import Path
 from typing import Any
 
 LONGEST_ENTRY, LONGEST_FILE = 65_535, 1 << 26
+RECORD = {"ledger.jsonl", "checkpoint", "log.vkey", "log.pub.pem", "log-keys.tsv", "anchors.tsv", "allowed_signers"}
+WHOLE = {
+    "engagement.json",
+    "plan.json",
+    "personal.tsv",
+    "summary.json",
+    "answers.json",
+    "certificate.dsse.json",
+    "review.html",
+    "report.pdf",
+}
+PART = {"leaves.txt", "shown.txt"}
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9@._+/-]*")
 KEY_TYPE = r"(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com)"
 WHO, WHAT_FOR = r'(?P<principal>[^@\s,*?!"#]+@[^@\s,*?!"]+)', r'namespaces="(?P<namespaces>[a-z0-9.@,-]+)"'
 LIMITS = r'(?:,valid-after="(?P<after>\d{14})Z")?(?:,valid-before="(?P<before>\d{14})Z")?'
+ARMOR = re.compile(r"-----BEGIN SSH SIGNATURE-----\n([A-Za-z0-9+/=\n]+)\n-----END SSH SIGNATURE-----\n?")
+TOUCHED, UNLOCKED = 1, 4
 SIGNER = re.compile(rf"{WHO} {WHAT_FOR}{LIMITS} (?P<key>{KEY_TYPE} [A-Za-z0-9+/]+={{0,2}})")
 
 
@@ -40,6 +54,47 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
 def fingerprint(key: str) -> str:
     """Name an OpenSSH public key as ssh-keygen -l does."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(key.split(" ")[1])).digest()).decode().rstrip("=")
+
+
+def flags(signature: str) -> int:
+    """Read what a hardware key signed about its use (OpenSSH's PROTOCOL.u2f): whether it was TOUCHED, and UNLOCKED by PIN or fingerprint.
+
+    Of any other key TOUCHED alone, and nothing of what is no SSH signature. Whether it holds is not checked here.
+    """
+    match = ARMOR.fullmatch(signature)
+    try:
+        blob = base64.b64decode(match[1].replace("\n", "")) if match else b""
+    except ValueError:
+        blob = b""
+    if blob[:6] != b"SSHSIG":
+        return 0
+    return blob[-5] if blob[18:21] == b"sk-" else TOUCHED  # the key's type; at the end are one byte of flags, and four of a counter
+
+
+def statement_name(number: int, purpose: str, principal: str) -> str:
+    """Name the file that repeats a signed statement."""
+    return f"data/statements/{number}-{purpose}-{re.sub(r'[^A-Za-z0-9@._+-]|[.](?=[.]|$)', '_', principal)}.txt"
+
+
+def anchor_line(entry: dict[str, Any]) -> str:
+    """Say in a line of anchors.tsv what an entry of kind anchor says: for verify.sh, which cannot read JSON."""
+    data = entry["data"]
+    documents = [data["checkpoint-document"], data.get("token-document", "-"), data.get("roots-document", "-")]
+    return "\t".join([str(entry["number"]), data["how"], str(data["size"]), *documents, " ".join(data["by"].split())]) + "\n"
+
+
+def key_line(entry: dict[str, Any]) -> str:
+    """Say in a line of log-keys.tsv what an entry of kind rotation says, likewise."""
+    return f"{entry['number']}\t{entry['data']['old-vkey']}\t{entry['data']['new-vkey']}\n"
+
+
+def documents_of(value: Any) -> set[str]:  # noqa: ANN401 - whatever JSON can hold
+    """Find the digests of all documents that an entry's data refers to."""
+    if not isinstance(value, (dict, list)):
+        return set()
+    named = value.items() if isinstance(value, dict) else [("", one) for one in value]
+    here = {one for key, one in named if isinstance(one, str) and (key == "document" or key.endswith("-document"))}
+    return here.union(*(documents_of(one) for _, one in named))
 
 
 class Bag:
@@ -102,6 +157,11 @@ class Bag:
         """Tell whether the bundle withholds entries: it then lists the hash of every entry."""
         return self.has("data/leaves.txt")
 
+    def has_a_place_for(self, name: str) -> bool:
+        """Tell whether a bundle has a payload file of this name: nothing may stand beside the record, even if the log's key signed it."""
+        folders = ("data/documents/", "data/statements/", *(["data/proofs/"] if self.redacted else []))
+        return name.startswith(folders) or name in {f"data/{one}" for one in RECORD | (PART if self.redacted else WHOLE)}
+
     @cached_property
     def lines(self) -> list[bytes]:
         """Read the ledger, one entry a line, without the line ends."""
@@ -135,6 +195,16 @@ class Bag:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Pick the entries of one kind, in their order."""
         return [one for one in self.entries if one["kind"] == kind]
+
+    @cached_property
+    def unlocking(self) -> set[str]:
+        """Name those whose signatures count only by a hardware key that asked for PIN or fingerprint. A redacted bundle does not say."""
+        people = [] if self.redacted else json.loads(self.read("data/engagement.json"))["people"]
+        return {one["principal"] for one in people if one["verify_required"]}
+
+    def counts(self, statement: dict[str, Any]) -> bool:
+        """Tell whether a signed statement shows PIN or fingerprint where that is asked for; else it counts as not given."""
+        return statement["data"]["principal"] not in self.unlocking or bool(flags(statement["data"]["signature"]) & UNLOCKED)
 
     @cached_property
     def signers(self) -> list[re.Match[str]]:

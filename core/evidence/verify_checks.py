@@ -11,48 +11,25 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:  # inside the program
-    from core.evidence.verify_bag import Bag, Unable, fingerprint, need
+    from core.evidence.verify_bag import Bag, Unable, anchor_line, documents_of, fingerprint, key_line, need, statement_name
     from core.evidence.verify_log import Log, proof_holds, read_note
+    from core.evidence.verify_personal import committed, opened
     from core.evidence.verify_rules import fields, instant
     from core.evidence.verify_tools import Tools
 else:  # inside a bundle, where the parts lie side by side
-    from verify_bag import Bag, Unable, fingerprint, need
+    from verify_bag import Bag, Unable, anchor_line, documents_of, fingerprint, key_line, need, statement_name
     from verify_log import Log, proof_holds, read_note
+    from verify_personal import committed, opened
     from verify_rules import fields, instant
     from verify_tools import Tools
 
-SCRIPTS = ("verify.sh", "verify.py", "verify_checks.py", "verify_log.py", "verify_rules.py", "verify_bag.py", "verify_tools.py")
+PARTS = ("verify_checks.py", "verify_log.py", "verify_rules.py", "verify_personal.py", "verify_bag.py", "verify_tools.py")
+SCRIPTS = ("verify.sh", "verify.py", *PARTS)
 TAG_FILES = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "README.txt", *SCRIPTS}
 UNLISTED = {"tagmanifest-sha256.txt", "tagmanifest-sha256.txt.sig"}
 ROOT = re.compile(r"sha256 Fingerprint=(?:[0-9A-F]{2}:){31}[0-9A-F]{2}", re.IGNORECASE)
 VKEY = re.compile(r"[^+ ]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+")
 CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
-
-
-def statement_name(number: int, purpose: str, principal: str) -> str:
-    """Name the file that repeats a signed statement."""
-    return f"data/statements/{number}-{purpose}-{re.sub(r'[^A-Za-z0-9@._+-]|[.](?=[.]|$)', '_', principal)}.txt"
-
-
-def anchor_line(entry: dict[str, Any]) -> str:
-    """Say in a line of anchors.tsv what an entry of kind anchor says: for verify.sh, which cannot read JSON."""
-    data = entry["data"]
-    documents = [data["checkpoint-document"], data.get("token-document", "-"), data.get("roots-document", "-")]
-    return "\t".join([str(entry["number"]), data["how"], str(data["size"]), *documents, " ".join(data["by"].split())]) + "\n"
-
-
-def key_line(entry: dict[str, Any]) -> str:
-    """Say in a line of log-keys.tsv what an entry of kind rotation says, likewise."""
-    return f"{entry['number']}\t{entry['data']['old-vkey']}\t{entry['data']['new-vkey']}\n"
-
-
-def documents_of(value: Any) -> set[str]:  # noqa: ANN401 - whatever JSON can hold
-    """Find the digests of all documents that an entry's data refers to."""
-    if not isinstance(value, (dict, list)):
-        return set()
-    named = value.items() if isinstance(value, dict) else [("", one) for one in value]
-    here = {one for key, one in named if isinstance(one, str) and (key == "document" or key.endswith("-document"))}
-    return here.union(*(documents_of(one) for _, one in named))
 
 
 def root_prints(roots: bytes) -> list[str]:
@@ -103,6 +80,8 @@ class Checks:
         listed, there = {*payload, *tags, *UNLISTED}, self.bag.names()
         need(listed <= there, f"missing: {', '.join(sorted(listed - there))}")
         need(there <= listed, f"foreign: {', '.join(sorted(there - listed))}")
+        beside = [name for name in payload if not self.bag.has_a_place_for(name)]
+        need(not beside, f"files that no bundle has: {', '.join(sorted(beside))}")
         wrong = [name for name, digest in {**payload, **tags}.items() if self.bag.sha256(name) != digest]
         need(not wrong, f"altered: {', '.join(sorted(wrong))}")
         return f"{len(listed)} files, none missing, foreign or altered"
@@ -154,7 +133,9 @@ class Checks:
         found = self.bag.of("statement")
         for entry in found:
             self.signed_by(entry, entry["data"]["principal"], entry["subject"], entry["data"]["text"].encode())
-        return f"{len(found)} signatures by the people in allowed_signers, each for its own purpose"
+        void = ", ".join(str(one["number"]) for one in found if not self.bag.counts(one))
+        more = f"; entry {void} counts for nothing: engagement.json asks this person for PIN or fingerprint" if void else ""
+        return f"{len(found)} signatures by the people in allowed_signers, each for its own purpose{more}"
 
     def statements(self) -> str:
         """See that the statements' files are what the ledger says, and that each says whose and about which engagement it is."""
@@ -180,6 +161,12 @@ class Checks:
         wrong = [name for name in sorted(there) if self.bag.sha256(name) != name.split("/")[-1]]
         need(not wrong, f"altered: {', '.join(wrong)}")
         return f"{len(there)} documents, each with the sum that the ledger gives"
+
+    def personal(self) -> str:
+        """See that each value about a person that the bundle opens is the one that an entry holds as a salted hash."""
+        found, closed = len(opened(self.bag)), len(committed(self.bag.lines))
+        more = f"; {closed - found} more are destroyed, or kept back" if closed > found else ""
+        return f"{found} values about persons are those whose salted hashes the entries hold{more}"
 
     def anchors(self) -> str:
         """See that each checkpoint that others stamped, signed or were sent is a beginning of this very ledger."""

@@ -94,6 +94,8 @@ class Rules:
         """Read what an entry says, if it is an executive's statement of this purpose about this plan; the list is empty otherwise."""
         if (entry["kind"], entry["subject"]) != ("statement", purpose) or entry["data"]["principal"] not in self.executives:
             return []
+        if not self.bag.counts(entry):
+            return []
         return [one for one in [fields(entry["data"]["text"])] if one["plan-sha256"] == plan.digest]
 
     def plan(self) -> str:
@@ -168,7 +170,7 @@ class Rules:
         for entry, plan in self.under_plans():
             kind, action, subject = entry["kind"], entry.get("action"), entry["subject"]
             waived += [(plan.since, one["principal"]) for one in self.signed(entry, "waiver", plan) if one["subject"] == "receipt"]
-            if kind == "statement" and subject == "acknowledgement":
+            if kind == "statement" and subject == "acknowledgement" and self.bag.counts(entry):
                 shown.append(fields(entry["data"]["text"]))
             elif kind == "receipt" and action in APPROVED_ACTIONS:
                 made[action, subject] = entry["data"].get("facts", {})

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:  # inside the program
-    from core.evidence.verify_bag import Bad, Unable, need
+    from core.evidence.verify_bag import TOUCHED, Bad, Unable, flags, need
     from core.evidence.verify_log import Key, Note
 else:  # inside a bundle, where the parts lie side by side
-    from verify_bag import Bad, Unable, need
+    from verify_bag import TOUCHED, Bad, Unable, flags, need
     from verify_log import Key, Note
 
 STATED = re.compile(rb"^Time stamp: (\w{3}) +(\d+) (\d\d:\d\d:\d\d)(?:\.\d+)? (\d{4}) GMT$", re.MULTILINE)
@@ -43,6 +43,7 @@ class Tools:
             ask = ["-f", files["allowed"], "-I", principal, "-n", namespace, "-s", files["signature"]]
             done = run("ssh-keygen", "-Y", "verify", *ask, given=message)
         need(done.returncode == 0, f"not signed by {principal} for {namespace}")
+        need(bool(flags(signature) & TOUCHED), f"signed by {principal}'s hardware key, which nobody touched")
 
     def time_stamp(self, token: bytes, message: bytes, roots: bytes) -> datetime:
         """Check a time stamp (RFC 3161) over a message, as of the time that it states; return that time, in whole seconds."""

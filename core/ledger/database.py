@@ -43,6 +43,7 @@ class Database:
         event.listen(self._reading, "begin", _begin_sqlite if lite else _begin_postgresql)
         self._writing: Engine = self._reading.execution_options(**{_PURPOSE: "write"})
         flushing = self._reading.execution_options(**{_PURPOSE: "flush"})
+        self._flushing = None if lite else flushing
         self._flush = GroupFlush(partial(flush_sqlite, Path(str(parsed.database))) if lite else partial(flush_postgresql, flushing))
         self._turn: AbstractContextManager[object] = threading.Lock() if lite else nullcontext()
         with self.write() as connection:
@@ -71,6 +72,28 @@ class Database:
                 self._flush.wait()
             except OSError as error:
                 raise _no_answer(f"the disk: {error.strerror}") from error
+
+    def scrub(self, table: str) -> None:
+        """Clean the database's files of rows that were deleted from a table; what SQLite frees was overwritten then already.
+
+        Raises UnavailableError if others keep what is to be cleaned in use.
+        """
+        with _translated():
+            if self._flushing:  # https://www.postgresql.org/docs/15/sql-vacuum.html: FULL writes the table anew
+                with self._flushing.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                    connection.exec_driver_sql(f"VACUUM (FULL) {table}")
+                return
+            log = self._reading.raw_connection()  # in no transaction
+            try:  # https://sqlite.org/pragma.html#pragma_wal_checkpoint: brings the log into the file, and cuts it to nothing
+                busy = log.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                log.close()
+        if busy:
+            raise UnavailableError(
+                "what was destroyed still stands in the database's log: others kept reading the database",
+                untouched="everything else; it is gone from the table",
+                todo="end what else reads the ledger's database, and run it again",
+            )
 
     def close(self) -> None:
         """Close all connections."""

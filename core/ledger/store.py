@@ -16,6 +16,7 @@ from core.ledger.documents import Documents
 from core.ledger.entries import read_line
 from core.ledger.merkle import RightEdge, leaf_hash
 from core.ledger.note import LogKey, verify_checkpoint
+from core.ledger.personal import PersonalData
 from core.ledger.replay import replay_entries
 from core.ledger.rotation import KeyHistory, KeyPeriod, rotation_data
 from core.ledger.tables import CHECKPOINTS
@@ -25,7 +26,7 @@ FENCED: Final = frozenset({EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.VERDIC
 """What only the holder of the lease may write: whoever acts on a system."""
 
 
-class Ledger(Documents):
+class Ledger(Documents, PersonalData):
     """The ledger of one engagement. Several processes and threads may have it open at once; what is appended is in one order for all."""
 
     def __init__(self, url: str, engagement: str, key: LogKey) -> None:
@@ -72,7 +73,7 @@ class Ledger(Documents):
                 action=action,
                 subject=subject,
                 fence=fence,
-                data=data or {},
+                data=self._without_values(connection, kind, action, data or {}),
             )
             body = rows.write(connection, entry)
         return read_line(body)

@@ -4,7 +4,22 @@ import hashlib
 from functools import lru_cache
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Connection, Index, LargeBinary, MetaData, String, Table, Text, inspect, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    event,
+    inspect,
+    select,
+    text,
+    update,
+)
 
 from core.errors import LedgerError
 from core.ledger.entries import read_fields
@@ -37,6 +52,14 @@ DOCUMENTS: Final = Table(
     Column("media_type", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
+PERSONAL: Final = Table(
+    "personal",
+    METADATA,
+    Column("engagement", String(40), primary_key=True),
+    Column("commitment", String(71), primary_key=True),  # what stands in the entries: salted: and a SHA-256 in hex
+    Column("salt", LargeBinary, nullable=False),
+    Column("value", Text, nullable=False),
+)
 LEASES: Final = Table(
     "leases",
     METADATA,
@@ -52,6 +75,13 @@ _INDEXES: Final = (
     Index("entries_by_action", ENTRIES.c.engagement, ENTRIES.c.kind, ENTRIES.c.action, ENTRIES.c.number),
     Index("entries_by_topic", ENTRIES.c.engagement, ENTRIES.c.topic, ENTRIES.c.number),
 )
+
+
+@event.listens_for(PERSONAL, "after_create")
+def _keep_out_of_statistics(_table: Table, connection: Connection, **_: object) -> None:
+    """PostgreSQL copies values into its statistics, where they would outlive their rows."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ALTER TABLE personal ALTER COLUMN value SET STATISTICS 0, ALTER COLUMN salt SET STATISTICS 0"))
 
 
 @lru_cache(maxsize=1_000)  # the same few systems and grants again and again

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from core.dates import local
 from core.model import Engagement, ReasonCode
+from core.signatures.purposes import Purpose, namespace
 
 NO_RECOMMENDATION = frozenset({ReasonCode.UNETHICAL, ReasonCode.CRIME})
 """Whom we left for one of these reasons we do not pass on to a colleague."""
@@ -30,6 +31,8 @@ class Letter(StrEnum):
     """To the same, in a message of its own. `package_sha256`, `attachment` (its file name)."""
     CLOSING = "closing"
     """To the client. `closed_at` (instant), `verified` (number of grants seen gone), `retained` (lines: what we still hold)."""
+    CHECKPOINT = "checkpoint"
+    """To the successor, with the last checkpoint. `closed_at` (instant)."""
 
 
 def render(name: str, **facts: object) -> tuple[str, str]:
@@ -55,6 +58,7 @@ def _templates() -> Environment:
     environment.filters["one_line"] = lambda text: " ".join(str(text).split())
     environment.globals["providers_to_recommend"] = _providers
     environment.globals["second_check_after"] = lambda plan: timedelta(seconds=plan.second_check_after_seconds)
+    environment.globals["checkpoint_namespace"] = lambda engagement: namespace(Purpose.CHECKPOINT, engagement.provider.domain)
     environment.globals["successor_notice"] = SUCCESSOR_NOTICE
     return environment
 

@@ -142,9 +142,13 @@ def check_signature(public: PublicKey, signature: bytes, message: bytes) -> bool
     return verified
 
 
+class OverSomethingElseError(SignatureError):
+    """A whole, readable signature, but not over these bytes."""
+
+
 def does_not_fit() -> SignatureError:
     """Make the error for a whole, readable signature over something else."""
-    return SignatureError(
+    return OverSomethingElseError(
         "the signature does not fit the text: one of them was changed after signing",
         untouched="everything; it counts as not given",
         todo="sign the text again exactly as it was handed out, to its last line",

@@ -15,6 +15,7 @@ class Purpose(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     WAIVER = "waiver"
     REINSTATEMENT = "reinstatement"
+    CHECKPOINT = "checkpoint"
     ARCHIVE = "archive"
 
 
@@ -25,6 +26,7 @@ _WHO: Final[dict[Purpose, frozenset[Role]]] = {
     Purpose.ACKNOWLEDGEMENT: frozenset({Role.CLIENT, Role.SUCCESSOR}),
     Purpose.WAIVER: frozenset({Role.EXECUTIVE}),
     Purpose.REINSTATEMENT: frozenset({Role.EXECUTIVE}),
+    Purpose.CHECKPOINT: frozenset({Role.CLIENT, Role.SUCCESSOR}),
     Purpose.ARCHIVE: frozenset(),
 }
 

@@ -115,13 +115,7 @@ def check(
     statement = Statement.parse(text)
     if purpose is not None and statement.purpose is not purpose:
         raise _refused(f"this is a statement of {statement.purpose}, not of {purpose}", f"give the text of the {purpose} and its signature")
-    signed = sshsig.examine(signature, text.encode(), namespace(statement.purpose, engagement.provider.domain))
-    person = signer(signed.key, statement.purpose, engagement, taken_in or now)
-    if person.verify_required and not signed.user_verified:
-        raise _refused(
-            f"{person.name} ({person.principal}) has to sign with a hardware key that asks for its PIN or a fingerprint, and this did not",
-            "make the key with: ssh-keygen -t ed25519-sk -O verify-required; name it in the engagement file, and sign with it",
-        )
+    person, _ = who_signed(signature, text.encode(), statement.purpose, engagement, taken_in or now)
     wrong = problem(statement.purpose, statement.fields)
     if wrong:
         raise _damaged(wrong)
@@ -139,6 +133,22 @@ def check(
         )
     _check_time(statement, now)
     return statement, person
+
+
+def who_signed(signature: str, message: bytes, purpose: Purpose, engagement: Engagement, at: datetime) -> tuple[Person, str]:
+    """Say who signed a message for a purpose, and by which key (`type base64`), if that counted at an instant.
+
+    Raises SignatureError: the signature does not hold, is a stranger's or of a role that does not count (see `signer`), or by a key
+    that did not verify its owner though the engagement asks for it.
+    """
+    signed = sshsig.examine(signature, message, namespace(purpose, engagement.provider.domain))
+    person = signer(signed.key, purpose, engagement, at)
+    if person.verify_required and not signed.user_verified:
+        raise _refused(
+            f"{person.name} ({person.principal}) has to sign with a hardware key that asks for its PIN or a fingerprint, and this did not",
+            "make the key with: ssh-keygen -t ed25519-sk -O verify-required; name it in the engagement file, and sign with it",
+        )
+    return person, signed.key
 
 
 def write_instant(instant: datetime) -> str:

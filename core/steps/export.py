@@ -177,7 +177,7 @@ def _seals(exit_: Exit) -> Seals:
 
     def stamp(message: bytes) -> bytes | None:
         try:
-            return stamper.stamp(message) if stamper else None
+            return stamper.stamp(message).token if stamper else None
         except UnavailableError:
             return None  # the archive is whole without it; an authority that is away must not hold the cutoff
 

@@ -12,7 +12,7 @@ from core.handover.vault import VaultEntry
 from core.letters import Letter
 from core.model import Action, Assurance, Credential, EntryKind, ExitPlan, Obligation, Receipt, Verdict
 from core.steps.as_signed import require_package_as_signed
-from core.steps.tell import KEYS_FILE, keys, send, write
+from core.steps.tell import KEYS_FILE, keys, send, send_with_checkpoint, write
 
 
 def hand_over(exit_: Exit, plan: ExitPlan) -> Receipt:
@@ -48,11 +48,11 @@ def announce(exit_: Exit, plan: ExitPlan, package: Receipt) -> None:
     names = [f"{one['party']}: {one['key']}" for one in package.facts["recipients"]]
     attached = {PASSPHRASE: exit_.ledger.document(package.facts["vault-passphrase"])}
     for party in sorted({one.party for one in plan.recipients}):
-        to, mark = (plan.addresses[party],), f"package {digest[:12]} to the {party}"
+        mark = f"package {digest[:12]} to the {party}"
         notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=names, keys_file=KEYS_FILE)
-        send(exit_, plan, f"notice of {mark}", to, *notice, attachments=keys(exit_))
+        send_with_checkpoint(exit_, plan, f"notice of {mark}", party, notice, why="handed over", attachments=keys(exit_))
         letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=PASSPHRASE)
-        send(exit_, plan, f"passphrase of {mark}", to, *letter, attachments=attached)
+        send(exit_, plan, f"passphrase of {mark}", (plan.addresses[party],), *letter, attachments=attached)
 
 
 def _request(exit_: Exit, plan: ExitPlan, scope: str) -> PackageRequest:

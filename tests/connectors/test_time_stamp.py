@@ -74,7 +74,7 @@ def openssl_says(token: bytes, message: bytes, roots: Path, folder: Path) -> str
 
 
 def test_openssl_takes_what_is_returned_and_takes_it_for_this_message_alone(authority: TimeStampServer, tmp_path: Path) -> None:
-    token = stamper(authority.url, authority.roots).stamp(MESSAGE)
+    token = stamper(authority.url, authority.roots).stamp(MESSAGE).token
     assert openssl_says(token, MESSAGE, authority.roots, tmp_path) == "Verification: OK\n"
     assert "FAILED" in openssl_says(token, MESSAGE + b"x", authority.roots, tmp_path)
     stated = decode_timestamp_response(token).tst_info
@@ -83,16 +83,16 @@ def test_openssl_takes_what_is_returned_and_takes_it_for_this_message_alone(auth
 
 
 def test_each_stamp_is_asked_for_anew(authority: TimeStampServer) -> None:
-    one, two = (decode_timestamp_response(stamper(authority.url, authority.roots).stamp(MESSAGE)).tst_info for _ in range(2))
+    one, two = (decode_timestamp_response(stamper(authority.url, authority.roots).stamp(MESSAGE).token).tst_info for _ in range(2))
     assert one.nonce != two.nonce
     assert one.serial_number != two.serial_number
 
 
 def test_an_authority_keeps_its_keys_and_serial_numbers(tmp_path: Path) -> None:
     with TimeStampServer(tmp_path) as server:
-        first = stamper(server.url, server.roots).stamp(MESSAGE)
+        first = stamper(server.url, server.roots).stamp(MESSAGE).token
     with TimeStampServer(tmp_path) as server:
-        second = stamper(server.url, server.roots).stamp(MESSAGE)
+        second = stamper(server.url, server.roots).stamp(MESSAGE).token
         assert openssl_says(first, MESSAGE, server.roots, tmp_path) == "Verification: OK\n"
         address = httpx.URL(server.url)
     numbers = [decode_timestamp_response(one).tst_info.serial_number for one in (first, second)]
@@ -134,7 +134,7 @@ def test_an_answer_that_was_changed_on_its_way_is_noticed(authority: TimeStampSe
 
 
 def test_an_old_answer_given_again_is_noticed(authority: TimeStampServer) -> None:
-    old = stamper(authority.url, authority.roots).stamp(MESSAGE)
+    old = stamper(authority.url, authority.roots).stamp(MESSAGE).token
     with in_between(lambda _: (200, {}, old)) as url, pytest.raises(RefusedError, match="Nonce mismatch"):
         stamper(url, authority.roots).stamp(MESSAGE)
 
@@ -224,7 +224,7 @@ def test_over_tls_the_server_has_to_prove_who_it_is(authority: TimeStampServer, 
         with pytest.raises(RefusedError, match="TLS certificate"):
             stamper(url, authority.roots).stamp(MESSAGE)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls.pem"))
-        token = stamper(url, authority.roots).stamp(MESSAGE)
+        token = stamper(url, authority.roots).stamp(MESSAGE).token
     assert openssl_says(token, MESSAGE, authority.roots, tmp_path) == "Verification: OK\n"
 
 

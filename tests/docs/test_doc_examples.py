@@ -13,7 +13,7 @@ from core.evidence.bundle import write_bundle
 from core.model import EntryKind
 from core.planning import require_saved_plan
 from core.steps import close, export, hand_over, revoke
-from core.steps.tell import keys
+from core.steps.tell import keys, send_closing_notice
 from demo.acme import SLUG, Acme
 
 DOCS = PROJECT / "docs"
@@ -24,6 +24,12 @@ def attach_keys(folder: Path) -> None:
     with open_exit(SLUG) as exit_:
         for name, content in keys(exit_).items():
             (folder / name).write_bytes(content)
+
+
+def attach_checkpoint(folder: Path) -> None:
+    """Lay down another attachment of the same letter."""
+    with open_exit(SLUG) as exit_:
+        (folder / "checkpoint").write_text(exit_.ledger.checkpoint().note, encoding="utf-8")
 
 
 def export_and_pack(folder: Path) -> None:
@@ -57,10 +63,18 @@ def cut_off(_: Path) -> None:
         write_bundle(exit_.ledger, exit_.engagement, exit_.evidence_folder, key=exit_.key, now=exit_.now(), audience="the client")
 
 
+def tell_the_end(_: Path) -> None:
+    """Do what cutoff does last."""
+    with open_exit(SLUG, holder="test") as exit_:
+        send_closing_notice(exit_, require_saved_plan(exit_))
+
+
 BEFORE: dict[str, Callable[[Path], None]] = {
     "Give out the keys at kick-off": attach_keys,
+    "Have others vouch for the record": attach_checkpoint,
     "Open what you received": export_and_pack,
     "Verify the evidence": cut_off,
+    "Destroy what the record keeps about a person": tell_the_end,
 }
 """What has happened by the time a reader is at this heading of the how-to page."""
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 GONE = "gone-dental"
 ALICE, BOB, DANA, SAM = "alice@northwind.example", "bob@northwind.example", "dana@acme-dental.example", "sam@harbour-it.example"
-CONFIRMED, PACKED, ENDED = 1, 5, 6
-"""Letters so far: the confirmation; notice and passphrase to client and successor each; the closing notice."""
+CONFIRMED, PACKED, ENDED = 1, 5, 7
+"""Letters so far: the confirmation; notice and passphrase to client and successor each; the closing notice, and the last checkpoint."""
 KEYS = {ALICE: "alice", BOB: "bob", DANA: "client-director", SAM: "successor-signer"}
 A_MINUTE = timedelta(minutes=1)
 CHECKOUT = Path(__file__).resolve().parents[2]

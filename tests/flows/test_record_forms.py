@@ -261,7 +261,7 @@ def test_every_form_of_the_deployments_is_there() -> None:
 
     listed = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
     found = {one["name"]: one["entrypoint"] for one in listed if one["entrypoint"].startswith("flows.record_statement.")}
-    assert found.keys() == {"draft-statement", *(f"record-{kind}" for kind in Kind)}
+    assert found.keys() == {"draft-statement", "record-cosignature", *(f"record-{kind}" for kind in Kind)}
     for name, entrypoint in found.items():
         assert load_flow_from_entrypoint(entrypoint).name == name
     assert {"engagement", *Draft.model_fields} == set(form_fields("draft-statement", found))

@@ -45,7 +45,7 @@ def people_sign(world: ExitWorld) -> None:
 def the_client_is_told(world: ExitWorld) -> None:
     untold = world.walk()
     assert untold.name == "Waiting for conversation"
-    assert "No letter leaves before an executive has told the client" in untold.message
+    assert "No letter leaves before an executive (Alice Ng or Bob Okafor) has told the client" in untold.message
     assert "offboard sign conversation" in untold.message
     world.nothing_changed()
     (run,) = world.scheduled_runs()

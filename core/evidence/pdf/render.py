@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +29,10 @@ ATTACHED: Final = {
 """What a report carries: the files of the bundle's data folder by name, with media type and description."""
 
 
+_TYPST: Final = re.compile(rb"<xmp:CreatorTool>(Typst [0-9.]+)</xmp:CreatorTool>")
+_LAYOUT: Final = re.compile(rb"<pdf:Keywords>[^<]*(layout [0-9a-f]{12})</pdf:Keywords>")
+
+
 def render_pdf(summary: Summary, answers: Sequence[Answer], files: Mapping[str, bytes]) -> bytes:
     """Print the report of a summary and its answers. `files` holds those of ATTACHED that are carried, byte for byte.
 
@@ -42,7 +48,7 @@ def render_pdf(summary: Summary, answers: Sequence[Answer], files: Mapping[str, 
         root = Path(folder)
         for one in carried:
             (root / one["name"]).write_bytes(files[one["name"]])
-        told = _printable(content(summary, answers, carried)) | {"carried": carried}
+        told = _printable(content(summary, answers, carried)) | {"carried": carried, "layout": _layout()}
         (root / "data.json").write_text(json.dumps(told), encoding="utf-8")
         (root / "report.typ").write_bytes((HERE / "report.typ").read_bytes())
         try:
@@ -61,6 +67,22 @@ def render_pdf(summary: Summary, answers: Sequence[Answer], files: Mapping[str, 
                 todo="report this as a fault of the program; review.html says the same as the report",
             ) from error
     return bytes(made)
+
+
+def printed_by(report: bytes) -> str:
+    """Say what printed a report, as its metadata have it: Typst's version and our layout. Empty if they do not say, or it is no report.
+
+    Whatever both of these print of the same data has the same bytes.
+    """
+    found = [mark.search(report) for mark in (_TYPST, _LAYOUT)]
+    return ", ".join(one[1].decode() for one in found if one) if all(found) else ""
+
+
+@cache
+def _layout() -> str:
+    """Name our layout by its files: if one changes, the same data may give other bytes."""
+    files = sorted(one for one in HERE.iterdir() if one.suffix in {".py", ".typ"})
+    return f"layout {hashlib.sha256(b''.join(one.read_bytes() for one in files)).hexdigest()[:12]}"
 
 
 def _printable(told: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.canonical import canonical_json
 from core.evidence.dsse import IN_TOTO, seal
 from core.evidence.verifier import verify_bundle
 from core.ledger.merkle import leaf_hash, root
@@ -54,10 +55,10 @@ class Forger:
     def sums(folder: Path) -> None:
         """Anybody can renew the manifests."""
         shutil.rmtree(folder / "__pycache__", ignore_errors=True)
-        files = sorted(one for one in (folder / "data").rglob("*") if one.is_file())
+        files = [one for one in (folder / "data").rglob("*") if one.is_file()]
         _list(folder, "manifest-sha256.txt", files)
         tags = [one for one in folder.iterdir() if one.is_file() and not one.name.startswith("tagmanifest")]
-        _list(folder, "tagmanifest-sha256.txt", sorted(tags))
+        _list(folder, "tagmanifest-sha256.txt", tags)
 
     @classmethod
     def everything(cls, folder: Path, key: LogKey) -> None:
@@ -81,7 +82,7 @@ class Forger:
             files = {one["name"]: folder / one["name"] for one in statement["subject"]}
             there = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()}
             statement["subject"] = [{"name": name, "digest": {"sha256": digest}} for name, digest in there.items()]
-            path.write_bytes(seal(json.dumps(statement).encode(), IN_TOTO, key.sign, key.vkey))
+            path.write_bytes(seal(canonical_json(statement), IN_TOTO, key.sign, key.vkey))
 
     @staticmethod
     def edit(folder: Path, number: int, change: Callable[[dict[str, Any]], None]) -> None:
@@ -95,8 +96,8 @@ class Forger:
 
 
 def _list(folder: Path, name: str, files: Sequence[Path]) -> None:
-    sums = ((hashlib.sha256(one.read_bytes()).hexdigest(), one.relative_to(folder).as_posix()) for one in files)
-    (folder / name).write_text("".join(f"{digest}  {path}\n" for digest, path in sums))
+    sums = sorted((one.relative_to(folder).as_posix(), hashlib.sha256(one.read_bytes()).hexdigest()) for one in files)
+    (folder / name).write_text("".join(f"{digest}  {path}\n" for path, digest in sums))
 
 
 RunScripts = Callable[..., Outcome]

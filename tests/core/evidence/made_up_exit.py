@@ -46,6 +46,8 @@ from core.signatures.statements import Statement, namespace
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 CUTOFF = datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
 ORIGIN = "msp.example/offboard/acme"
+CAROL = "carol.private@acme.example"
+"""Where letters to the client go: not her principal, which proves what she signed."""
 SPITEFUL = "<script>alert(1)</script> & the old server"
 KEYGEN: dict[str, Callable[[], Any]] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate,
@@ -208,8 +210,9 @@ class Story:
         self.entry(EntryKind.VERDICT, waived.model_dump(mode="json"), action=Action.SETTLE, subject=owed)
         self.deliver()
         letter = self.ledger.put_document(b"Subject: Your exit\n\nDear Carol", "text/plain")
-        self.entry(EntryKind.INTENT, {"document": letter}, action=Action.NOTIFY, subject="confirmation letter")
-        sent = Receipt(done="accepted by the mail server").model_dump(mode="json")
+        to = [self.ledger.put_personal(CAROL)]
+        self.entry(EntryKind.INTENT, {"document": letter, "to": to}, action=Action.NOTIFY, subject="confirmation letter")
+        sent = Receipt(done=f"accepted by the mail server, for {CAROL}", facts={"recipients": [CAROL]}).model_dump(mode="json")
         self.entry(EntryKind.RECEIPT, sent, action=Action.NOTIFY, subject="confirmation letter")
         self.sign(acknowledgement_statement(client, self.engagement, self.now, package=("0" * 64, "ABCD", 2)))
         self.entry(EntryKind.SCHEDULED, {"at": "2026-12-01T01:00:00Z"}, subject="cutoff")

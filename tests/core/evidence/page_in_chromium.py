@@ -11,6 +11,8 @@ from core.evidence.answers import answer
 from core.evidence.page.render import render_page
 from core.evidence.retold import answers_file, summary_file
 from core.evidence.summary import Summary, summarise
+from core.evidence.verify_bag import Bag
+from core.evidence.verify_personal import opened
 from core.ledger.entries import read_line
 from core.ledger.note import LogKey, verify_checkpoint
 from core.model import Engagement
@@ -67,7 +69,7 @@ def put_page(bundle: Path, engagement: Engagement, key: LogKey) -> Summary:
     def document(digest: str) -> bytes:
         return (bundle / "data/documents" / digest).read_bytes()
 
-    summary = summarise(entries, engagement, checkpoint, document, now=entries[-1].at, audience="the client")
+    summary = summarise(entries, engagement, checkpoint, document, now=entries[-1].at, audience="the client", personal=opened(Bag(bundle)))
     answers = answer(summary, entries, engagement, document)
     (bundle / "data/summary.json").write_bytes(summary_file(summary))
     (bundle / "data/answers.json").write_bytes(answers_file(answers))

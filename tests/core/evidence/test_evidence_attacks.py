@@ -167,6 +167,16 @@ def test_a_foreign_file(copy: Path, run_scripts: RunScripts, name: str) -> None:
     examine(copy, run_scripts, found_by={"files"})
 
 
+@pytest.mark.parametrize("name", ["data/report-corrected.pdf", "data/leaflet/read-me-first.txt", "data/proofs/0.tlog-proof"])
+def test_nothing_stands_beside_the_record_even_if_the_logs_key_signed_it(
+    copy: Path, run_scripts: RunScripts, forger: type[Forger], closed: Story, name: str
+) -> None:
+    (copy / name).parent.mkdir(exist_ok=True)
+    (copy / name).write_text("Nothing was taken away.")
+    forger.everything(copy, closed.key)
+    assert examine(copy, run_scripts, found_by={"files"}, shell=0) == {"files"}
+
+
 def test_a_file_went_with_its_manifest_line(copy: Path, run_scripts: RunScripts, forger: type[Forger], closed: Story) -> None:
     next((copy / "data/documents").iterdir()).unlink()
     examine(copy, run_scripts, found_by={"files", "documents"})

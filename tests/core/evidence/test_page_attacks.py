@@ -1,22 +1,27 @@
-"""Every attack that the other verifiers are tried with, on the review page."""
+"""Every attack that the other verifiers are tried with, on the review page; and what each of the four finds, in the explanation."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 from anchored import anchor, bundled
+from forgery import run_both
 from made_up_exit import NewStory, Story
 from page_in_chromium import check, failed
 from playwright.sync_api import Page
+from table_of_attacks import told_checks
 
-from core.evidence.attacks import ATTACKS, fit_the_sums, make_again
+from core.evidence.attacks import ATTACKS, ATTACKS_WITH_THE_KEY
+from core.evidence.forging import fit_the_sums
+from core.evidence.tamper_test import VERIFIERS, tamper_test
+from core.evidence.verifier import verify_bundle
 from core.handover.receipt import commitment
 from core.model import Action
 from core.signatures.forms import acknowledgement_statement
 from demo.time_stamp_server import TimeStampServer
 
 SALT = "5a" * 16
-NONE, OTHER_KEY = "nothing is changed", "it is made again with another key"
+NONE = "nothing is changed"
 
 
 def deliver_with_codes(story: Story) -> None:
@@ -30,7 +35,7 @@ def deliver_with_codes(story: Story) -> None:
 
 
 @pytest.fixture(scope="module")
-def bundle(new_story: NewStory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def attacked(new_story: NewStory, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """A whole exit with all that an attack can be about."""
     story = new_story(tmp_path_factory.mktemp("attacked"))
     story.begin()
@@ -38,7 +43,12 @@ def bundle(new_story: NewStory, tmp_path_factory: pytest.TempPathFactory) -> Pat
     anchor(story, "time-stamp", TimeStampServer(tmp_path_factory.mktemp("authority")))
     story.revoke()
     story.close()
-    return bundled(story)
+    return story
+
+
+@pytest.fixture(scope="module")
+def bundle(attacked: Story) -> Path:
+    return bundled(attacked)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -47,10 +57,36 @@ def test_it_shows_on_the_page(viewer: Page, bundle: Path, tmp_path: Path, attack
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     change = ATTACKS[attack]
     change(copy)
-    if attack != NONE and change is not make_again:
-        fit_the_sums(copy)
+    fit_the_sums(copy)
     found = check(viewer, copy, keys)
     assert (found[""][0] == "good") == (attack == NONE), found
     assert bool(failed(found)) == (attack != NONE), found
-    if attack == OTHER_KEY:
-        assert "keys" in failed(found)
+    assert told_checks()[attack]["the page"] <= failed(found)
+
+
+@pytest.mark.parametrize("attack", ATTACKS_WITH_THE_KEY)
+def test_what_the_logs_key_did_sign_the_page_takes_as_it_is(
+    viewer: Page, bundle: Path, attacked: Story, tmp_path: Path, attack: str
+) -> None:
+    keys = "".join((bundle / "data" / name).read_text() for name in ("log.vkey", "allowed_signers"))
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
+    ATTACKS_WITH_THE_KEY[attack](copy, attacked.key)
+    found = check(viewer, copy, keys)
+    assert found[""][0] == "good", found
+    assert told_checks()[attack]["the page"] == set()
+    outcome = run_both(copy)
+    assert (outcome.python, outcome.shell) == (0, 0), outcome.python_text + outcome.shell_text
+    assert [one.name for one in verify_bundle(copy, None).checks if one.status == "FAIL"] == ["retold"]
+
+
+def test_the_explanation_names_each_attack_and_the_checks_that_find_it(bundle: Path) -> None:
+    told = told_checks()
+    tried = {one.attack: one for one in tamper_test(bundle)}
+    assert list(told) == list(tried)
+    for attack, by in told.items():
+        assert list(by) == [*VERIFIERS[::-1], "the page"]
+        found = tried[attack].found
+        assert found is not None, attack
+        for verifier in VERIFIERS:
+            assert by[verifier] <= set(found[verifier]), (attack, verifier, found)
+            assert bool(by[verifier]) == bool(found[verifier]), (attack, verifier, found)

@@ -50,6 +50,7 @@ def test_an_honest_exit_raises_no_alarm(quick: tuple[Engagement, People], keys: 
             assert alarms(InMemory(shown), CHECKS) == [], seed
         everything = bundle_files(record, lambda _: True)
         whole = {name: body for name, body in everything.items() if not name.startswith(("data/leaves", "data/proofs"))}
+        whole["data/engagement.json"] = quick[0].model_dump_json().encode()
         whole |= {"data/plan.json": record.document(story.plan.digest)} if story.plan.digest in story.documents else {}
         checks = Checks(InMemory(whole), "", OwnLibraries())
         told = [attempt(name, lambda name=name: rule(checks, name)) for name in RULES]  # type: ignore[misc] # noqa: B023 - called at once

@@ -12,6 +12,7 @@ from forgery import LEDGER, Forger, RunScripts, examine
 from made_up_exit import NewStory, Story
 
 from core.evidence.bundle import write_bundle
+from core.evidence.forging import sign_files
 from core.evidence.redaction import Audience, shows
 from core.evidence.verifier import verify_bundle
 from core.evidence.verify import RULES
@@ -134,6 +135,13 @@ def test_a_part_that_tells_otherwise_shows(closed: Story, part: Path) -> None:
     seal = closed.key.ssh_signature((part / "tagmanifest-sha256.txt").read_bytes(), "offboard-evidence@msp.example")
     (part / "tagmanifest-sha256.txt.sig").write_text(seal)
     assert [one.name for one in verify_bundle(part, None, redacted=True).checks if one.status == "FAIL"] == ["retold"]
+
+
+@pytest.mark.parametrize("name", ["report.pdf", "summary.json", "plan.json"])
+def test_a_part_holds_nothing_that_only_the_whole_can_show(closed: Story, part: Path, run_scripts: RunScripts, name: str) -> None:
+    (part / "data" / name).write_text("Nothing was taken away.")
+    sign_files(part, closed.key)
+    assert examine(part, partial(run_scripts, redacted=True), found_by={"files"}, shell=0) == {"files"}
 
 
 def test_anchors_hold_in_a_part(new_story: NewStory, run_scripts: RunScripts, tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ FACTS = {
         "verified": 7,
         "retained": ("the archive, until 1 April 2027",),
     },
+    Letter.CHECKPOINT: {"closed_at": datetime(2027, 1, 1, 3, tzinfo=UTC)},
 }
 
 

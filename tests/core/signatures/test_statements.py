@@ -84,9 +84,8 @@ def test_ssh_keygen_agrees_with_allowed_signers(engagement: Engagement, signed: 
             done = subprocess.run(command, cwd=tmp_path, input=statement.text.encode(), capture_output=True, check=False)
             assert (done.returncode == 0) == (asked is purpose)
     assert "tim@" not in allowed_signers(engagement)
-    assert f'carol@acme.example namespaces="offboard-election@{DOMAIN},offboard-acknowledgement@{DOMAIN}" ecdsa' in allowed_signers(
-        engagement
-    )
+    theirs = ",".join(f"offboard-{purpose}@{DOMAIN}" for purpose in ("election", "acknowledgement", "checkpoint"))
+    assert f'carol@acme.example namespaces="{theirs}" ecdsa' in allowed_signers(engagement)
 
 
 def test_ssh_keygen_refuses_a_role_that_may_not(engagement: Engagement, keys: dict[str, Key], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 // What is checked over a picked bundle. Each check says what was found to be right, or throws Bad or Unable.
-import { Bad, Unable, concat, equal, fingerprint, fromBase64, fromUtf8, hex, need, sha256, utf8 } from "./bytes.js";
-import { documentsOf, statementFields } from "./entries.js";
+import { Bad, Unable, concat, equal, fingerprint, fromBase64, fromHex, fromUtf8, hex, need, sha256, utf8 } from "./bytes.js";
+import { COMMITMENT, canonical, documentsOf, statementFields } from "./entries.js";
 import { readVkey, verifyNote } from "./note.js";
 import { ed25519, verifySshsig, wireString } from "./ssh_keys.js";
 import { stampedAt } from "./time_stamp.js";
@@ -108,6 +108,30 @@ export async function documents(bundle) {
   need(!odd.length, `missing or not in the ledger: ${odd.sort().join(", ")}`);
   for (const one of there) need((await bundle.bag.sha256(`data/documents/${one}`)) === one, `altered: ${one}`);
   return `${there.size} documents, each with the sum that the ledger gives`;
+}
+
+// Each value about a person that the bundle opens has to be the one that an entry holds as a salted hash; no other is shown.
+export async function personal(bundle) {
+  const text = bundle.bag.has("data/personal.tsv") ? await bundle.bag.text("data/personal.tsv") : "";
+  const lines = text.split("\n");
+  need(lines.pop() === "", "personal.tsv: the last line has no end");
+  need(lines.every((line, index) => !index || lines[index - 1] < line), "personal.tsv: a line twice, or not in order");
+  const named = new Set((await bundle.lines()).flatMap((line) => fromUtf8(line).match(COMMITMENT) ?? []));
+  const opened = {};
+  for (const line of lines) {
+    const match = /^(salted:[0-9a-f]{64})\t([0-9a-f]{64})\t([^\x00-\x1f\x7f]+)$/.exec(line);
+    need(match, `personal.tsv: a line that is not ours: ${line.slice(0, 200)}`);
+    const [, commitment, salt, value] = match;
+    const own = `salted:${hex(await sha256(concat(fromHex(salt), utf8(value))))}`;
+    need(own === commitment, `personal.tsv: ${value} is not what ${commitment} commits to`);
+    need(named.has(commitment), `personal.tsv: ${value} is committed to in no entry`);
+    opened[commitment] = value;
+  }
+  const told = bundle.redacted ? {} : (JSON.parse(await bundle.bag.text("data/summary.json")).personal ?? {});
+  need(canonical(told) === canonical(opened), "summary.json opens other values about persons than personal.tsv");
+  const closed = named.size - lines.length;
+  const more = closed ? `; ${closed} more are destroyed, or kept back` : "";
+  return `${lines.length} values about persons are those whose salted hashes the entries hold${more}`;
 }
 
 export async function anchors(bundle) {

@@ -11,6 +11,8 @@ const DOING = {
   DISPOSE: "dispose of our copy",
 };
 const SHOWN = 400;
+const CLOSED = "(destroyed or withheld)";
+export const COMMITMENT = /salted:[0-9a-f]{64}/g;
 const SURROGATE = /[\ud800-\udfff]/;
 
 // Spells JSON in the one way that is hashed: keys in the order of their code points, no spaces, no floats.
@@ -71,6 +73,18 @@ export function statementFields(text) {
     if (at >= 0) found.set(line.slice(0, at), [...(found.get(line.slice(0, at)) ?? []), line.slice(at + 2)]);
   }
   return found;
+}
+
+// Gives an entry as people read it: values about persons in the place of their salted hashes, as far as `personal` opens these.
+export function opened(entry, personal) {
+  const named = ["held", "guard"].includes(entry.kind) || ["NOTIFY", "DISPOSE"].includes(entry.action);
+  if (!named) return entry;
+  const spelled = JSON.stringify(entry.data).replace(COMMITMENT, (one) => JSON.stringify(meant(one, personal)).slice(1, -1));
+  return { ...entry, data: JSON.parse(spelled) };
+}
+
+export function meant(commitment, personal) {
+  return Object.hasOwn(personal, commitment) ? personal[commitment] : CLOSED;
 }
 
 function clip(text) {

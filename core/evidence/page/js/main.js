@@ -18,8 +18,9 @@ function show(record) {
     byId("title").textContent = document.title = "A record of which entries are withheld";
   }
   timeline?.close();
-  timeline = new Timeline(record.entries, record.ledger);
-  timeline.onchoose = (entry, words) => showEntry(entry, words, record.answers);
+  const personal = summary?.personal ?? {};
+  timeline = new Timeline(record.entries, record.ledger, personal);
+  timeline.onchoose = (entry, words) => showEntry(entry, words, record.answers, personal);
   for (const part of document.querySelectorAll("[data-needs=record]")) part.hidden = false;
   for (const part of document.querySelectorAll("[data-needs=summary]")) part.hidden = !summary;
   followLink();

@@ -1,6 +1,6 @@
 // The timeline: all entries in a list of which only the visible part exists, found by filters and by words.
 import { byId, make, when } from "./dom.js";
-import { peopleOf, sentence, stepOf, systemOf, verdictOf } from "./entries.js";
+import { COMMITMENT, meant, opened, peopleOf, sentence, stepOf, systemOf, verdictOf } from "./entries.js";
 
 const MARGIN = 12; // rows that are kept ready above and below
 const MOST_PRINTED = 2000;
@@ -14,9 +14,10 @@ const FACETS = {
 };
 
 export class Timeline {
-  // Takes the entries, and the text that they were read from: a JSON array with one entry a line.
-  constructor(entries, text) {
+  // Takes the entries, the text that they were read from (a JSON array with one entry a line), and what opens salted hashes.
+  constructor(entries, text, personal) {
     this.entries = entries;
+    this.personal = personal;
     this.text = text;
     this.byNumber = new Map(entries.map((entry, index) => [entry.number, index]));
     this.words = new Array(entries.length);
@@ -34,7 +35,7 @@ export class Timeline {
     }
     this.facets = {};
     for (const [name, of] of Object.entries(FACETS)) {
-      const values = this.entries.map((entry) => of(entry, holders).filter(Boolean));
+      const values = this.entries.map((entry) => of(opened(entry, this.personal), holders).filter(Boolean));
       const options = [...new Set(values.flat())].sort();
       this.facets[name] = values;
       byId(`by-${name}`).replaceChildren(
@@ -72,14 +73,18 @@ export class Timeline {
   }
 
   wordsOf(index) {
-    this.words[index] ??= sentence(this.entries[index]);
+    this.words[index] ??= sentence(opened(this.entries[index], this.personal));
     return this.words[index];
   }
 
   // Finds the entries with all these words: in the sentence, or anywhere in the entry as it is written down.
   search(sought) {
     if (!sought.length) return () => true;
-    this.written ??= this.text.slice(2, -2).toLowerCase().split(",\n");
+    this.written ??= this.text
+      .slice(2, -2)
+      .replace(COMMITMENT, (one) => `${one} ${meant(one, this.personal)}`)
+      .toLowerCase()
+      .split(",\n");
     this.said ??= this.entries.map((_, index) => this.wordsOf(index).toLowerCase());
     const spelled = sought.map((word) => JSON.stringify(word).slice(1, -1).replaceAll("<", "\\u003c"));
     return (index) => sought.every((word, at) => this.written[index].includes(spelled[at]) || this.said[index].includes(word));

@@ -2,7 +2,8 @@
 import { Bad, Unable, Withheld } from "./bytes.js";
 import { Bag } from "./bag.js";
 import { Bundle } from "./bundle.js";
-import { anchors, certificate, checkpoint, documents, files, keys, rotations, seal, signatures, statements, tree } from "./checks.js";
+import { anchors, certificate, checkpoint, documents, files, keys } from "./checks.js";
+import { personal, rotations, seal, signatures, statements, tree } from "./checks.js";
 import { byId, make } from "./dom.js";
 import { page } from "./record.js";
 import { approvals, closing, grants, numbers, order, plan, receipts } from "./rules.js";
@@ -10,7 +11,10 @@ import { approvals, closing, grants, numbers, order, plan, receipts } from "./ru
 const MARKS = { OK: "✓", FAIL: "✗", INCOMPLETE: "?", WITHHELD: "–" };
 const CAUTION = "The keys inside a bundle prove nothing by themselves: whoever forges a bundle puts in keys of his own.";
 
-const RECORD = { files, checkpoint, tree, rotations, seal, signatures, numbers, statements, documents, anchors, certificate };
+const RECORD = {
+  ...{ files, checkpoint, tree, rotations, seal, signatures },
+  ...{ numbers, statements, documents, personal, anchors, certificate },
+};
 const PROMISES = { plan, order, approvals, grants, receipts, closing };
 const MORE = { page };
 

@@ -1,5 +1,6 @@
 // The head of the page, the answers, the tables and the single entry.
 import { byId, entryLink, entryLinks, make, when } from "./dom.js";
+import { COMMITMENT, meant } from "./entries.js";
 
 const HOLDS = { shown: "on record", "not-shown": "not on record", "not-yet": "not yet", "not-asked": "not asked" };
 
@@ -153,7 +154,7 @@ export function showTables(summary) {
   byId("all-tables").replaceChildren(...tables);
 }
 
-export function showEntry(entry, words, answers) {
+export function showEntry(entry, words, answers, personal) {
   const citing = answers.filter(({ sentences }) => sentences.some(({ entries }) => entries.includes(entry.number)));
   const links = citing.flatMap(({ number }, index) => [
     index ? ", " : "",
@@ -163,6 +164,7 @@ export function showEntry(entry, words, answers) {
     make("h3", { id: "entry-title" }, `Entry ${entry.number}`),
     make("p", {}, words),
     links.length ? make("p", {}, "It is named in the answer to ", ...links, ".") : "",
+    ...[...new Set(JSON.stringify(entry.data).match(COMMITMENT))].map((one) => make("p", {}, code(one), ` is ${meant(one, personal)}`)),
     make("pre", { tabindex: "0", "aria-label": "the whole entry" }, JSON.stringify(entry, null, 2)),
   );
 }
