@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from core.actions import LONGEST_WHY
 from core.anchors.record import Way, anchors, failures, named, record_anchor
-from core.errors import GoodLeaverError, LedgerError, RefusedError, StaleHolderError, UnavailableError
+from core.errors import GoodLeaverError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.gates import may_be_locked
 from core.model import Checkpoint, EntryKind
@@ -45,7 +45,7 @@ def anchored_at_intervals(exit_: Exit, every: timedelta = EVERY) -> Iterator[Non
 
     def work() -> None:
         while not over.wait(every.total_seconds()):
-            with suppress(LedgerError, StaleHolderError, UnavailableError):  # the pass itself meets them, and tells
+            with suppress(GoodLeaverError):  # the pass itself meets it, and tells
                 anchor(exit_, AT_INTERVALS)
 
     beside = threading.Thread(target=work, name="anchors", daemon=True)
