@@ -74,6 +74,13 @@ def children(pid: int | None = None) -> list[int]:
     return [one for one in found if Path(f"/proc/{one}/comm").read_text() == "age\n"]
 
 
+def the_age(pid: int | None = None) -> int:
+    """Wait for the one age that a process has started: it is called that only once it runs."""
+    assert eventually(lambda: bool(children(pid)))
+    (age,) = children(pid)
+    return age
+
+
 def put_age(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let another program be the only age on PATH."""
     folder.mkdir()
@@ -187,8 +194,7 @@ def test_an_error_of_the_source_surfaces_and_a_reader_may_give_up(key: tuple[Pat
 
 def test_an_age_that_is_killed_is_told_as_such(key: tuple[Path, str]) -> None:
     def kill() -> None:
-        (age,) = children()
-        os.kill(age, signal.SIGKILL)
+        os.kill(the_age(), signal.SIGKILL)
 
     def encrypt(more: int) -> None:
         with encrypting_by_age(io.BytesIO(), [key[1]]) as stream:
@@ -225,7 +231,7 @@ def test_age_ends_with_us_even_when_we_are_killed(key: tuple[Path, str]) -> None
     with subprocess.Popen([sys.executable, "-c", program, key[1]], cwd=PROJECT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ours:
         assert ours.stderr is not None
         assert ours.stderr.readline() == b"ready\n"
-        (age,) = children(ours.pid)
+        age = the_age(ours.pid)
         ours.kill()
     assert eventually(lambda: not Path(f"/proc/{age}").exists() or "\nState:\tZ" in Path(f"/proc/{age}/status").read_text())
 
