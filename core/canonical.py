@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
 _SPELL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -40,13 +41,9 @@ def read_canonical(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
 
 
 def _refuse_floats(value: object) -> None:
-    if isinstance(value, str):  # most are
-        return
     if isinstance(value, float):
         raise TypeError("a float has no canonical spelling; use an integer or a string")
-    if isinstance(value, dict):
-        for inner in value.values():
-            _refuse_floats(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            _refuse_floats(inner)
+    if isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            if type(inner) not in _PLAIN:  # most are, and a call for each is what reading a long ledger costs most
+                _refuse_floats(inner)

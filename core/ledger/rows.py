@@ -54,8 +54,9 @@ def page(
     """Read up to `most` rows in their order."""
     order = ENTRIES.c.number.desc() if newest_first else ENTRIES.c.number
     query = select(*_COLUMNS).where(ENTRIES.c.engagement == engagement, *conditions).order_by(order).limit(most)
+    found = [Row._make(row) for row in connection.execute(query)]
     # SQLite keeps a text that somebody has put in place of the bytes.
-    return [Row(number, body if type(body) is bytes else str(body).encode(), *more) for number, body, *more in connection.execute(query)]
+    return [row if type(row.body) is bytes else row._replace(body=str(row.body).encode()) for row in found]
 
 
 def pages(database: Database, engagement: str, *conditions: ColumnElement[bool], newest_first: bool = False) -> Iterator[Row]:
