@@ -137,6 +137,37 @@ def reinstatement(
     return forms.reinstatement_statement(*desk, grants=grant, reason=reason)
 
 
+@signs
+def arming(
+    desk: Desk,
+    hours: Annotated[int, typer.Option(min=1, max=48, help="how long it counts, from now; it has to last until the cutoff")] = 48,
+) -> Statement:
+    """As an executive, a technician or the client: arm the cutoff (counts when one of each does)."""
+    return forms.arming_statement(*desk, timedelta(hours=hours))
+
+
+@signs
+def control(
+    desk: Desk,
+    system: Annotated[list[str], typer.Option(help="where you were in control yourself; give it once for each", show_default=False)],
+    how: Annotated[str, typer.Option(help="what you did there, such as: logged in as administrator", show_default=False)],
+    acted_at: Annotated[datetime | None, typer.Option(help="when, in UTC; now if left out")] = None,
+) -> Statement:
+    """As the client: state that you are in control of your systems, by an act of your own."""
+    when = acted_at.replace(tzinfo=UTC) if acted_at else desk.now
+    return forms.control_statement(*desk[1:], systems=system, acted_at=when, how=how)
+
+
+@signs
+def readiness(
+    desk: Desk,
+    what: Annotated[str, typer.Option(help="of what, such as: backup, protection, monitoring", show_default=False)],
+    state: Annotated[forms.Readiness, typer.Option(help="ready; or, by the client alone, the gap is accepted")] = "ready",
+) -> Statement:
+    """As the successor, or the client: state that all is in place from the cutoff on."""
+    return forms.readiness_statement(*desk, state=state, what=what)
+
+
 @app.command("text")
 def text_(
     text: Annotated[Path, typer.Argument(help="the text, just as it was handed to you", show_default=False)],

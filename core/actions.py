@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from core.errors import GoodLeaverError
+from core.errors import GoodLeaverError, GuardError
 from core.exit import Exit
 from core.model import Action, EntryKind, LedgerEntry, Receipt, Verdict
 
@@ -59,6 +59,14 @@ def judge(exit_: Exit, action: Action, subject: str, verdict: Verdict, **more: s
     """Record what was seen when an action was read back."""
     exit_.record(EntryKind.VERDICT, action=action, subject=subject, data=verdict.model_dump(mode="json") | more)
     return verdict
+
+
+def remember(exit_: Exit, error: GoodLeaverError) -> None:
+    """Put on record what held a pass, or what the guard stopped; not twice in a row."""
+    kind = EntryKind.GUARD if isinstance(error, GuardError) else EntryKind.HELD
+    newest, why = exit_.last(kind), exit_.ledger.veiled(str(error)[:LONGEST_WHY])
+    if newest is None or newest.data["why"] != why:
+        exit_.record(kind, data={"why": why})
 
 
 def redo(_begun: LedgerEntry) -> None:

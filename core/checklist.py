@@ -7,13 +7,14 @@ from core.anchors.record import Way, anchors, ways_meant
 from core.dates import local
 from core.errors import GoodLeaverError, Waiting
 from core.exit import Exit
-from core.gates import acknowledgement, elected, require_conversation, require_obligations, require_signatures
+from core.gates import acknowledgements, awaited_receipts, elected, require_conversation, require_obligations, require_signatures
+from core.letters.subjects import confirmation
 from core.model import Action, EntryKind, ExitPlan, Noun, Party
+from core.offers import parties
 from core.signed_statements import approvers, waived
 from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
 from core.steps.revoke import UNSEEN, newest_verdict
-from core.steps.tell import confirmation
 
 STEPS = {
     Way.TIME_STAMP: ("Record time stamped", "the stamp holds by the authority's certificates"),
@@ -52,7 +53,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         _inventory(exit_, BEFORE, "First inventory"),
         _action(exit_, "Data exported", Action.EXPORT, plan.archive_subject),
         _action(exit_, "Credentials and documents handed over", Action.HAND_OVER, plan.package_subject),
-        _receipt(exit_, plan),
+        *_receipts(exit_, plan),
         _action(exit_, "Last changes exported", Action.EXPORT, plan.delta_subject),
         _inventory(exit_, AFTER, "Last inventory"),
         *_grants(exit_, plan),
@@ -113,17 +114,17 @@ def _action(exit_: Exit, step: str, action: Action, subject: str) -> Row:
     return Row(step=step, progress=Progress.DONE, what=exit_.ledger.opened(receipt.data["done"]), verified=verified)
 
 
-def _receipt(exit_: Exit, plan: ExitPlan) -> Row:
-    step = "Opened by the recipient"
-    if waived(exit_, plan, "receipt"):
-        return Row(step=step, progress=Progress.DONE, what="waived by two executives", verified="their signatures")
-    newest, problems = acknowledgement(exit_, plan)
-    if newest is None or problems:
-        return Row(step=step, progress=Progress.OPEN, what="; ".join(problems))
-    what = f"receipt signed by {newest.one('principal')}: {newest.one('result')}"
-    return Row(
-        step=step, progress=Progress.DONE, what=what, verified="signature, and two codes that are found only inside archive and vault"
-    )
+def _receipts(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
+    given, awaited = acknowledgements(exit_, plan), awaited_receipts(exit_, plan)
+    for party in parties(plan):
+        step, one = f"Opened by the {party}", given.get(party)
+        if one and not one.problems:
+            what, verified = f"receipt signed by {one.by.name}: {one.result}", "signature, and two codes that are found only inside"
+        elif party not in awaited:
+            what, verified = "waived by two executives", "their signatures"
+        else:
+            what, verified = "; ".join(one.problems) if one else "", ""
+        yield Row(step=step, progress=_done(party not in awaited), what=what, verified=verified)
 
 
 def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:

@@ -17,6 +17,7 @@ from core.model import Action, Engagement, EntryKind, ExitPlan, Noun, Party, Per
 from core.pages import escape
 from core.planning import require_saved_plan
 from core.signatures import forms
+from core.signatures.forms import Readiness
 from core.signatures.plain_words import plain_words
 from core.signatures.purposes import Purpose, namespace
 from core.signatures.signers import require_role
@@ -39,6 +40,9 @@ class Kind(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     WAIVER = "waiver"
     REINSTATEMENT = "reinstatement"
+    ARMING = "arming"
+    CONTROL = "control"
+    READINESS = "readiness"
 
 
 class Draft(Noun):
@@ -58,6 +62,14 @@ class Draft(Noun):
     subject: Words = Field(default="", title="Waiver: what is waived", description="Exactly as the message of the waiting run names it.")
     grants: tuple[Words, ...] = Field(default=(), title="Reinstatement: which grants", description="Exactly as the plan names them.")
     reason: Words = Field(default="", title="Waiver, reinstatement: why", description="The client can read it in the record.")
+    hours: int = Field(
+        default=48, ge=1, le=48, title="Arming: for how many hours", description="It has to last until the cutoff."
+    )
+    systems: tuple[Words, ...] = Field(default=(), title="Control: on which systems", description="Exactly as the waiting run names them.")
+    acted_at: AwareDatetime | None = Field(default=None, title="Control: when the client acted there", description="Now, if left out.")
+    how: Words = Field(default="", title="Control: how", description="E.g. logged in as administrator, by our own key.")
+    state: Readiness = Field(default="ready", title="Readiness", description="A gap can be accepted by the client alone.")
+    what: Words = Field(default="", title="Readiness: of what", description="E.g. backup, protection and monitoring.")
 
 
 class Drafted(Noun):
@@ -149,6 +161,19 @@ def _reinstatement(wanted: Draft, digest: str, person: Person, engagement: Engag
     return forms.reinstatement_statement(digest, person, engagement, now, grants=wanted.grants or (UNNAMED,), reason=wanted.reason)
 
 
+def _arming(wanted: Draft, digest: str, person: Person, engagement: Engagement, now: datetime) -> Statement:
+    return forms.arming_statement(digest, person, engagement, now, timedelta(hours=wanted.hours))
+
+
+def _control(wanted: Draft, _: str, person: Person, engagement: Engagement, now: datetime) -> Statement:
+    when, systems = wanted.acted_at or now, wanted.systems or (UNNAMED,)
+    return forms.control_statement(person, engagement, now, systems=systems, acted_at=when, how=wanted.how)
+
+
+def _readiness(wanted: Draft, digest: str, person: Person, engagement: Engagement, now: datetime) -> Statement:
+    return forms.readiness_statement(digest, person, engagement, now, state=wanted.state, what=wanted.what)
+
+
 _PAGE = Template("""\
 # $what, to be signed by $name
 
@@ -183,6 +208,8 @@ _NEEDED: Mapping[Kind, tuple[str, ...]] = {
     Kind.ELECTION: ("deliver_to",),
     Kind.WAIVER: ("reason",),
     Kind.REINSTATEMENT: ("reason",),
+    Kind.CONTROL: ("how",),
+    Kind.READINESS: ("what",),
 }
 _RECEIPT_WORDS = (
     "You state that you opened archive and package; the two codes, which are found only inside, show it.\n"
@@ -196,4 +223,7 @@ _MADE: Mapping[Kind, Callable[[Draft, str, Person, Engagement, datetime], Statem
     Kind.ELECTION: _election,
     Kind.WAIVER: _waiver,
     Kind.REINSTATEMENT: _reinstatement,
+    Kind.ARMING: _arming,
+    Kind.CONTROL: _control,
+    Kind.READINESS: _readiness,
 }

@@ -1,10 +1,14 @@
 """Reasons to wait. Each gate returns, or says in one sentence what is missing and who can supply it."""
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from core.dates import local
 from core.errors import Waiting
 from core.exit import Exit
 from core.handover.receipt import check_acknowledgement
-from core.model import Action, EntryKind, ExitPlan, ObligationSide, Party, Role, WaitingFor
+from core.model import Action, EntryKind, ExitPlan, ObligationSide, Party, Person, Role, WaitingFor
+from core.offers import RECEIPT, parties, receipt_by
 from core.planning import cutoff_set_at, saved_plan
 from core.ports import ArchiveStore
 from core.signatures.statements import Purpose, Statement
@@ -20,20 +24,20 @@ def require_signatures(exit_: Exit, plan: ExitPlan) -> None:
         able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE and one.principal not in signed]
         missing.append(
             f"{TWO - len(given)} more approval(s), by {' or '.join(able)}: "
-            f"offboard sign approval {plan.engagement} --as PRINCIPAL --key PRIVATE_KEY{_or_by_form('approval')}"
+            f"offboard sign approval {plan.engagement} --as PRINCIPAL --key PRIVATE_KEY{or_by_form('approval')}"
         )
     if _needs_election(plan) and not elected(exit_, plan):
         able = [one.name for one in exit_.engagement.people if one.role == Role.CLIENT]
         missing.append(
             f"the client's election that the successor may receive its data, by {' or '.join(able)}: "
             f"offboard sign election {plan.engagement} --deliver-to client --deliver-to successor --as PRINCIPAL --key PRIVATE_KEY"
-            f"{_or_by_form('election')}"
+            f"{or_by_form('election')}"
         )
     if (days := retention_days(exit_)) and not _lock_elected(exit_, plan, days):
         missing.append(
             f"the client's election that what is put into its bucket is locked for {days} days (S3 Object Lock): "
             f"offboard sign election {plan.engagement} --object-lock-days {days} … --as PRINCIPAL --key PRIVATE_KEY"
-            f"{_or_by_form('election')}"
+            f"{or_by_form('election')}"
         )
     if missing:
         raise Waiting(
@@ -75,7 +79,7 @@ def require_conversation(exit_: Exit, plan: ExitPlan) -> None:
             WaitingFor.CONVERSATION,
             f"No letter leaves before an executive ({' or '.join(able)}) has told the client in person or by phone. Record it with: "
             f"offboard sign conversation {plan.engagement} --channel phone --with NAME --as PRINCIPAL --key PRIVATE_KEY"
-            f"{_or_by_form('conversation')}",
+            f"{or_by_form('conversation')}",
         )
 
 
@@ -95,7 +99,7 @@ def require_obligations(exit_: Exit, plan: ExitPlan) -> None:
             WaitingFor.OBLIGATIONS,
             f"We still owe the client: {listed}. Settle each and write `settled` and `evidence` into the register, or have two "
             f"executives waive it: offboard sign waiver {plan.engagement} --subject 'obligation {ours[0].subject}' --reason TEXT "
-            f"--as PRINCIPAL --key PRIVATE_KEY{_or_by_form('waiver')}",
+            f"--as PRINCIPAL --key PRIVATE_KEY{or_by_form('waiver')}",
         )
 
 
@@ -113,38 +117,63 @@ def require_delivery(exit_: Exit, plan: ExitPlan) -> None:
         raise Waiting(WaitingFor.RECEIPT, f"Not ready yet: {' and '.join(missing)}; the next pass of client-exit makes it")
 
 
-def acknowledgement(exit_: Exit, plan: ExitPlan) -> tuple[Statement | None, tuple[str, ...]]:
-    """Find the newest acknowledgement with what speaks against it; no problems means that it was opened and accepted."""
-    held = statements(exit_, Purpose.ACKNOWLEDGEMENT, plan, at=exit_.now())
+class Acknowledged(NamedTuple):
+    """The newest acknowledgement of one party, with what speaks against it; no problems means that it was opened and accepted."""
+
+    by: Person
+    result: str
+    problems: tuple[str, ...]
+
+
+def acknowledgements(exit_: Exit, plan: ExitPlan) -> Mapping[Party, Acknowledged]:
+    """Find the newest acknowledgement of archive and package by each party that has signed one."""
     archive = exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=plan.archive_subject)
     package = exit_.last(EntryKind.RECEIPT, action=Action.HAND_OVER, subject=plan.package_subject)
-    if not held or not archive or not package:
-        return None, ()
-    newest, inside = held[-1][0], archive.data["facts"]
-    return newest, check_acknowledgement(newest, package.data["facts"], inside["commitment"], inside["salt"])
+    if not archive or not package:
+        return {}
+    inside, found = archive.data["facts"], dict[Party, Acknowledged]()
+    for statement, person in statements(exit_, Purpose.ACKNOWLEDGEMENT, plan, at=exit_.now()):
+        problems = check_acknowledgement(statement, package.data["facts"], inside["commitment"], inside["salt"])
+        found[Party(person.role)] = Acknowledged(person, statement.one("result"), problems)
+    return found
+
+
+def awaited_receipts(exit_: Exit, plan: ExitPlan) -> tuple[Party, ...]:
+    """Name the recipients who have neither shown that they opened archive and package, nor been let off by two executives."""
+    if waived(exit_, plan, RECEIPT):
+        return ()
+    given = acknowledgements(exit_, plan)
+    open_ = [party for party in parties(plan) if party not in given or given[party].problems]
+    return tuple(party for party in open_ if not waived(exit_, plan, receipt_by(party)))
 
 
 def require_receipt(exit_: Exit, plan: ExitPlan) -> None:
-    """See that archive and package were opened: a receipt with the codes found only inside, or a waiver by two executives."""
-    if waived(exit_, plan, "receipt"):
+    """See that each recipient opened archive and package: receipts with the codes found only inside, or waivers by two executives."""
+    awaited, given = awaited_receipts(exit_, plan), acknowledgements(exit_, plan)
+    if not awaited and (waived(exit_, plan, RECEIPT) or any(not one.problems for one in given.values())):
         return
-    newest, problems = acknowledgement(exit_, plan)
-    if newest is None or problems:
-        why = f"The receipt on record does not hold: {'; '.join(problems)}. " if problems else ""
-        raise Waiting(
-            WaitingFor.RECEIPT,
-            f"{why}Archive and package are ready ({exit_.systems.archive_store.where()}; {exit_.systems.handover_store.where()}). "
-            "The recipient opens both, fills in receipt-template.txt with the two codes found inside, signs it with ssh-keygen and "
-            f"returns it; record it with: offboard sign take-in {plan.engagement} receipt.txt "
-            "(or in the Prefect UI, by the form record-acknowledgement)",
-        )
+    awaited = awaited or parties(plan)  # somebody has to have opened it, or RECEIPT as a whole is waived
+    wrong = [f"{given[party].by.name}'s does not hold: {'; '.join(given[party].problems)}" for party in awaited if party in given]
+    why = f"Of the receipts on record, {'; '.join(wrong)}. " if wrong else ""
+    raise Waiting(
+        WaitingFor.RECEIPT,
+        f"{why}Archive and package are ready ({exit_.systems.archive_store.where()}; {exit_.systems.handover_store.where()}). "
+        f"Missing: a receipt by {' and one by '.join(f'the {one} ({_people(exit_, Role(one))})' for one in awaited)}. Each recipient opens "
+        "both, fills in receipt-template.txt with the two codes found inside, signs it with ssh-keygen and "
+        f"returns it; record it with: offboard sign take-in {plan.engagement} receipt.txt "
+        "(or in the Prefect UI, by the form record-acknowledgement)",
+    )
 
 
-def wait_for_cutoff(exit_: Exit, plan: ExitPlan) -> str:
-    """Say that all that comes before the cutoff is done. Always raises Waiting: what follows is the cutoff's own run."""
+def _people(exit_: Exit, role: Role) -> str:
+    return " or ".join(one.name for one in exit_.engagement.people if one.role == role) or "nobody is named for it"
+
+
+def wait_for_cutoff(exit_: Exit, plan: ExitPlan, ahead: str = "") -> str:
+    """Say that all that is due is done, and what is still `ahead` of people. Always raises Waiting: the rest is the cutoff's own run."""
     instant = local(plan.cutoff.instant, plan.cutoff.zone)
     if exit_.now() < plan.cutoff.instant:
-        message = f"All is ready. The cutoff runs by itself on {instant}; nobody has to do anything."
+        message = f"All is ready. The cutoff runs by itself on {instant}; {ahead or 'nobody has to do anything'}."
     else:
         message = f"All is ready, and {instant} has passed: the cutoff's own run is starting or at work."
     raise Waiting(WaitingFor.CUTOFF, message)
@@ -154,5 +183,6 @@ def _needs_election(plan: ExitPlan) -> bool:
     return any(one.party == Party.SUCCESSOR for one in plan.recipients)
 
 
-def _or_by_form(kind: str) -> str:
+def or_by_form(kind: str) -> str:
+    """Say how else than by the command a statement of a kind is made."""
     return f" (or in the Prefect UI, by the forms draft-statement and record-{kind})"

@@ -6,7 +6,7 @@ Every method raises only UnavailableError (worth a retry) or RefusedError (needs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from core.errors import RefusedError
 from core.model import (
@@ -14,6 +14,7 @@ from core.model import (
     Credential,
     Dataset,
     Document,
+    EndState,
     Grant,
     Holder,
     InventoryItem,
@@ -92,6 +93,14 @@ class AccessTarget(Protocol):
 
     def client_control(self) -> ClientControl:
         """See whether the client itself can get in, without holding any secret of the client's."""
+
+
+@runtime_checkable
+class SimulatesEndState(Protocol):
+    """An AccessTarget that can tell, without a write, how the system would be once grants of ours are gone. Not every one can."""
+
+    def end_state(self, grants: Sequence[Grant]) -> EndState:
+        """Say who of the client's would administer the system without these grants."""
 
 
 class CredentialSource(Protocol):

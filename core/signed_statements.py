@@ -6,7 +6,8 @@ from datetime import datetime
 
 from core.errors import SignatureError
 from core.exit import Exit
-from core.model import Action, EntryKind, ExitPlan, Person
+from core.matters import require_known_matter
+from core.model import EntryKind, ExitPlan, Person, Role
 from core.planning import in_force_since
 from core.signatures import sshsig
 from core.signatures.forms import EVERYTHING
@@ -54,7 +55,7 @@ def require_effect(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> 
     Raises SignatureError.
     """
     _require_plan_in_force(statement, plan)
-    _require_known_matter(exit_, statement, plan)
+    require_known_matter(exit_, statement, plan)
 
 
 def statements(
@@ -68,7 +69,7 @@ def statements(
     """
     in_force = in_force_since(exit_)
     found: list[tuple[Statement, Person]] = []
-    nonces = set[str]()
+    nonces = set[tuple[str, str]]()
     for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT, subject=purpose):
         if entry.number <= since:
             continue
@@ -78,17 +79,23 @@ def statements(
             _require_plan_in_force(statement, plan)
         except SignatureError:
             continue  # expired, or for an earlier plan: it stays on record and counts no more
-        if statement.one("nonce") in nonces:
+        if (person.principal, statement.one("nonce")) in nonces:
             continue  # two passes at once took in the same one
-        nonces.add(statement.one("nonce"))
+        nonces.add((person.principal, statement.one("nonce")))
         if entry.number > in_force or not statement.many("plan-sha256"):
             found.append((statement, person))
     return tuple(found)
 
 
-def waived(exit_: Exit, plan: ExitPlan, subject: str) -> bool:
-    """Whether two executives have waived one thing under the plan in force."""
-    return len(_signers(statements(exit_, Purpose.WAIVER, plan, at=exit_.now()), "subject", subject)) >= TWO
+def waived(exit_: Exit, plan: ExitPlan, subject: str) -> tuple[Person, ...]:
+    """Name the executives who have waived one thing under the plan in force; nobody unless there are two."""
+    people = _signers(statements(exit_, Purpose.WAIVER, plan, at=exit_.now()), "subject", subject)
+    return people if len(people) >= TWO else ()
+
+
+def armers(exit_: Exit, plan: ExitPlan) -> dict[Role, Person]:
+    """Name who has armed the cutoff of this plan, as it counts now, one for each role. A person has one role, and a key one person."""
+    return {person.role: person for _, person in statements(exit_, Purpose.ARMING, plan, at=exit_.now())}
 
 
 def approvers(exit_: Exit, plan: ExitPlan) -> tuple[Person, ...]:
@@ -124,7 +131,10 @@ def _require_plan_in_force(statement: Statement, plan: ExitPlan | None) -> None:
 
 
 def _require_new_nonce(exit_: Exit, statement: Statement) -> None:
-    """Refuse a statement that was seen before, and another one with the nonce of one that was."""
+    """Refuse a statement that was seen before, and another one by the same person with the nonce of one that was.
+
+    Several recipients fill in the one receipt template of a package, each for themselves.
+    """
     for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT):
         if entry.data["text"] == statement.text:
             raise OnRecordError(
@@ -132,7 +142,8 @@ def _require_new_nonce(exit_: Exit, statement: Statement) -> None:
                 untouched="the record",
                 todo="nothing, or make and sign a new one",
             )
-        if Statement.parse(entry.data["text"]).one("nonce") == statement.one("nonce"):
+        earlier = Statement.parse(entry.data["text"])
+        if all(earlier.one(key) == statement.one(key) for key in ("nonce", "principal")):
             raise SignatureError(
                 f"its nonce was used before, in entry {entry.number}", untouched="the record", todo="make a new text and sign that one"
             )
@@ -154,33 +165,13 @@ def _require_news(exit_: Exit, statement: Statement, person: Person, plan: ExitP
         )
 
 
-def _require_known_matter(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> None:
-    """Refuse what would go on record without any effect: a waiver or an order for something that is not there."""
-    if plan is None:
-        return
-    notices = {f"message {entry.subject}" for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.NOTIFY)}
-    owed = [*plan.obligations, *(one for source in exit_.systems.obligation_sources for one in source.outstanding())]
-    packed = exit_.last(EntryKind.RECEIPT, action=Action.HAND_OVER, subject=plan.package_subject)
-    offered = {"receipt"} if packed else set()  # only what was offered and delivered can be left unanswered
-    known = {
-        Purpose.WAIVER: ("subject", {*offered, *notices, *(f"obligation {one.subject}" for one in owed)}),
-        Purpose.REINSTATEMENT: ("grant", {grant.subject for grant in plan.grants}),
-    }
-    field, things = known.get(statement.purpose, ("", set[str]()))
-    strange = [one for one in statement.many(field) if field and one not in things]
-    if strange:
-        raise SignatureError(
-            f"{strange[0]!r} is nothing that this exit knows a {statement.purpose} for; it knows: {'; '.join(sorted(things))}",
-            untouched="the record",
-            todo="make and sign it for one of these, written exactly so",
-        )
-
-
 def _about(statement: Statement) -> tuple[str, ...]:
     """Say which question a statement answers: the newest answer counts."""
-    return (*statement.many("subject"), *statement.many("grant"))
+    return (*statement.many("subject"), *statement.many("grant"), *statement.many("system"))
 
 
 def _matter(statement: Statement) -> set[tuple[str, str]]:
-    passing = {"nonce", "made-at", "not-before", "not-after", "reason"}
+    passing = {"nonce", "made-at", "not-before", "reason"}
+    if statement.purpose is not Purpose.ARMING:  # to arm for longer is news: it ends by itself
+        passing.add("not-after")
     return {field for field in statement.fields if field[0] not in passing}

@@ -78,7 +78,7 @@ class Acme:
         self._stack.close()
 
     def _make_keys(self) -> None:
-        people = ("alice", "bob", "client-admin", "client-director", "our-automation", "our-technician", "successor-signer")
+        people = ("alice", "bob", "tariq", "client-admin", "client-director", "our-automation", "our-technician", "successor-signer")
         self.public = {name: ssh_key(self.keys, name) for name in people}
         self.age = {name: age_key(self.keys, name) for name in ("client", "successor")}
 
@@ -144,6 +144,7 @@ class Acme:
             "people": [
                 person("alice@northwind.example", "Alice Ng", "executive", "alice"),
                 person("bob@northwind.example", "Bob Okafor", "executive", "bob"),
+                person("tariq@northwind.example", "Tariq Haddad", "technician", "tariq"),
                 person("dana@acme-dental.example", "Dana Reyes", "client", "client-director"),
                 person("sam@harbour-it.example", "Sam Lund", "successor", "successor-signer"),
             ],

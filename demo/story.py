@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +15,9 @@ import asyncssh
 from rich.console import Console
 
 from cli.services import PROJECT, Services
+from core.model import Party
 from demo.acme import SLUG, Acme
-from demo.successor import Successor
+from demo.recipient import Recipient
 
 SHORTEST_LEAD = timedelta(seconds=75)
 """How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
@@ -65,9 +67,7 @@ class Story:
             ("election", "--as", "dana@acme-dental.example", *both, "--key", self.key("client-director"), "--yes"),
             ("conversation", "--as", "alice@northwind.example", *told, "--key", self.key("alice"), "--yes"),
         ]
-        with ThreadPoolExecutor() as people:
-            for said in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
-                note(said.splitlines()[-1].strip() if "On record" in said else "Bob's text is written; he signs it with plain ssh-keygen")
+        self.sign(acts)
         self.sign_by_hand(bob, "offboard-approval@northwind.example", "bob")
         note(self.offboard("sign", "take-in", SLUG, str(bob)).splitlines()[-1])
         self.walk("Waiting for obligations")
@@ -80,21 +80,44 @@ class Story:
         self.walk("Waiting for receipt")
 
     def receive(self) -> None:
-        """Open archive and package as the successor, and sign the receipt."""
-        say(4, "The successor opens archive and package, and signs the receipt")
-        folder = self.acme.folder
-        successor = Successor(folder / "successor", self.acme.keys, folder / "archive", folder / "handover")
-        archive_code = successor.open_archive()
-        letter = next(mail for mail in self.acme.mail.messages() if "passphrase" in str(mail["Subject"]).lower())
-        attached = next(iter(letter.iter_attachments())).get_content()
-        package_code, count = successor.open_package(attached if isinstance(attached, bytes) else attached.encode())
-        receipt = successor.sign_receipt(archive_code, package_code, count, "sam@harbour-it.example", NAMESPACE)
-        for used in successor.used:
-            note(used)
-        note(self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1])
+        """Open archive and package as client and as successor, and sign the receipts; then arm the cutoff."""
+        say(4, "Client and successor open archive and package, and sign the receipts; the cutoff is armed")
+        with ThreadPoolExecutor() as people:
+            for used in people.map(self.open, Party, ("dana@acme-dental.example", "sam@harbour-it.example")):
+                for one in used:
+                    note(one)
         checkpoint = self.mailed_checkpoint("harbour-it.example")
         self.sign_by_hand(checkpoint, "offboard-checkpoint@northwind.example", "successor-signer")
         note(self.offboard("cosign", "--record", SLUG, f"{checkpoint}.sig").splitlines()[-1])
+        dana = ("--as", "dana@acme-dental.example", "--key", self.key("client-director"), "--yes")
+        sam = ("--as", "sam@harbour-it.example", "--key", self.key("successor-signer"), "--yes")
+        self.sign(
+            [
+                ("control", "--system", "files-server", "--how", "logged in there with our own administrator's key", *dana),
+                ("readiness", "--what", "backup, protection and monitoring", *sam),
+                ("arming", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
+                ("arming", "--as", "tariq@northwind.example", "--key", self.key("tariq"), "--yes"),
+                ("arming", *dana),
+            ]
+        )
+        self.walk("Waiting for cutoff")
+
+    def open(self, party: Party, principal: str) -> list[str]:
+        """Open archive and package as one recipient, and return the signed receipt. Returns what was used."""
+        folder = self.acme.folder
+        recipient = Recipient(party, folder / party, self.acme.keys, folder / "archive", folder / "handover")
+        archive_code = recipient.open_archive()
+        letter = next(mail for mail in self.acme.mail.messages() if "passphrase" in str(mail["Subject"]).lower())
+        attached = next(iter(letter.iter_attachments())).get_content()
+        package_code, count = recipient.open_package(attached if isinstance(attached, bytes) else attached.encode())
+        receipt = recipient.sign_receipt(archive_code, package_code, count, principal, NAMESPACE)
+        return [*recipient.used, self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1]]
+
+    def sign(self, acts: Sequence[Sequence[str]]) -> None:
+        """Have people sign, each at a terminal of their own."""
+        with ThreadPoolExecutor() as people:
+            for said in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
+                note(said.splitlines()[-1].strip() if "On record" in said else "Bob's text is written; he signs it with plain ssh-keygen")
 
     def cut_off(self) -> bool:
         """Wait for the scheduled run, and try the keys from outside."""

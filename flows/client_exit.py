@@ -7,9 +7,10 @@ from prefect.client.schemas.objects import State
 
 from core.exit import Exit
 from core.gates import require_conversation, require_obligations, require_receipt, require_signatures, wait_for_cutoff
+from core.interlocks.ahead import require_people
 from core.steps.close import closed_sentence
 from core.steps.export import require_place_for_delta
-from core.steps.interlocks import require_nothing_reinstated, revocation_has_begun
+from core.steps.in_force import require_nothing_reinstated, revocation_has_begun
 from flows.export_dataset import export_dataset
 from flows.forms import ExitForm
 from tasks.anchor import anchor_record
@@ -51,4 +52,4 @@ def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     anchor_record(exit_, "handed over")
     require_place_for_delta(exit_, plan)
     require_receipt(exit_, plan)
-    return wait_for_cutoff(exit_, plan)
+    return wait_for_cutoff(exit_, plan, require_people(exit_, plan))

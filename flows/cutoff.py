@@ -7,10 +7,10 @@ from prefect.client.schemas.objects import State
 
 from core.exit import Exit
 from core.steps.close import closed_sentence
-from core.steps.interlocks import LATEST_START, require_interlocks, require_plan_in_force
+from core.steps.in_force import LATEST_START, require_plan_in_force
 from flows.export_dataset import export_dataset
 from tasks.anchor import anchor_record
-from tasks.cutoff import close, find_grants, read_back, revoke, wait_for_cutoff, wait_for_second_check
+from tasks.cutoff import close, find_grants, give_up, read_back, require_interlocks, wait_for_cutoff, wait_for_second_check
 from tasks.export import read_a_last_time
 from tasks.outcome import conclude
 from tasks.tell import send_closing_notice
@@ -28,18 +28,17 @@ def cutoff(engagement: str, plan_digest: str) -> State[Any]:
 
 
 def give_up_access(exit_: Exit, plan_digest: str) -> str:
-    """Check everything, read a last time, take our access away grant by grant, try it, try it again later, close."""
+    """Check everything, read a last time, take our access away, on all systems at once, try it, try it again later, close."""
     plan = require_plan_in_force(exit_, plan_digest)
     if not closed_sentence(exit_, plan):
-        require_interlocks(exit_, plan)
+        require_interlocks(exit_, plan, find_grants(exit_, plan))
         read_a_last_time(exit_, plan, export_dataset)
         anchor_record(exit_, "before revocation")
-        present = find_grants(exit_, plan)
-        require_interlocks(exit_, plan)  # reading may have taken hours
-        for grant in plan.grants:
-            revoke(exit_, plan, grant, present)
+        found = find_grants(exit_, plan)
+        aside = require_interlocks(exit_, plan, found)  # reading may have taken hours
+        trouble = give_up(exit_, plan, found.present, aside)
         anchor_record(exit_, "after revocation")
-        read_back(exit_, plan)
+        read_back(exit_, plan, trouble)
         wait_for_second_check(exit_, plan)
         close(exit_, plan)
         anchor_record(exit_, "closed")

@@ -51,6 +51,9 @@ record_election = recording(Kind.ELECTION)
 record_acknowledgement = recording(Kind.ACKNOWLEDGEMENT)
 record_waiver = recording(Kind.WAIVER)
 record_reinstatement = recording(Kind.REINSTATEMENT)
+record_arming = recording(Kind.ARMING)
+record_control = recording(Kind.CONTROL)
+record_readiness = recording(Kind.READINESS)
 
 
 def _end(engagement: str, do: Callable[[Exit], str]) -> State[Any]:

@@ -6,10 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from core.errors import HeldError, Waiting
 from core.exit import Exit
+from core.interlocks import check
 from core.model import ExitPlan, Grant, WaitingFor
 from core.steps import close as closing
+from core.steps import discover
 from core.steps import revoke as revoking
-from core.steps.interlocks import require_plan_in_force
+from core.steps.discover import Found
+from core.steps.in_force import require_plan_in_force
 from tasks.schedule import schedule_cutoff
 from tasks.step import step
 
@@ -40,9 +43,20 @@ def _sleep_until(instant: datetime, what_for: WaitingFor) -> None:
 
 
 @step(name="Look at our grants once more")
-def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
+def find_grants(exit_: Exit, plan: ExitPlan) -> Found:
     """Find each planned grant with its undo, and whatever is beyond the plan."""
-    return revoking.find_grants(exit_, plan)
+    return discover.find_grants(exit_, plan)
+
+
+@step(name="Check the interlocks")
+def require_interlocks(exit_: Exit, plan: ExitPlan, found: Found) -> Mapping[str, str]:
+    """See that all is true that has to be. Returns the systems that could not be looked at, with why."""
+    return check.require_interlocks(exit_, plan, found)
+
+
+def give_up(exit_: Exit, plan: ExitPlan, present: Mapping[str, Grant], aside: Mapping[str, str]) -> Mapping[str, str]:
+    """Take our grants away on all systems side by side. Returns those where not all was done, with why."""
+    return revoking.give_up(exit_, plan, aside, lambda grant: revoke(exit_, plan, grant, present))
 
 
 @step(name="Give up", task_run_name="Give up {planned.id}")
@@ -54,14 +68,15 @@ def revoke(exit_: Exit, plan: ExitPlan, planned: Grant, present: Mapping[str, Gr
 
 
 @step(name="Try our own access")
-def read_back(exit_: Exit, plan: ExitPlan) -> None:
-    """See that each grant opens nothing any more. Raises HeldError with each that does."""
-    still = revoking.read_back(exit_, plan)
-    if still:
+def read_back(exit_: Exit, plan: ExitPlan, trouble: Mapping[str, str]) -> None:
+    """See that each grant opens nothing any more, but on systems where not all was done. Raises HeldError with all of either."""
+    undone = [f"{system}: {why}" for system, why in trouble.items()]
+    still = revoking.read_back(exit_, plan, leave=trouble.keys())
+    if undone or still:
         raise HeldError(
-            "not everything is seen to be revoked: " + "; ".join(still),
+            "not everything is seen to be revoked: " + "; ".join([*undone, *still]),
             untouched="nothing is undone; what was revoked stays revoked",
-            todo="the next pass looks again; if it stays, ask the client to take the rest away",
+            todo="the next pass goes on with what is left, and looks again; if it stays, ask the client to take the rest away",
         )
 
 

@@ -10,12 +10,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from configs.open_exit import PATIENCE, open_exit
-from core.actions import LONGEST_WHY
+from core.actions import remember
 from core.anchors.anchor import anchor, anchored_at_intervals
 from core.checklist import checklist
-from core.errors import GoodLeaverError, GuardError, LeaseHeldError, Waiting
+from core.errors import GoodLeaverError, LeaseHeldError, Waiting
 from core.exit import Exit
-from core.model import EntryKind
 from core.pages import checklist_page
 from core.planning import saved_plan
 
@@ -61,19 +60,12 @@ def _walk(exit_: Exit, walk: Callable[[Exit], str], name: str) -> State[Any]:
     except Waiting as waiting:
         return _waiting(waiting)
     except GoodLeaverError as error:
-        _remember(exit_, error)
+        remember(exit_, error)
         return Failed(name=HELD, message=str(error))
 
 
 def _waiting(waiting: Waiting) -> State[Any]:
     return Completed(name=f"Waiting for {waiting.what_for}", message=waiting.message)
-
-
-def _remember(exit_: Exit, error: GoodLeaverError) -> None:
-    kind = EntryKind.GUARD if isinstance(error, GuardError) else EntryKind.HELD
-    newest, why = exit_.last(kind), exit_.ledger.veiled(str(error)[:LONGEST_WHY])
-    if newest is None or newest.data["why"] != why:
-        exit_.record(kind, data={"why": why})
 
 
 def _publish(exit_: Exit, sentence: str) -> None:

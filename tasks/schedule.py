@@ -15,7 +15,7 @@ from core.dates import local
 from core.errors import HeldError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan
-from core.steps.interlocks import missed_start, revocation_has_begun
+from core.steps.in_force import missed_start, revocation_has_begun
 from core.steps.revoke import second_check_due
 from tasks.step import step
 
@@ -60,7 +60,7 @@ def ensure_cutoff_run(exit_: Exit, plan: ExitPlan) -> None:
     """
     if not revocation_has_begun(exit_, plan) and (late := missed_start(exit_, plan)):
         raise HeldError(
-            f"the cutoff cannot run by itself any more: {late[0]}",
+            f"the cutoff cannot run by itself any more: {late}",
             untouched="every system; our access is not to be used any more",
             todo="agree on a new instant, write it in the engagement file, start client-exit with `Draw a new plan`, and have it signed",
         )

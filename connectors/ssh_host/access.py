@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import key_lines, put_back, split_lines, take_out
+from connectors.ssh_host.end_state import end_state
 from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines, undo_of
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
 from connectors.ssh_host.key_files import KeyFile, each_once
@@ -19,7 +20,7 @@ from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace, temporary
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
-from core.model import Assurance, ClientControl, Grant, GrantState, Holder, Receipt, Verdict
+from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
 from core.signatures.public_key import PublicKey, read_line
 
 
@@ -133,6 +134,14 @@ class SshAccess(SshHost):
             accepted = accepted or answer == Answer.ACCEPTED
             seen.append(f"{read_line(line).fingerprint}: {why}")
         return ClientControl(system=self.name, proved=accepted, evidence=f"{self.address}, asked without logging in: " + "; ".join(seen))
+
+    def end_state(self, grants: Sequence[Grant]) -> EndState:
+        """Read the files and leave the lines of these grants out, in memory only: one of the client's keys has to stay in each."""
+        paths = sorted({self._named(grant)[1] for grant in grants})
+        with self.sftp(tuple(encode(path) for path in paths)) as sftp:
+            contents = {path: read_regular(sftp, encode(path))[0] for path in paths}
+        gone = {path: {fingerprint for fingerprint, where in map(self._named, grants) if where == path} for path in paths}
+        return end_state(self.name, contents, gone, {read_line(key).fingerprint for key in self.client_keys})
 
     def _take_out(self, sftp: Sftp, fingerprint: str, path: str, grant: Grant) -> Receipt:
         old = read_regular(sftp, encode(path))

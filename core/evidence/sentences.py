@@ -67,6 +67,9 @@ def statement_words(purpose: str, fields: Mapping[str, tuple[str, ...]]) -> str:
         Purpose.ACKNOWLEDGEMENT: f"{of('result')}{': ' + of('exception') if of('exception') else ''}",
         Purpose.WAIVER: f"waived {of('subject')}: {of('reason')}",
         Purpose.REINSTATEMENT: f"put back {of('grant')}: {of('reason')}",
+        Purpose.ARMING: f"armed the cutoff of plan {of('plan-sha256')[:12]} until {of('not-after')}",
+        Purpose.CONTROL: f"in control of {of('system')} at {of('acted-at')}: {of('how')}",
+        Purpose.READINESS: f"{of('state')}: {of('what')}",
     }
     return clip(words.get(Purpose(purpose), purpose) if purpose in set(Purpose) else purpose)
 
@@ -119,6 +122,11 @@ def _control(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
     return f"The client's own way in on {entry.subject}: {seen}; {data.get('evidence', '')}"
 
 
+def _interlock(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    met = data.get("met") is True
+    return f"Interlock {entry.subject}: {'met' if met else 'not met'}; {data.get('evidence' if met else 'missing', '')}"
+
+
 def _guard(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
     return f"An operation was refused before it left this machine: {entry.subject} {_listed(data)}"
 
@@ -157,6 +165,7 @@ _SENTENCES: Mapping[EntryKind, Callable[[LedgerEntry, Mapping[str, Any]], str]] 
     EntryKind.INVENTORY: _inventory,
     EntryKind.DRIFT: _drift,
     EntryKind.CONTROL: _control,
+    EntryKind.INTERLOCK: _interlock,
     EntryKind.GUARD: _guard,
     EntryKind.SCHEDULED: _scheduled,
     EntryKind.HELD: _held,

@@ -26,7 +26,7 @@ SUBJECT: Final = "personal data"
 """With what the subject begins under which the ledger has it that a value was destroyed."""
 
 _SALT: Final = 32  # bytes
-_KINDS: Final = frozenset({EntryKind.HELD, EntryKind.GUARD})
+_KINDS: Final = frozenset({EntryKind.HELD, EntryKind.GUARD, EntryKind.INTERLOCK})
 _ACTIONS: Final = frozenset({Action.NOTIFY, Action.DISPOSE})
 
 

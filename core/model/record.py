@@ -33,6 +33,7 @@ class EntryKind(StrEnum):
     INVENTORY = "inventory"
     DRIFT = "drift"
     CONTROL = "control"
+    INTERLOCK = "interlock"
     GUARD = "guard"
     SCHEDULED = "scheduled"
     HELD = "held"
@@ -91,6 +92,18 @@ class ClientControl(Noun):
 
     system: str
     proved: bool
+    evidence: str
+    acted_at: AwareDatetime | None = Field(
+        default=None, description="when the client itself was last seen to act there, if the system tells"
+    )
+
+
+class EndState(Noun):
+    """Who would administer a system once grants of ours are gone, found without a write. `enough`: the client could go on without us."""
+
+    system: str
+    administrators: tuple[str, ...]
+    enough: bool
     evidence: str
 
 

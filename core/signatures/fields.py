@@ -1,10 +1,14 @@
 """Which fields a statement of each purpose has. Anything more is refused: a condition that no program reads must not look agreed."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from core.signatures.purposes import Purpose
+
+LONGEST_ARMING: Final = timedelta(hours=48)
+"""For how long people arm the cutoff, at the most: it ends by itself."""
 
 _INSTANT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 _SHA256: Final = r"[0-9a-f]{64}"
@@ -44,6 +48,9 @@ _FIELDS: Final[Mapping[Purpose, Mapping[str, tuple[tuple[int, int | None], str]]
     },
     Purpose.WAIVER: _COMMON | _PLAN | {"subject": (_ONCE, _TEXT), "reason": (_ONCE, _TEXT)},
     Purpose.REINSTATEMENT: _COMMON | _PLAN | {"grant": (_SOME, _TEXT), "reason": (_ONCE, _TEXT)},
+    Purpose.ARMING: _COMMON | _PLAN | {"not-before": (_ONCE, _INSTANT), "not-after": (_ONCE, _INSTANT)},
+    Purpose.CONTROL: _COMMON | {"system": (_SOME, _TEXT), "acted-at": (_ONCE, _INSTANT), "how": (_ONCE, _TEXT)},
+    Purpose.READINESS: _COMMON | _PLAN | {"state": (_ONCE, r"ready|gap-accepted"), "what": (_ONCE, _TEXT)},
 }
 _VALIDITY: Final = ("not-before", "not-after")
 _ARCHIVE: Final = ("archive-manifest-sha256", "archive-code")
@@ -66,9 +73,7 @@ def problem(purpose: Purpose, fields: Iterable[tuple[str, str]]) -> str:
         count = len(values.get(key, ()))
         if count < least or (most is not None and count > most):
             return f"it names {key} {count} times instead of {'once' if most == 1 else 'at least once'}"
-    if purpose is Purpose.APPROVAL:
-        return _approval(values)
-    return _acknowledgement(values) if purpose is Purpose.ACKNOWLEDGEMENT else ""
+    return _TOGETHER[purpose](values) if purpose in _TOGETHER else ""
 
 
 def _approval(values: Mapping[str, list[str]]) -> str:
@@ -78,6 +83,17 @@ def _approval(values: Mapping[str, list[str]]) -> str:
             return f"it names {key} 0 times instead of once"
         if values["decision"] == ["rescind"] and key in values:
             return f"a rescission does not run out, so {key} has no place in it"
+    return ""
+
+
+def _arming(values: Mapping[str, list[str]]) -> str:
+    """Insist that arming ends by itself: what counts for weeks is no deliberate act just before."""
+    try:
+        begin, end = (datetime.fromisoformat(values[key][0]) for key in _VALIDITY)
+    except ValueError:
+        return "its times are none"
+    if not timedelta(0) < end - begin <= LONGEST_ARMING:
+        return f"it counts for some time, and for {LONGEST_ARMING.total_seconds() / 3600:.0f} hours at the most"
     return ""
 
 
@@ -91,3 +107,11 @@ def _acknowledgement(values: Mapping[str, list[str]]) -> str:
     if ("exception" in values) != (values["result"] == ["accepted-with-exceptions"]) and values["result"] != ["refused"]:
         return "exceptions are listed if, and only if, it was accepted with exceptions or refused"
     return ""
+
+
+_TOGETHER: Final[Mapping[Purpose, Callable[[Mapping[str, list[str]]], str]]] = {
+    Purpose.APPROVAL: _approval,
+    Purpose.ACKNOWLEDGEMENT: _acknowledgement,
+    Purpose.ARMING: _arming,
+}
+"""What has to hold between the fields of a statement."""

@@ -10,24 +10,30 @@ from typing import Literal
 
 from core.errors import SignatureError
 from core.model import Engagement, Party, Person
-from core.signatures.fields import problem
+from core.signatures.fields import LONGEST_ARMING, problem
 from core.signatures.plain_words import plain_words
 from core.signatures.purposes import Purpose
 from core.signatures.statements import Statement, write_instant
 
 __all__ = [
     "EVERYTHING",
+    "LONGEST_ARMING",
+    "Readiness",
     "Scope",
     "acknowledgement_statement",
     "approval_statement",
+    "arming_statement",
+    "control_statement",
     "conversation_statement",
     "election_statement",
     "plain_words",
+    "readiness_statement",
     "reinstatement_statement",
     "waiver_statement",
 ]
 
 Scope = Literal["export", "hand-over", "revoke"]
+Readiness = Literal["ready", "gap-accepted"]
 EVERYTHING: tuple[Scope, ...] = ("export", "hand-over", "revoke")
 
 
@@ -113,6 +119,29 @@ def reinstatement_statement(
     """Order that revoked grants be put back; each is named by its `Grant.subject`."""
     fields = [("plan-sha256", plan_digest), *(("grant", each) for each in grants), ("reason", reason)]
     return _make(Purpose.REINSTATEMENT, person, engagement, now, fields)
+
+
+def arming_statement(plan_digest: str, person: Person, engagement: Engagement, now: datetime, valid_for: timedelta) -> Statement:
+    """Arm the cutoff of a plan, from `now` for `valid_for`, LONGEST_ARMING at the most."""
+    fields = [("plan-sha256", plan_digest), ("not-before", write_instant(now)), ("not-after", write_instant(now + valid_for))]
+    return _make(Purpose.ARMING, person, engagement, now, fields)
+
+
+def control_statement(
+    person: Person, engagement: Engagement, now: datetime, *, systems: Sequence[str], acted_at: datetime, how: str
+) -> Statement:
+    """State, as the client, that one acted oneself on these systems. Raises SignatureError if that lies in the future."""
+    if acted_at > now:
+        raise SignatureError("you have not acted there yet", untouched="everything", todo="log in there yourself, then sign that you did")
+    fields = [*(("system", each) for each in systems), ("acted-at", write_instant(acted_at)), ("how", how)]
+    return _make(Purpose.CONTROL, person, engagement, now, fields)
+
+
+def readiness_statement(
+    plan_digest: str, person: Person, engagement: Engagement, now: datetime, *, state: Readiness, what: str
+) -> Statement:
+    """State that `what` (backup, protection) is in place from the cutoff on; or, as the client, that it is not, and accepted."""
+    return _make(Purpose.READINESS, person, engagement, now, [("plan-sha256", plan_digest), ("state", state), ("what", what)])
 
 
 def _make(purpose: Purpose, person: Person, engagement: Engagement, now: datetime, fields: Sequence[tuple[str, str]]) -> Statement:

@@ -102,6 +102,36 @@ def _reinstatement(statement: Statement) -> list[str]:
     ]
 
 
+def _arming(statement: Statement) -> list[str]:
+    return [
+        f"You arm the cutoff of the exit plan with the SHA-256 sum {statement.one('plan-sha256')}.",
+        "At the instant that the plan names our access to the client's systems ends by itself, unless a condition of it does not hold.",
+        "It takes one executive and one technician of the provider, and the client; who of them does not sign keeps it from running.",
+        f"It counts from {_instant(statement.one('not-before'))} until {_instant(statement.one('not-after'))}, and ends by itself then.",
+    ]
+
+
+def _control(statement: Statement) -> list[str]:
+    return [
+        f"You state that at {_instant(statement.one('acted-at'))} you yourself were in control, without us, of these systems of yours:",
+        *_list(statement.many("system")),
+        f"How: {statement.one('how')}",
+        "Our access to them is given up on your word. If you cannot get in, do not sign.",
+    ]
+
+
+def _readiness(statement: Statement) -> list[str]:
+    said = {
+        "ready": "You state that this is in place from then on, without us:",
+        "gap-accepted": "You accept that this is not in place from then on, and that the client bears what follows from it:",
+    }
+    return [
+        f"Our access ends at the cutoff of the exit plan with the SHA-256 sum {statement.one('plan-sha256')}.",
+        said[statement.one("state")],
+        *_list(statement.many("what")),
+    ]
+
+
 def _list(values: Sequence[str]) -> list[str]:
     return [f"- {value}" for value in values]
 
@@ -117,4 +147,7 @@ _WORDS: Final[dict[Purpose, Callable[[Statement], list[str]]]] = {
     Purpose.ACKNOWLEDGEMENT: _acknowledgement,
     Purpose.WAIVER: _waiver,
     Purpose.REINSTATEMENT: _reinstatement,
+    Purpose.ARMING: _arming,
+    Purpose.CONTROL: _control,
+    Purpose.READINESS: _readiness,
 }

@@ -15,6 +15,9 @@ class Purpose(StrEnum):
     ACKNOWLEDGEMENT = "acknowledgement"
     WAIVER = "waiver"
     REINSTATEMENT = "reinstatement"
+    ARMING = "arming"
+    CONTROL = "control"
+    READINESS = "readiness"
     CHECKPOINT = "checkpoint"
     ARCHIVE = "archive"
 
@@ -26,6 +29,9 @@ _WHO: Final[dict[Purpose, frozenset[Role]]] = {
     Purpose.ACKNOWLEDGEMENT: frozenset({Role.CLIENT, Role.SUCCESSOR}),
     Purpose.WAIVER: frozenset({Role.EXECUTIVE}),
     Purpose.REINSTATEMENT: frozenset({Role.EXECUTIVE}),
+    Purpose.ARMING: frozenset({Role.EXECUTIVE, Role.TECHNICIAN, Role.CLIENT}),
+    Purpose.CONTROL: frozenset({Role.CLIENT}),
+    Purpose.READINESS: frozenset({Role.CLIENT, Role.SUCCESSOR}),
     Purpose.CHECKPOINT: frozenset({Role.CLIENT, Role.SUCCESSOR}),
     Purpose.ARCHIVE: frozenset(),
 }

@@ -171,6 +171,9 @@ def _check_time(statement: Statement, now: datetime) -> None:
     for value in statement.many("held-at"):
         if now < read_instant(value):
             raise _refused(f"the conversation has not been held yet: it says {value}", "hold it, then sign that it was held")
+    for value in statement.many("acted-at"):
+        if now < read_instant(value):
+            raise _refused(f"this has not been done yet: it says {value}", "do it, then sign that you did")
     again = f"make and sign the {statement.purpose} anew"
     for value in statement.many("not-before"):
         if now < read_instant(value):

@@ -10,7 +10,9 @@ from core.handover.package import PACKAGE, PackageRequest, build_package
 from core.handover.receipt import derive_code, derive_salt
 from core.handover.vault import VaultEntry
 from core.letters import Letter
+from core.letters.subjects import package_notice, package_passphrase
 from core.model import Action, Assurance, Credential, EntryKind, ExitPlan, Obligation, Receipt, Verdict
+from core.offers import parties
 from core.steps.as_signed import require_package_as_signed
 from core.steps.tell import KEYS_FILE, keys, send, send_with_checkpoint, write
 
@@ -47,12 +49,11 @@ def announce(exit_: Exit, plan: ExitPlan, package: Receipt) -> None:
     where = f"{exit_.systems.handover_store.where()}\nThe data archive: {exit_.systems.archive_store.where()}"
     names = [f"{one['party']}: {one['key']}" for one in package.facts["recipients"]]
     attached = {PASSPHRASE: exit_.ledger.document(package.facts["vault-passphrase"])}
-    for party in sorted({one.party for one in plan.recipients}):
-        mark = f"package {digest[:12]} to the {party}"
+    for party in parties(plan):
         notice = write(exit_, plan, Letter.SUCCESSOR_NOTICE, where=where, package_sha256=digest, keys=names, keys_file=KEYS_FILE)
-        send_with_checkpoint(exit_, plan, f"notice of {mark}", party, notice, why="handed over", attachments=keys(exit_))
+        send_with_checkpoint(exit_, plan, package_notice(digest, party), party, notice, why="handed over", attachments=keys(exit_))
         letter = write(exit_, plan, Letter.PASSPHRASE, package_sha256=digest, attachment=PASSPHRASE)
-        send(exit_, plan, f"passphrase of {mark}", (plan.addresses[party],), *letter, attachments=attached)
+        send(exit_, plan, package_passphrase(digest, party), (plan.addresses[party],), *letter, attachments=attached)
 
 
 def _request(exit_: Exit, plan: ExitPlan, scope: str) -> PackageRequest:

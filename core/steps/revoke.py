@@ -1,47 +1,19 @@
 """Give up our access: every grant of the signed plan, each taken away once, read back, and tried."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from core.actions import judge, perform
-from core.errors import RefusedError, UnavailableError
+from core.actions import judge, perform, remember
+from core.errors import GoodLeaverError, GuardError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.planning import planned_at
-from core.ports import AccessTarget
+from core.steps.side_by_side import side_by_side
 
 FIRST, SECOND = "first", "second"
 UNSEEN = "nobody could look for further grants of ours"
-
-
-def find_grants(exit_: Exit, plan: ExitPlan) -> Mapping[str, Grant]:
-    """Look once more, just before anything is taken away: fresh undo for each planned grant; all beyond the plan is drift.
-
-    Drift is recorded and not touched. Returns the planned grants that are still there, by subject. A system of which
-    every planned grant has its receipt is not entered any more: our own way in is gone by then.
-    """
-    present: dict[str, Grant] = {}
-    for target in exit_.systems.access_targets:
-        pending = [grant for grant in plan.grants if grant.system == target.name and not is_receipted(exit_, grant)]
-        if pending or not any(grant.system == target.name for grant in plan.grants):
-            present |= _look(exit_, target, pending)
-    planned = {grant.subject for grant in plan.grants}
-    known = {entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)}
-    for subject in sorted(present.keys() - planned - known):
-        exit_.record(EntryKind.DRIFT, subject=subject, data={"grant": _dump(present[subject])})
-    return {subject: grant for subject, grant in present.items() if subject in planned}
-
-
-def _look(exit_: Exit, target: AccessTarget, pending: list[Grant]) -> dict[str, Grant]:
-    try:
-        return {grant.subject: grant for grant in target.discover(exit_.engagement.holders)}
-    except RefusedError as error:
-        if not pending or not all_gone(exit_, pending):
-            raise
-        # We cannot get in any more, and all that is planned here is seen to be gone: no fault, but nobody could look for more.
-        exit_.record(EntryKind.HELD, subject=target.name, data={"why": f"{UNSEEN} on {target.name}: {error.what}"})
-        return {}
 
 
 def all_gone(exit_: Exit, grants: Iterable[Grant]) -> bool:
@@ -79,13 +51,39 @@ def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt
     )
 
 
-def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST) -> tuple[str, ...]:
-    """See for every planned grant whether it still opens anything; try our own key where the contract lets us.
+def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Callable[[Grant], object]) -> Mapping[str, str]:
+    """Take all planned grants away, systems side by side, those of one system in their order; on every system our own way in goes last.
 
-    Returns one sentence for each that is not seen to be revoked. A grant seen revoked is not tried again in the same check.
+    Systems in `aside` are not touched. One where something goes wrong is left there, and holds no other: it is told, with why, in what
+    is returned. The ways by which we come in are taken away only once all else is, since some may lead over others.
     """
-    found = (look_back(exit_, plan, grant, check=check) for grant in (*plan.grants, *_touched_before(exit_, plan)))
-    return tuple(sentence for sentence in found if sentence)
+    trouble = dict(aside)
+    for own in (False, True):
+        todo: dict[str, list[Grant]] = {}
+        for grant in plan.grants:
+            if grant.own is own and grant.system not in trouble:
+                todo.setdefault(grant.system, []).append(grant)
+        for system, error in side_by_side(todo, partial(_one_by_one, todo, take_away)).items():
+            if isinstance(error, GoodLeaverError):
+                trouble[system] = str(error)
+            if isinstance(error, GuardError):
+                remember(exit_, error)
+    return trouble
+
+
+def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST, leave: Collection[str] = ()) -> tuple[str, ...]:
+    """See for every planned grant whether it still opens anything, systems side by side; try our own key where the contract lets us.
+
+    Systems in `leave` are not looked at. Returns one sentence for each grant, or system, that is not seen to be revoked. A grant seen
+    revoked is not tried again in the same check.
+    """
+    systems: dict[str, list[Grant]] = {}
+    for grant in (*plan.grants, *_touched_before(exit_, plan)):
+        if grant.system not in leave:
+            systems.setdefault(grant.system, []).append(grant)
+    seen = side_by_side(systems, lambda name: [look_back(exit_, plan, grant, check=check) for grant in systems[name]])
+    found = [[str(one)] if isinstance(one, GoodLeaverError) else one for one in seen.values()]
+    return tuple(sentence for sentences in found for sentence in sentences if sentence)
 
 
 def look_back(exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST) -> str:
@@ -132,6 +130,11 @@ def is_receipted(exit_: Exit, grant: Grant) -> bool:
     """Whether a grant was taken away in this round."""
     entry = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=grant.subject)
     return entry is not None and entry.number > round_began(exit_, grant)
+
+
+def _one_by_one(todo: Mapping[str, Iterable[Grant]], take_away: Callable[[Grant], object], system: str) -> None:
+    for grant in todo[system]:
+        take_away(grant)
 
 
 def _touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:

@@ -9,6 +9,7 @@ from core.evidence.bundle import expected_keys
 from core.exit import Exit
 from core.gates import conversations
 from core.letters import Letter, render, review_letter
+from core.letters.subjects import confirmation
 from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Message, Party, Receipt, Role, WaitingFor
 from core.planning import cutoff_set_at
 from core.signatures.statements import read_instant
@@ -155,8 +156,3 @@ def _confirmed(exit_: Exit, plan: ExitPlan) -> LedgerEntry | None:
 def _sent(exit_: Exit, what: str, since: int) -> LedgerEntry | None:
     sent = exit_.last(EntryKind.RECEIPT, action=Action.NOTIFY, subject=what)
     return sent if sent and sent.number > since else None
-
-
-def confirmation(plan: ExitPlan) -> str:
-    """Say how the ledger names the letter."""
-    return f"confirmation letter for plan {plan.digest[:12]}"

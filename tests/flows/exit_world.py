@@ -23,7 +23,7 @@ from core.signatures import forms, sshsig
 from core.signatures.statements import Statement, namespace
 from core.signed_statements import record_statement
 from demo.acme import SLUG, VAULT_PASSPHRASE, Acme
-from demo.successor import Successor
+from demo.recipient import Recipient
 from tests.flows.cutoff_runs import CutoffRuns
 from tests.flows.stage import OUTPUTS, at_stage
 
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
 GONE = "gone-dental"
-ALICE, BOB, DANA, SAM = "alice@northwind.example", "bob@northwind.example", "dana@acme-dental.example", "sam@harbour-it.example"
+ALICE, BOB, TARIQ = "alice@northwind.example", "bob@northwind.example", "tariq@northwind.example"
+DANA, SAM = "dana@acme-dental.example", "sam@harbour-it.example"
 CONFIRMED, PACKED, ENDED = 1, 5, 7
 """Letters so far: the confirmation; notice and passphrase to client and successor each; the closing notice, and the last checkpoint."""
-KEYS = {ALICE: "alice", BOB: "bob", DANA: "client-director", SAM: "successor-signer"}
+KEYS = {ALICE: "alice", BOB: "bob", TARIQ: "tariq", DANA: "client-director", SAM: "successor-signer"}
 A_MINUTE = timedelta(minutes=1)
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -169,11 +170,36 @@ class ExitWorld(CutoffRuns):
         for one in who or (ALICE, BOB):
             self.sign(one, say)
 
+    def arm(self, *who: str, clock: Clock | None = None, hours: float = 48) -> None:
+        def say(plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            return forms.arming_statement(plan.digest, person, exit_.engagement, exit_.now(), timedelta(hours=hours))
+
+        for one in who or (ALICE, TARIQ, DANA):
+            self.sign(one, say, clock=clock)
+
+    def show_control(self, *, ago: timedelta = A_MINUTE, clock: Clock | None = None) -> None:
+        """As the client: log in, and say so."""
+
+        def say(_plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            now, systems = exit_.now(), ["files-server"]
+            return forms.control_statement(person, exit_.engagement, now, systems=systems, acted_at=now - ago, how="logged in")
+
+        self.sign(DANA, say, clock=clock)
+
+    def get_ready_to_take_over(self, who: str = SAM, state: forms.Readiness = "ready") -> None:
+        def say(plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            return forms.readiness_statement(plan.digest, person, exit_.engagement, exit_.now(), state=state, what="backup")
+
+        self.sign(who, say)
+
     def sign_everything(self) -> None:
-        """All signatures that come before the export, and nothing owed."""
+        """All signatures but the receipts, and nothing owed."""
         self.approve()
         self.elect()
         self.tell_the_client()
+        self.show_control()
+        self.get_ready_to_take_over()
+        self.arm()
         self.acme.write_register(settled=True)
 
     def waive_the_receipt(self) -> None:
@@ -185,12 +211,16 @@ class ExitWorld(CutoffRuns):
         assert state.name == "Waiting for cutoff", state.message
 
     def open_and_acknowledge(self) -> None:
-        """As the successor: open archive and package, and sign the receipt."""
-        successor = Successor(self.folder / "successor", self.acme.keys, self.folder / "archive", self.folder / "handover")
+        """As the successor, and as the client: open archive and package, and sign the receipt."""
+        for party, who in ((Party.SUCCESSOR, SAM), (Party.CLIENT, DANA)):
+            self.acknowledge(party, who)
+
+    def acknowledge(self, party: Party, who: str) -> None:
+        recipient = Recipient(party, self.folder / party, self.acme.keys, self.folder / "archive", self.folder / "handover")
         letter = next(mail for mail in self.acme.mail.messages() if "passphrase" in str(mail["Subject"]).lower())
-        package_code, count = successor.open_package(next(iter(letter.iter_attachments())).get_content())
+        package_code, count = recipient.open_package(next(iter(letter.iter_attachments())).get_content())
         space = "offboard-acknowledgement@northwind.example"
-        receipt = successor.sign_receipt(successor.open_archive(), package_code, count, SAM, space)
+        receipt = recipient.sign_receipt(recipient.open_archive(), package_code, count, who, space)
         with self.opened() as exit_:
             record_statement(exit_, receipt.read_text(), receipt.with_name("receipt.txt.sig").read_text(), require_saved_plan(exit_))
 

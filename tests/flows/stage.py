@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from core.model import LedgerEntry
     from tests.flows.exit_world import ExitWorld
 
-OUTPUTS = ("archive", "archive-delta", "handover", "evidence", "state", "successor", "checkpoints")
+OUTPUTS = ("archive", "archive-delta", "handover", "evidence", "state", "successor", "client", "checkpoints")
 
 
 class Stage:

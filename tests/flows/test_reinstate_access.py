@@ -91,6 +91,8 @@ def test_what_came_back_ends_again_only_under_a_new_signed_plan(closed: ExitWorl
     closed.elect()
     assert closed.walk().name == "Waiting for conversation"  # the client was told about another date
     closed.tell_the_client()
+    closed.get_ready_to_take_over()
+    closed.arm()
     closed.waive_the_receipt()
     state = closed.cut()
     assert state.name == "Closed", state.message

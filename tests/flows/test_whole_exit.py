@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.evidence.verifier import verify_bundle
 from core.model import Action, EntryKind
-from tests.flows.exit_world import ALICE, BOB, CONFIRMED, ENDED, PACKED, ExitWorld
+from tests.flows.exit_world import ALICE, BOB, CONFIRMED, DANA, ENDED, PACKED, TARIQ, ExitWorld
 
 
 def test_every_state_in_its_order(world: ExitWorld) -> None:
@@ -14,12 +14,13 @@ def test_every_state_in_its_order(world: ExitWorld) -> None:
     people_sign(world)
     the_client_is_told(world)
     fulfil_export_hand_over(world)
+    it_is_armed(world)
     access_ends(world)
     it_is_proved(world)
 
 
 def the_plan_is_drawn(world: ExitWorld) -> None:
-    world.engage(cutoff=datetime.now(UTC) + timedelta(seconds=30), second_check=timedelta(seconds=1))
+    world.engage(cutoff=datetime.now(UTC) + timedelta(seconds=50), second_check=timedelta(seconds=1))
 
     drawn = world.walk()
     assert drawn.name == "Waiting for signature"
@@ -73,6 +74,23 @@ def fulfil_export_hand_over(world: ExitWorld) -> None:
     world.open_and_acknowledge()
 
 
+def it_is_armed(world: ExitWorld) -> None:
+    unarmed = world.walk()
+    assert unarmed.name == "Waiting for signature"
+    for words in (
+        "Sam Lund, by offboard sign readiness acme-dental",
+        "the cutoff is not armed",
+        "by Alice Ng or Bob Okafor (executive), and by Tariq Haddad (technician), and by Dana Reyes (client)",
+        "Dana Reyes logs in there and signs it: offboard sign control acme-dental --system 'files-server'",
+    ):
+        assert words in unarmed.message
+    world.show_control()
+    world.get_ready_to_take_over()
+    world.arm(ALICE, TARIQ)
+    assert "armed, or no longer: to be armed by Dana Reyes (client), from" in world.walk().message
+    world.arm(DANA)
+
+
 def access_ends(world: ExitWorld) -> None:
     ready = world.walk()
     assert ready.name == "Waiting for cutoff"
@@ -88,6 +106,9 @@ def access_ends(world: ExitWorld) -> None:
     assert world.authorized_keys.read_bytes() == world.last_key_lines
     assert [world.logs_in(key) for key in ("our-automation", "our-technician", "client-admin")] == [False, False, True]
     assert len(world.letters()) == ENDED
+    looked = {entry.subject: entry.data["met"] for entry in world.entries(EntryKind.INTERLOCK)}
+    assert sorted({subject.split()[0] for subject in looked}) == sorted(f"I{number}" for number in range(1, 11))
+    assert all(looked.values())
     first = world.entries(EntryKind.INTENT, Action.REVOKE)
     assert all(entry.at >= world.plan().cutoff.instant for entry in first)
 

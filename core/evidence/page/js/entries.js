@@ -77,7 +77,7 @@ export function statementFields(text) {
 
 // Gives an entry as people read it: values about persons in the place of their salted hashes, as far as `personal` opens these.
 export function opened(entry, personal) {
-  const named = ["held", "guard"].includes(entry.kind) || ["NOTIFY", "DISPOSE"].includes(entry.action);
+  const named = ["held", "guard", "interlock"].includes(entry.kind) || ["NOTIFY", "DISPOSE"].includes(entry.action);
   if (!named) return entry;
   const spelled = JSON.stringify(entry.data).replace(COMMITMENT, (one) => JSON.stringify(meant(one, personal)).slice(1, -1));
   return { ...entry, data: JSON.parse(spelled) };
@@ -105,6 +105,9 @@ function statementWords(purpose, text) {
     acknowledgement: () => of("result") + after(": ", of("exception")),
     waiver: () => `waived ${of("subject")}: ${of("reason")}`,
     reinstatement: () => `put back ${of("grant")}: ${of("reason")}`,
+    arming: () => `armed the cutoff of plan ${of("plan-sha256").slice(0, 12)} until ${of("not-after")}`,
+    control: () => `in control of ${of("system")} at ${of("acted-at")}: ${of("how")}`,
+    readiness: () => `${of("state")}: ${of("what")}`,
   };
   return clip(Object.hasOwn(words, purpose) ? words[purpose]() : purpose);
 }
@@ -138,6 +141,8 @@ const SENTENCES = {
   drift: (entry) => `Found beyond the signed plan and left untouched: ${entry.subject}`,
   control: (entry, data) =>
     `The client's own way in on ${entry.subject}: ${data.proved === true ? "seen" : "not seen"}; ${data.evidence ?? ""}`,
+  interlock: (entry, data) =>
+    `Interlock ${entry.subject}: ${data.met === true ? `met; ${data.evidence ?? ""}` : `not met; ${data.missing ?? ""}`}`,
   guard: (entry, data) => `An operation was refused before it left this machine: ${entry.subject} ${listed(data)}`,
   scheduled: (entry, data) => `Scheduled: ${entry.subject} ${listed(data)}`,
   held: (_, data) => `Held: ${data.why ?? ""}`,

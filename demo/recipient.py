@@ -1,4 +1,4 @@
-"""The simulated successor: opens what it was given, finds the two codes, and signs the receipt.
+"""A simulated recipient, client or successor: opens what it was given, finds the two codes, and signs the receipt.
 
 With stock tools (age, zstd, tar, keepassxc-cli, ssh-keygen) where they are installed, else with libraries for the same formats.
 """
@@ -14,17 +14,21 @@ from connectors.folder import FolderStore
 from core.archive.extract import extract
 from core.archive.receipt_code import receipt_code
 from core.handover import PACKAGE, RECEIPT_TITLE, open_package
+from core.model import Party
 from core.signatures.sshsig import sign
 
 AGE_TOOLS = ("age", "zstd", "tar")
 
 
-class Successor:
-    """Harbour IT, at its own desk: a folder to work in, its own keys, and what was delivered."""
+SIGNERS = {Party.CLIENT: "client-director", Party.SUCCESSOR: "successor-signer"}
 
-    def __init__(self, desk: Path, keys: Path, archive: Path, handover: Path) -> None:
-        self.desk, self.keys, self.archive, self.handover = desk, keys, archive, handover
-        self.identity = keys / "successor.txt"
+
+class Recipient:
+    """Acme Dental or Harbour IT, at its own desk: a folder to work in, its own keys, and what was delivered."""
+
+    def __init__(self, party: Party, desk: Path, keys: Path, archive: Path, handover: Path) -> None:
+        self.desk, self.archive, self.handover = desk, archive, handover
+        self.identity, self.signer = keys / f"{party}.txt", keys / SIGNERS[party]
         self.used: list[str] = []
         desk.mkdir(parents=True)
 
@@ -63,7 +67,7 @@ class Successor:
         filled = {"principal": principal, "archive-code": archive_code, "package-code": package_code, "credentials": str(credentials)}
         receipt = self.desk / "receipt.txt"
         receipt.write_text("".join(f"{key}{colon}{filled.get(key, value)}\n" for key, colon, value in lines), encoding="utf-8")
-        key = self.keys / "successor-signer"
+        key = self.signer
         if shutil.which("ssh-keygen"):
             self.used.append("receipt: ssh-keygen -Y sign")
             subprocess.run(
