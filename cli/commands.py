@@ -10,14 +10,16 @@ from rich.markdown import Markdown
 from cli import archive, evidence, ledger, services, sign
 from cli.checklist_table import checklist_table
 from cli.cosign import cosign
+from cli.rehearsal_tables import rehearsal_tables
 from configs.engagement_file import find, slugs
 from configs.open_exit import open_exit
 from configs.settings import Settings
+from core import rehearsal as rehearsing
 from core.checklist import checklist
 from core.errors import ConfigurationError
 from core.evidence.verifier import verify_bundle
 from core.pages import plan_page
-from core.planning import draw_plan, saved_plan
+from core.planning import draw_plan, require_saved_plan, saved_plan
 
 app = typer.Typer(help="Walk a managed IT service provider out of a client decently.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(archive.app, name="archive", help="Make, verify and open encrypted archives; works alone, without any engagement.")
@@ -63,6 +65,18 @@ def status(engagement: Engagement) -> None:
     """Show the checklist."""
     with open_exit(engagement) as exit_:
         out.print(checklist_table(f"Exit of {exit_.engagement.client.name}", checklist(exit_, saved_plan(exit_))))
+
+
+@app.command()
+def rehearse(engagement: Engagement) -> None:
+    """Rehearse the cutoff: discovery, guard, interlocks, end state. Writes and records nothing. Exit status: 0 it would run, 1 held."""
+    with open_exit(engagement) as exit_:
+        rehearsal = rehearsing.rehearse(exit_, require_saved_plan(exit_))
+        for table in rehearsal_tables(rehearsal):
+            out.print(table)
+        out.print(rehearsal.sentence)
+    if not rehearsal.ready:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """One engagement with everything that is needed to walk its exit."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +88,12 @@ class Exit:
         self.folder = folder
         self.receipt_secret = receipt_secret
         self.evidence_folder = evidence_folder
+
+    def at(self, instant: datetime) -> "Exit":
+        """Give the same exit, looked at by a clock that stands at an instant."""
+        seen = copy(self)
+        seen.now = lambda: instant
+        return seen
 
     def record(
         self, kind: EntryKind, *, action: Action | None = None, subject: str = "", data: Mapping[str, Any] | None = None

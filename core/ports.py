@@ -103,6 +103,14 @@ class SimulatesEndState(Protocol):
         """Say who of the client's would administer the system without these grants."""
 
 
+@runtime_checkable
+class TellsOperations(Protocol):
+    """An AccessTarget that can tell what it would send to take grants away, each held against its guard. Not every one can."""
+
+    def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
+        """Name the operations in words; nothing is sent. Raises GuardError for one that the guard would hold back."""
+
+
 class CredentialSource(Protocol):
     """A vault from which the client's credentials are handed over."""
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import key_lines, put_back, split_lines, take_out
-from connectors.ssh_host.end_state import end_state
+from connectors.ssh_host.end_state import end_state, planned_operations
 from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines, undo_of
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
 from connectors.ssh_host.key_files import KeyFile, each_once
@@ -137,11 +137,15 @@ class SshAccess(SshHost):
 
     def end_state(self, grants: Sequence[Grant]) -> EndState:
         """Read the files and leave the lines of these grants out, in memory only: one of the client's keys has to stay in each."""
-        paths = sorted({self._named(grant)[1] for grant in grants})
-        with self.sftp(tuple(encode(path) for path in paths)) as sftp:
-            contents = {path: read_regular(sftp, encode(path))[0] for path in paths}
-        gone = {path: {fingerprint for fingerprint, where in map(self._named, grants) if where == path} for path in paths}
+        gone = [self._named(grant) for grant in grants]
+        with self.sftp(tuple({encode(path) for _, path in gone})) as sftp:
+            contents = {path: read_regular(sftp, encode(path))[0] for path in sorted({path for _, path in gone})}
         return end_state(self.name, contents, gone, {read_line(key).fingerprint for key in self.client_keys})
+
+    def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
+        """Ask the guard about all that `revoke` would send for these grants. Raises RefusedError, as `revoke` would."""
+        self._refuse_unless_on_loopback("revoked")
+        return planned_operations(sorted({encode(self._named(grant)[1]) for grant in grants}))
 
     def _take_out(self, sftp: Sftp, fingerprint: str, path: str, grant: Grant) -> Receipt:
         old = read_regular(sftp, encode(path))

@@ -109,14 +109,18 @@ SAID = {
     "election": (["--deliver-to", "client", "--copies", "delete", "--object-lock-days", "90"], "For 90 days nobody"),
     "waiver": (["--subject", "obligation register: spare-firewall", "--reason", "it is kept"], "One waiver alone has no effect"),
     "reinstatement": (["--grant", "GRANT", "--reason", "asked for"], "You order that our access"),
+    "arming": (["--hours", "40"], "It takes one executive and one technician of the provider, and the client"),
+    "control": (["--system", "files-server", "--how", "logged in"], "you yourself were in control, without us"),
+    "readiness": (["--what", "backup", "--state", "gap-accepted"], "You accept that this is not in place from then on"),
 }
+OF_THE_CLIENT = {"election", "control", "readiness"}
 
 
 @pytest.mark.parametrize("kind", SAID)
 def test_each_kind_is_said_in_plain_words_before_it_is_signed(planned: ExitWorld, kind: str) -> None:
     options, words = SAID[kind]
     options = [planned.plan().grants[0].subject if one == "GRANT" else one for one in options]
-    who, key = (DANA, "client-director") if kind == "election" else (ALICE, "alice")
+    who, key = (DANA, "client-director") if kind in OF_THE_CLIENT else (ALICE, "alice")
     command = ["approval" if kind == "rescission" else kind, SLUG, "--as", who, "--key", str(planned.acme.keys / key), *options]
     asked = CliRunner().invoke(sign.app, command, input="n\n")
     assert words in asked.stdout.partition("Sign this?")[0]

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import GoodLeaverError, UnavailableError
 from core.model import Assurance, Grant, GrantState, Holder
-from core.ports import AccessTarget
+from core.ports import AccessTarget, SimulatesEndState
 
 
 class AccessWorld(Protocol):
@@ -133,6 +133,19 @@ class AccessTargetContract:
         seen = world.target.client_control()
         assert seen.proved
         assert seen.system == world.target.name
+
+    def test_the_end_state_keeps_the_client_and_nothing_is_written(self, world: AccessWorld) -> None:
+        if not isinstance(world.target, SimulatesEndState):
+            return  # not every system can tell; then the cutoff is held until two executives say that they saw it otherwise
+        before = world.state()
+        grants = world.target.discover(world.holders)
+        seen = world.target.end_state(grants)
+        assert (seen.system, seen.enough) == (world.target.name, True)
+        assert seen.administrators
+        assert not {one for one in seen.administrators if any(grant.id == one for grant in grants)}
+        assert world.state() == before
+        with pytest.raises(UnavailableError):
+            world.unreachable().end_state(grants)  # type: ignore[attr-defined] # the same connector
 
     def test_no_secret_is_ever_said(self, world: AccessWorld, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG)

@@ -17,6 +17,7 @@ from pykeepass import PyKeePass
 
 from configs.open_exit import open_exit
 from core.exit import Exit
+from core.matters import systems_of
 from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Party, Person
 from core.planning import draw_plan, require_saved_plan
 from core.signatures import forms, sshsig
@@ -178,10 +179,10 @@ class ExitWorld(CutoffRuns):
             self.sign(one, say, clock=clock)
 
     def show_control(self, *, ago: timedelta = A_MINUTE, clock: Clock | None = None) -> None:
-        """As the client: log in, and say so."""
+        """As the client: log in everywhere, and say so."""
 
-        def say(_plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
-            now, systems = exit_.now(), ["files-server"]
+        def say(plan: ExitPlan, person: Person, exit_: Exit) -> Statement:
+            now, systems = exit_.now(), systems_of(plan)
             return forms.control_statement(person, exit_.engagement, now, systems=systems, acted_at=now - ago, how="logged in")
 
         self.sign(DANA, say, clock=clock)

@@ -127,6 +127,15 @@ def every_form(engagement: Engagement) -> dict[Purpose, tuple[Statement, str]]:
             forms.reinstatement_statement(DIGEST, alice, engagement, NOW, grants=("db1:root:SHA256:x", "db1:ops"), reason="outage"),
             "alice",
         ),
+        Purpose.ARMING: (forms.arming_statement(DIGEST, somebody(engagement, "tim"), engagement, NOW, timedelta(hours=48)), "tim"),
+        Purpose.CONTROL: (
+            forms.control_statement(carol, engagement, NOW, systems=("db1", "db2"), acted_at=NOW - WEEK, how="logged in as administrator"),
+            "carol",
+        ),
+        Purpose.READINESS: (
+            forms.readiness_statement(DIGEST, sam, engagement, NOW, state="ready", what="backup, protection and monitoring"),
+            "sam",
+        ),
     }
 
 

@@ -1,12 +1,14 @@
 """Every text that people sign: it holds when the right one signs it, and plain words say all of it."""
 
+from datetime import timedelta
+
 import pytest
 
 from core.errors import SignatureError
 from core.model import Engagement
 from core.signatures import forms
 from core.signatures.sshsig import sign
-from core.signatures.statements import Purpose, Statement, check, namespace
+from core.signatures.statements import Purpose, Statement, check, namespace, write_instant
 
 from .conftest import DIGEST, DOMAIN, NOW, WEEK, Key, Signed, approval, every_form, person_of, somebody
 
@@ -51,6 +53,40 @@ def test_the_conversation_is_not_in_the_future(engagement: Engagement) -> None:
         )
 
 
+@pytest.mark.parametrize("hours", [0, -1, 48.1, 500])
+def test_arming_counts_for_48_hours_at_the_most(engagement: Engagement, signed: Signed, hours: float) -> None:
+    tim = somebody(engagement, "tim")
+    with pytest.raises(SignatureError, match="for 48 hours at the most"):
+        forms.arming_statement(DIGEST, tim, engagement, NOW, timedelta(hours=hours))
+    good = forms.arming_statement(DIGEST, tim, engagement, NOW, timedelta(hours=1))
+    end = write_instant(NOW + timedelta(hours=hours))
+    forged = Statement(purpose=good.purpose, fields=tuple((key, end if key == "not-after" else value) for key, value in good.fields))
+    with pytest.raises(SignatureError, match="for 48 hours at the most"):
+        check(forged.text, signed(forged, "tim"), engagement, NOW)
+
+
+def test_arming_holds_within_its_time_alone(engagement: Engagement, signed: Signed) -> None:
+    statement, name = every_form(engagement)[Purpose.ARMING]
+    for at, why in ((NOW - timedelta(seconds=1), "not valid yet"), (NOW + timedelta(hours=48, seconds=1), "has expired")):
+        with pytest.raises(SignatureError, match=why):
+            check(statement.text, signed(statement, name), engagement, at)
+
+
+def test_a_time_that_is_none(engagement: Engagement) -> None:
+    good, _ = every_form(engagement)[Purpose.ARMING]
+    fields = tuple((key, "2026-13-01T00:00:00Z" if key == "not-before" else value) for key, value in good.fields)
+    with pytest.raises(SignatureError, match="its times are none"):
+        forms.plain_words(Statement(purpose=good.purpose, fields=fields))
+
+
+def test_the_client_has_acted_already(engagement: Engagement, signed: Signed) -> None:
+    with pytest.raises(SignatureError, match="not acted there yet"):
+        forms.control_statement(somebody(engagement, "carol"), engagement, NOW, systems=("db1",), acted_at=NOW + WEEK, how="x")
+    statement, name = every_form(engagement)[Purpose.CONTROL]
+    with pytest.raises(SignatureError, match="this has not been done yet"):
+        check(statement.text, signed(statement, name), engagement, NOW - 2 * WEEK)
+
+
 def test_every_text_is_new(engagement: Engagement) -> None:
     assert approval(engagement).one("nonce") != approval(engagement).one("nonce")
 
@@ -59,7 +95,7 @@ def test_plain_words_say_all_that_is_signed(engagement: Engagement) -> None:
     for statement, _ in every_form(engagement).values():
         words = forms.plain_words(statement)
         for key, value in statement.fields:
-            if key not in ("decision", "scope", "channel", "deliver-to", "copies", "result"):
+            if key not in ("decision", "scope", "channel", "deliver-to", "copies", "result", "state"):
                 assert value.replace("T", " ").removesuffix("Z") in words.replace("T", " "), key
     approve = forms.plain_words(approval(engagement))
     assert "You approve the exit plan" in approve
