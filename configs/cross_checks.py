@@ -84,6 +84,8 @@ def _people(raw: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding(("people",), "there must be two persons with role: executive, since two sign the plan; add who is missing")
     if not any(_get(person, "role") == Role.CLIENT for person in people):
         yield Finding(("people",), "nobody has role: client; add the person at the client who signs for it")
+    if not any(_get(person, "role") == Role.TECHNICIAN for person in people):
+        yield Finding(("people",), "nobody has role: technician; add who of us arms the cutoff beside an executive and the client")
 
 
 def _one_human_twice(people: list[Any]) -> Iterator[Finding]:

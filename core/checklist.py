@@ -11,6 +11,7 @@ from core.gates import acknowledgements, awaited_receipts, elected, require_conv
 from core.letters.subjects import confirmation
 from core.model import Action, EntryKind, ExitPlan, Noun, Party
 from core.offers import parties
+from core.planning import planned_at
 from core.signed_statements import approvers, waived
 from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
@@ -54,6 +55,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         _action(exit_, "Data exported", Action.EXPORT, plan.archive_subject),
         _action(exit_, "Credentials and documents handed over", Action.HAND_OVER, plan.package_subject),
         *_receipts(exit_, plan),
+        *_interlocks(exit_),
         _action(exit_, "Last changes exported", Action.EXPORT, plan.delta_subject),
         _inventory(exit_, AFTER, "Last inventory"),
         *_grants(exit_, plan),
@@ -125,6 +127,16 @@ def _receipts(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
         else:
             what, verified = "; ".join(one.problems) if one else "", ""
         yield Row(step=step, progress=_done(party not in awaited), what=what, verified=verified)
+
+
+def _interlocks(exit_: Exit) -> Iterator[Row]:
+    """Show how each interlock was found last under the plan in force; most are looked at only when the cutoff comes."""
+    since = planned_at(exit_)
+    newest = {entry.subject: entry for entry in exit_.ledger.entries(kind=EntryKind.INTERLOCK) if entry.number > since}
+    for subject, entry in sorted(newest.items(), key=lambda one: (int(one[0].split()[0][1:]), one[0])):
+        said, met = exit_.ledger.opened(entry.data["evidence"] or entry.data["missing"]), entry.data["met"]
+        seen = f"looked at {entry.at:%Y-%m-%d %H:%M} UTC" if met else ""
+        yield Row(step=f"Interlock {subject}", progress=_done(met), what=said, verified=seen)
 
 
 def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:

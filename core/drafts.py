@@ -62,9 +62,7 @@ class Draft(Noun):
     subject: Words = Field(default="", title="Waiver: what is waived", description="Exactly as the message of the waiting run names it.")
     grants: tuple[Words, ...] = Field(default=(), title="Reinstatement: which grants", description="Exactly as the plan names them.")
     reason: Words = Field(default="", title="Waiver, reinstatement: why", description="The client can read it in the record.")
-    hours: int = Field(
-        default=48, ge=1, le=48, title="Arming: for how many hours", description="It has to last until the cutoff."
-    )
+    hours: int = Field(default=48, ge=1, le=48, title="Arming: for how many hours", description="It has to last until the cutoff.")
     systems: tuple[Words, ...] = Field(default=(), title="Control: on which systems", description="Exactly as the waiting run names them.")
     acted_at: AwareDatetime | None = Field(default=None, title="Control: when the client acted there", description="Now, if left out.")
     how: Words = Field(default="", title="Control: how", description="E.g. logged in as administrator, by our own key.")

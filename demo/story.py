@@ -19,7 +19,7 @@ from core.model import Party
 from demo.acme import SLUG, Acme
 from demo.recipient import Recipient
 
-SHORTEST_LEAD = timedelta(seconds=75)
+SHORTEST_LEAD = timedelta(seconds=100)
 """How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
 
 NAMESPACE = "offboard-acknowledgement@northwind.example"

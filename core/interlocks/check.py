@@ -42,15 +42,11 @@ def require_interlocks(exit_: Exit, plan: ExitPlan, found: Found) -> Mapping[str
     looked = _interlocks(exit_, plan, systems)
     record_interlocks(exit_, plan, looked)
     unmet = [one for one in looked if not one.met]
-    aside = {one.system: told([one]) for one in unmet if one.unanswered and one.system}
+    silent = {one.system for one in unmet if one.unanswered and one.system}
+    aside = {name: told([one for one in unmet if one.system == name and one.unanswered]) for name in sorted(silent)}
     holding = [one for one in unmet if one.system not in aside]
     if holding or (aside and aside.keys() >= {there.system for there in systems}):
-        raise HeldError(
-            f"the cutoff does not run: {told(unmet)}",
-            untouched="every system; our access is as it was, and is not to be used any more from the cutoff on",
-            todo="supply what is missing; the next pass runs the cutoff if it starts within four hours of its instant, "
-            "later it needs a new signed plan",
-        )
+        raise _held(unmet, begun=revocation_has_begun(exit_, plan))
     return aside
 
 
@@ -71,8 +67,21 @@ def told(unmet: Sequence[Interlock]) -> str:
     said = [one.sentence for one in unmet if not (one.unanswered and one.system)]
     for system in dict.fromkeys(one.system for one in unmet if one.unanswered and one.system):
         silent = [one for one in unmet if one.system == system and one.unanswered]
-        said.append(f"{', '.join(one.code for one in silent)} on {system} are not known, as nobody could look: {silent[0].missing}")
+        said.append(f"{', '.join(one.code for one in silent)} on {system}: not known, as nobody could look: {silent[0].missing}")
     return "; ".join(said)
+
+
+def _held(unmet: Sequence[Interlock], *, begun: bool) -> HeldError:
+    what = f"the cutoff does not run: {told(unmet)}"
+    if begun:
+        left = "what is left of our access; what was revoked stays revoked"
+        return HeldError(what, untouched=left, todo="supply what is missing; the next pass goes on with what is left")
+    return HeldError(
+        what,
+        untouched="every system; our access is as it was, and is not to be used any more from the cutoff on",
+        todo="supply what is missing; the next pass runs the cutoff if it starts within four hours of its instant, "
+        "later it needs a new signed plan",
+    )
 
 
 def _systems(exit_: Exit, plan: ExitPlan, found: Found) -> tuple[There, ...]:

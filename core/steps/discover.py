@@ -8,7 +8,7 @@ from core.errors import GoodLeaverError, GuardError, RefusedError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan, Grant
 from core.ports import AccessTarget
-from core.steps.revoke import UNSEEN, all_gone, is_receipted
+from core.steps.revoke import UNSEEN, all_gone, is_receipted, with_undo
 from core.steps.side_by_side import side_by_side
 
 
@@ -54,8 +54,8 @@ def find_grants(exit_: Exit, plan: ExitPlan) -> Found:
     found = look(exit_, plan)
     known = {entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)}
     for subject in sorted(found.beyond.keys() - known):
-        # Without its undo: we do not touch it, and key lines hold what people wrote beside their keys.
-        exit_.record(EntryKind.DRIFT, subject=subject, data={"grant": found.beyond[subject].model_dump(mode="json")})
+        # With its undo, though we do not touch it: from outside the server is asked about the key in there.
+        exit_.record(EntryKind.DRIFT, subject=subject, data={"grant": with_undo(found.beyond[subject])})
     for name, why in found.gone.items():
         exit_.record(EntryKind.HELD, subject=name, data={"why": f"{UNSEEN} on {name}: {why}"})
     for error in found.trouble.values():

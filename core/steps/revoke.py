@@ -44,7 +44,7 @@ def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt
         exit_,
         Action.REVOKE,
         planned.subject,
-        intent={"grant": _dump(grant)},
+        intent={"grant": with_undo(grant)},
         act=lambda: target.revoke(grant),
         find_out=find_out,
         since=since,
@@ -156,5 +156,6 @@ def _checked(exit_: Exit, grant: Grant, check: str) -> list[LedgerEntry]:
     return [entry for entry in seen if entry.data["check"] == check and entry.number > since]
 
 
-def _dump(grant: Grant) -> dict[str, Any]:
+def with_undo(grant: Grant) -> dict[str, Any]:
+    """Spell a grant with its undo, which a plan leaves out."""
     return grant.model_dump(mode="json") | {"undo": dict(grant.undo)}

@@ -12,7 +12,7 @@ from configs.open_exit import open_exit
 from core.evidence.bundle import write_bundle
 from core.model import EntryKind
 from core.planning import require_saved_plan
-from core.steps import close, export, hand_over, revoke
+from core.steps import close, discover, export, hand_over, revoke
 from core.steps.tell import keys, send_closing_notice
 from demo.acme import SLUG, Acme
 
@@ -55,9 +55,8 @@ def cut_off(_: Path) -> None:
         for name in {grant.system for grant in plan.grants}:
             found = exit_.systems.target(name).client_control()
             exit_.record(EntryKind.CONTROL, subject=name, data={"proved": found.proved, "evidence": found.evidence})
-        present = revoke.find_grants(exit_, plan)
-        for grant in plan.grants:
-            revoke.revoke(exit_, grant, present)
+        found = discover.find_grants(exit_, plan)
+        assert revoke.give_up(exit_, plan, {}, lambda grant: revoke.revoke(exit_, grant, found.present)) == {}
         assert revoke.read_back(exit_, plan) == ()
         close.close(exit_, plan)
         write_bundle(exit_.ledger, exit_.engagement, exit_.evidence_folder, key=exit_.key, now=exit_.now(), audience="the client")

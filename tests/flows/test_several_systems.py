@@ -77,7 +77,7 @@ def test_one_that_says_nothing_is_told_and_the_other_is_done(two: ExitWorld, sec
         state = two.cut()
     assert state.name == "Held"
     assert f"not everything is seen to be revoked: {SECOND}: " in state.message
-    assert f"on {SECOND} are not known, as nobody could look" in state.message
+    assert f"I5, I7, I9, I10 on {SECOND}: not known, as nobody could look: " in state.message
     assert revoked(two) == {"files-server": 2}
     assert two.authorized_keys.read_bytes() == two.last_key_lines
     assert [two.logs_in(key) for key in ("our-automation", "client-admin")] == [False, True]
