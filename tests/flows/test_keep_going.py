@@ -24,6 +24,7 @@ def test_a_run_that_was_cancelled(world: ExitWorld) -> None:
         state = world.keep_going()
         assert state.is_completed()
         assert "acme-dental: Waiting for cutoff." in state.message
+        assert "nobody has to do anything" in state.message
     (run,) = scheduled(world)
     assert run.expected_start_time == instant
     assert len(world.scheduled_runs()) == 2

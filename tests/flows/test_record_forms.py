@@ -17,7 +17,7 @@ from core.model import EntryKind, LedgerEntry
 from demo.acme import SLUG
 from demo.keys import ssh_key
 from tests.core.signatures.security_key import TOUCHED, TOUCHED_AND_UNLOCKED, SecurityKey
-from tests.flows.exit_world import ALICE, BOB, CHECKOUT, DANA, KEYS, SAM, ExitWorld
+from tests.flows.exit_world import ALICE, BOB, CHECKOUT, DANA, KEYS, SAM, TARIQ, ExitWorld
 from tests.flows.stage import at_stage
 
 if TYPE_CHECKING:
@@ -101,6 +101,9 @@ def test_the_exit_goes_on_by_forms_alone(desk: Desk) -> None:
         (Kind.APPROVAL, BOB, {"days": 3}),
         (Kind.ELECTION, DANA, {"deliver_to": ("client", "successor"), "copies": "return"}),
         (Kind.CONVERSATION, ALICE, {"told": "Dana Reyes", "channel": "in-person"}),
+        (Kind.CONTROL, DANA, {"systems": ("files-server",), "how": "logged in as administrator"}),
+        (Kind.READINESS, SAM, {"what": "backup and protection"}),
+        (Kind.ARMING, TARIQ, {"hours": 2}),
     ):
         state = desk.state(kind, person, **details)
         assert state.is_completed(), state.message
@@ -228,6 +231,10 @@ def test_a_hardware_key_has_to_be_unlocked_where_the_engagement_says_so(desk: De
         (Kind.WAIVER, ALICE, {"reason": "seen to"}, "knows a waiver for; it knows: .*obligation register: spare-firewall"),
         (Kind.REINSTATEMENT, BOB, {"reason": "asked for"}, "knows a reinstatement for; it knows: files-server:"),
         (Kind.ACKNOWLEDGEMENT, SAM, {}, "nothing is handed over yet"),
+        (Kind.ARMING, SAM, {}, "Sam Lund .* signs as successor, which does not count for an arming"),
+        (Kind.CONTROL, DANA, {}, "the form is not filled in: Control: how"),
+        (Kind.CONTROL, DANA, {"how": "logged in"}, "knows a control for; it knows: files-server"),
+        (Kind.READINESS, SAM, {"what": "backup", "state": "gap-accepted"}, "a gap is the client's to accept"),
     ],
 )
 def test_a_text_without_effect_is_not_handed_out(desk: Desk, kind: Kind, person: str, details: dict[str, Any], why: str) -> None:
