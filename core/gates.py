@@ -155,13 +155,15 @@ def require_receipt(exit_: Exit, plan: ExitPlan) -> None:
     awaited = awaited or parties(plan)  # somebody has to have opened it, or RECEIPT as a whole is waived
     wrong = [f"{given[party].by.name}'s does not hold: {'; '.join(given[party].problems)}" for party in awaited if party in given]
     why = f"Of the receipts on record, {'; '.join(wrong)}. " if wrong else ""
+    silent = " or ".join(f"'{receipt_by(party)}'" for party in awaited)
     raise Waiting(
         WaitingFor.RECEIPT,
         f"{why}Archive and package are ready ({exit_.systems.archive_store.where()}; {exit_.systems.handover_store.where()}). "
         f"Missing: a receipt by {' and one by '.join(f'the {one} ({_people(exit_, Role(one))})' for one in awaited)}. Each recipient opens "
         "both, fills in receipt-template.txt with the two codes found inside, signs it with ssh-keygen and "
         f"returns it; record it with: offboard sign take-in {plan.engagement} receipt.txt "
-        "(or in the Prefect UI, by the form record-acknowledgement)",
+        "(or in the Prefect UI, by the form record-acknowledgement). Of one who stays silent two executives may waive "
+        f"{silent}, of all '{RECEIPT}'",
     )
 
 

@@ -65,7 +65,7 @@ def successor_ready(exit_: Exit, plan: ExitPlan) -> str:
     raise LackingError(
         f"nobody has signed that backup, protection and monitoring are in place from the cutoff on: {able}, by offboard sign readiness "
         f"{plan.engagement} --what TEXT --as PRINCIPAL --key PRIVATE_KEY; or the client, that it accepts the gap (--state gap-accepted)"
-        f"{or_by_form('readiness')}"
+        f"{or_by_form('readiness')}; or two executives waive '{READINESS}'"
     )
 
 
