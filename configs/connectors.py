@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from connectors.aws_account import AwsAccount
 from connectors.folder import FolderDocuments, FolderFiles, FolderStore
 from connectors.keepass_vault import KeepassVault
 from connectors.register_file import RegisterFile
@@ -17,7 +18,7 @@ from connectors.ssh_host import SshAccess, SshCommand, SshFiles
 from connectors.time_stamp import Rfc3161
 
 DataSourceConfig = Annotated[FolderFiles | S3Files | SshCommand | SshFiles, Field(discriminator="kind")]
-AccessTargetConfig = SshAccess
+AccessTargetConfig = Annotated[AwsAccount | SshAccess, Field(discriminator="kind")]
 CredentialSourceConfig = KeepassVault
 DocumentSourceConfig = FolderDocuments
 ObligationSourceConfig = RegisterFile

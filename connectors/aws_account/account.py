@@ -1,0 +1,221 @@
+"""The AccessTarget: what of an AWS account is ours is found, taken away, seen to be refused, and put back."""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from pydantic import PrivateAttr
+
+from connectors.aws_account.assignments import Assignments
+from connectors.aws_account.contacts import Contacts
+from connectors.aws_account.errors import GoneError, WayInRefusedError
+from connectors.aws_account.held import Held
+from connectors.aws_account.login import Answer, Tried, credential_of, try_login
+from connectors.aws_account.marks import account_of
+from connectors.aws_account.policies import others
+from connectors.aws_account.resources import Resources
+from connectors.aws_account.roles import Roles
+from connectors.aws_account.session import AwsSession, RoleToAssume, come_in
+from connectors.aws_account.settings import Account, is_loopback
+from connectors.aws_account.users import Users
+from connectors.aws_account.visit import Kind, Visit, already
+from core.errors import GuardError, RefusedError, UnavailableError
+from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
+
+USERS, HELD = Users(), Held()
+KINDS: Final[dict[str, Kind]] = {
+    "user": USERS,
+    "role": Roles(),
+    "policy": Resources(),
+    "contact": Contacts(),
+    "assignment": Assignments(),
+    "key-grant": HELD,
+    "share": HELD,
+}
+NEVER_LOOKED_AT: Final = (
+    "the root user: its mailbox, password, keys and second factor",
+    "Organizations, and what its policies allow",
+    "access lists and access points of S3, images and snapshots of EC2, IAM Roles Anywhere, SSM hybrid activations, delegation requests",
+    "keys, agents and accounts on machines in the account",
+    "regions that the engagement file does not name",
+)
+_CONTROL: Final = ["iam:CreateAccessKey", "iam:UpdateAssumeRolePolicy", "iam:PutUserPolicy"]
+"""Who may do these can undo whatever was done to the account's access, and give access to anybody else."""
+
+
+class AwsAccount(Account):
+    """An AccessTarget on one AWS account: our users in it, roles and resources whose policies name us, and contacts.
+
+    Raises UnavailableError when AWS does not answer clearly, RefusedError for everything that needs a person.
+    """
+
+    kind: Literal["aws_account"] = "aws_account"
+    name: str
+    _unseen: list[str] = PrivateAttr(default_factory=list)
+
+    def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
+        """Find every grant of these holders and no other. Changes nothing. Raises RefusedError if our own way in belongs to nobody."""
+        names = tuple(sorted({holder.name for holder in holders} & self.ours.holders))
+        if not names:
+            return ()
+        visit = self._visit(names)
+        half_closed = None if self.access.role_arn else USERS.half_closed(visit)
+        if half_closed:
+            self._unseen[:] = ["everything but our own user, which is closed but for its key"]
+            return (half_closed,)
+        grants = [grant for kind in dict.fromkeys(KINDS.values()) for grant in kind.discover(visit)]
+        strangers = sorted(self.ours.holders - {holder.name for holder in holders})
+        self._unseen[:] = dict.fromkeys([*visit.unseen, *(f"what belongs to {name}, who was not asked for" for name in strangers)])
+        if not any(grant.own for grant in grants):
+            raise RefusedError(
+                f"{visit.session.via}, by which we come into {self.account_id}, is not found among what is ours there",
+                untouched="the account",
+                todo="name it in the engagement file under ours (users, principals or accounts), with its holder",
+            )
+        return tuple(sorted(grants, key=lambda grant: (grant.own, grant.id, grant.privilege)))
+
+    def not_looked_at(self) -> tuple[str, ...]:
+        """Say what the last discovery left out: what we may not see, and what this connector does not know."""
+        return (*self._unseen, *NEVER_LOOKED_AT)
+
+    def revoke(self, grant: Grant) -> Receipt:
+        """Take one grant away. Twice is fine. Raises RefusedError before anything is changed where others would lose something."""
+        kind = self._kind(grant)
+        self._refuse_unless_on_loopback("revoked")
+        try:
+            visit = self._visit()
+            receipt = kind.revoke(visit, grant)
+        except WayInRefusedError as error:
+            if grant.own and self._was_us(grant, error.caller):
+                return already(grant, error.what)
+            raise
+        left_out = sorted(set(visit.unseen))
+        return receipt.model_copy(update={"facts": {**receipt.facts, "not_looked_at": left_out}}) if left_out else receipt
+
+    def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
+        """See whether the grant still opens anything: by looking into the account, as long as we can, and by trying its credential.
+
+        Once our own way in is closed, only what the engagement file names a credential for can be tried (with `log_in`); all else is
+        unknown, not revoked.
+        """
+        kind = self._kind(grant)
+        tried = self._try(grant) if log_in else None
+        try:
+            visit = self._visit()
+            seen = kind.look(visit, grant)
+        except WayInRefusedError as error:
+            return self._from_outside(grant, tried, error)
+        except (UnavailableError, RefusedError) as error:
+            if isinstance(error, GuardError):
+                raise
+            return _verdict(GrantState.UNKNOWN, error.what, tried)
+        if visit.unseen:
+            seen = seen._replace(evidence=f"{seen.evidence}; not looked at: {', '.join(sorted(set(visit.unseen)))}")
+        if grant.own or (tried and tried.answer == Answer.ACCEPTED):
+            we_are_in = "we can still come in by it" if grant.own else "its credential is still accepted"
+            return _verdict(GrantState.ACTIVE, f"{seen.evidence}; {we_are_in}", tried)
+        return _verdict(GrantState.ACTIVE if seen.stands else GrantState.REVOKED, seen.evidence, tried)
+
+    def reinstate(self, grant: Grant) -> Receipt:
+        """Put back what was taken away, from `grant.undo`. Twice is fine. Raises RefusedError if we no longer come in ourselves."""
+        self._refuse_unless_on_loopback("reinstated")
+        return self._kind(grant).reinstate(self._visit(), grant)
+
+    def client_control(self) -> ClientControl:
+        """Have AWS say what the client's administrators may do; one who may govern access, and can come in, is enough."""
+        if not self.client.administrators:
+            return ClientControl(
+                system=self.name, proved=False, evidence="no administrator of the client's is named in the engagement file"
+            )
+        able, evidence = self._governing()
+        return ClientControl(system=self.name, proved=bool(able), evidence=evidence)
+
+    def end_state(self, _grants: Sequence[Grant]) -> EndState:
+        """Say which of the client's administrators would govern access without us: what lets them do so is no grant of ours."""
+        able, evidence = self._governing()
+        return EndState(system=self.name, administrators=able, enough=bool(able), evidence=evidence)
+
+    def _governing(self) -> tuple[tuple[str, ...], str]:
+        """Name the client's administrators who can come in by what does not name us, and may govern access; and say what was seen."""
+        visit = self._visit() if self.client.administrators else None
+        found = [(arn, *_can_govern(visit, arn)) for arn in self.client.administrators if visit]
+        said = "; ".join(f"{arn} {why}" for arn, _can, why in found) or "no administrator of the client's is named in the engagement file"
+        return tuple(arn for arn, can, _why in found if can), said
+
+    def _visit(self, holders: tuple[str, ...] = ()) -> Visit:
+        return Visit(self._come_in(), self, self.name, holders)
+
+    def _come_in(self) -> AwsSession:
+        role = RoleToAssume(self.access.role_arn, self.access.external_id) if self.access.role_arn else None
+        return come_in(self.access.reveal(), role, account=self.account_id, region=self.regions[0], endpoint=self.endpoint)
+
+    def _kind(self, grant: Grant) -> Kind:
+        kind = KINDS.get(grant.id.partition(" ")[0])
+        if kind is None or grant.system != self.name:
+            raise RefusedError(f"{grant.subject} is no grant in {self.name}", untouched="everything in the account")
+        return kind
+
+    def _try(self, grant: Grant) -> Tried | None:
+        try:
+            credential = credential_of(self, grant)
+        except RefusedError as error:
+            return Tried(Answer.UNCLEAR, error.what)
+        return try_login(self, *credential) if credential else None
+
+    def _from_outside(self, grant: Grant, tried: Tried | None, error: WayInRefusedError) -> Verdict:
+        """Judge when we cannot look any more: our own way in by its refusal, others by their own credential alone."""
+        if grant.own and self._was_us(grant, error.caller):
+            return _verdict(GrantState.REVOKED, error.what, None)
+        if tried and tried.answer == Answer.REFUSED and self._was_us(grant, tried.caller):
+            return _verdict(GrantState.REVOKED, "we cannot look into the account any more", tried)
+        state = GrantState.ACTIVE if tried and tried.answer == Answer.ACCEPTED else GrantState.UNKNOWN
+        return _verdict(state, f"we cannot look into the account any more ({error.what})", tried)
+
+    def _was_us(self, grant: Grant, caller: str) -> bool:
+        """Tell whether who was refused is whom the grant let in: another credential's refusal says nothing of it."""
+        if account_of(caller):
+            return self.ours.marks(grant.holder).name(caller)
+        return bool(caller) and f"access key {caller}" in grant.privilege
+
+    def _refuse_unless_on_loopback(self, what: str) -> None:
+        if not is_loopback(self.endpoint):
+            raise RefusedError(
+                f"access in the account {self.account_id} is not {what} by this version: it changes servers on this very machine only",
+                untouched="the account; no connection was made",
+                todo="have it done by hand, or wait for the version that arms a way back first",
+            )
+
+
+def _verdict(state: GrantState, evidence: str, tried: Tried | None) -> Verdict:
+    assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
+    return Verdict(state=state, assurance=assurance, evidence="; ".join([evidence, *([tried.evidence] if tried else [])]))
+
+
+def _can_govern(visit: Visit, arn: str) -> tuple[bool, str]:
+    """Tell whether a principal may govern access, and whether it has a way in of its own."""
+    name = arn.rpartition("/")[2]
+    try:
+        if ":user/" in arn:
+            visit.session.call("iam", "GetUser", UserName=name)
+            keys = visit.session.pages("iam", "ListAccessKeys", "AccessKeyMetadata", UserName=name)
+            can_come = any(one["Status"] == "Active" for one in keys)
+            with contextlib.suppress(GoneError):
+                visit.session.call("iam", "GetLoginProfile", UserName=name)
+                can_come = True
+        else:
+            can_come = _others_may_assume(visit, name)
+        answers = list(
+            visit.session.pages("iam", "SimulatePrincipalPolicy", "EvaluationResults", PolicySourceArn=arn, ActionNames=_CONTROL)
+        )
+    except GoneError:
+        return False, "is not there"
+    if not can_come:
+        return False, "has no way to come in: neither a password nor an active key, or nobody else is trusted"
+    if not answers or any(one["EvalDecision"] != "allowed" for one in answers):
+        return False, "may not govern access"
+    return True, "can come in, and may govern access, as AWS itself says"
+
+
+def _others_may_assume(visit: Visit, name: str) -> bool:
+    trust = visit.session.call("iam", "GetRole", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
+    return any(one.get("Effect") == "Allow" for one in others(trust, visit.account.ours.all_marks()))

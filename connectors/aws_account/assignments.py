@@ -1,0 +1,126 @@
+"""Assignments of IAM Identity Center: permission sets in this account for users and groups of ours.
+
+An assignment is a binding and holds nothing else, so taking it away and making it anew are the same as switching it off and on. Only the
+organisation's management account, or who administers Identity Center for it, can see them. Sessions that are open run out by themselves.
+Source: IAM Identity Center API Reference, DeleteAccountAssignment and CreateAccountAssignment: both are carried out later, and polled.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from connectors.aws_account.errors import GoneError
+from connectors.aws_account.guard import Errand
+from connectors.aws_account.session import settle
+from connectors.aws_account.visit import Seen, Visit, already, already_back
+from core.errors import RefusedError
+from core.model import Grant, Receipt
+
+_WORDS = 5
+
+
+class Assignments:
+    """Grants `assignment PERMISSION-SET to USER|GROUP ID`."""
+
+    def discover(self, visit: Visit) -> Iterator[Grant]:
+        """Find the assignments in this account to principals of these holders."""
+        holders = {one.principal_id: one.holder for one in visit.account.ours.identity_center}
+        if not holders:
+            visit.unseen.append("IAM Identity Center (the engagement file names nobody of ours there)")
+            return
+        with visit.noting("assignments of IAM Identity Center"):
+            for instance in _instances(visit):
+                for one in _assignments(visit, instance):
+                    holder = holders.get(one["PrincipalId"])
+                    if holder in visit.holders:
+                        yield Grant(
+                            system=visit.system,
+                            id=f"assignment {one['PermissionSetArn']} to {one['PrincipalType']} {one['PrincipalId']}",
+                            holder=holder,
+                            privilege=f"permission set {one['PermissionSetArn']} in the account {one['AccountId']}",
+                            undo={"instance": instance},
+                        )
+
+    def look(self, visit: Visit, grant: Grant) -> Seen:
+        """List the assignments of that permission set again."""
+        stands = _stands(visit, grant)
+        return Seen(stands, f"{grant.id} {'stands' if stands else 'is not there'}")
+
+    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
+        """Take the assignment away."""
+        if not _stands(visit, grant):
+            return already(grant, f"{grant.id} is not there")
+        undo = {"instance": _instance(visit, grant)}
+        _change(visit, grant, undo["instance"], "DeleteAccountAssignment", reinstating=False)
+        settle(lambda: not _stands(visit, grant), grant.id)
+        done = f"took away {grant.id}; sessions that are open run out by themselves"
+        return Receipt(done=done, undo=undo, facts={"changed": True})
+
+    def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
+        """Make the assignment anew."""
+        if _stands(visit, grant):
+            return already_back(grant)
+        _change(visit, grant, _instance(visit, grant), "CreateAccountAssignment", reinstating=True)
+        settle(lambda: _stands(visit, grant), grant.id)
+        return Receipt(done=f"made {grant.id} anew", facts={"changed": True})
+
+
+def _change(visit: Visit, grant: Grant, instance: str, operation: str, *, reinstating: bool) -> None:
+    params = _params(visit, grant, instance)
+    with visit.session.errand(Errand({}, reinstating=reinstating, values=params)):
+        visit.session.call("sso-admin", operation, **params)
+
+
+def _params(visit: Visit, grant: Grant, instance: str) -> dict[str, str]:
+    permission_set, kind, principal = _named(visit, grant)
+    return {
+        "InstanceArn": instance,
+        "TargetId": visit.account.account_id,
+        "TargetType": "AWS_ACCOUNT",
+        "PermissionSetArn": permission_set,
+        "PrincipalType": kind,
+        "PrincipalId": principal,
+    }
+
+
+def _instances(visit: Visit) -> list[str]:
+    return [one["InstanceArn"] for one in visit.session.pages("sso-admin", "ListInstances", "Instances")]
+
+
+def _instance(visit: Visit, grant: Grant) -> str:
+    """Give the instance that a grant is of: its undo says so, or there is one alone."""
+    found = _instances(visit)
+    instance = grant.undo.get("instance") or (found[0] if len(found) == 1 else "")
+    if instance not in found:
+        raise RefusedError(f"{grant.subject} came without its undo", untouched="everything in the account")
+    return instance
+
+
+def _assignments(visit: Visit, instance: str) -> Iterator[Mapping[str, Any]]:
+    account = visit.account.account_id
+    listed = visit.session.pages(
+        "sso-admin", "ListPermissionSetsProvisionedToAccount", "PermissionSets", InstanceArn=instance, AccountId=account
+    )
+    for permission_set in listed:
+        yield from _of(visit, instance, permission_set)
+
+
+def _of(visit: Visit, instance: str, permission_set: str) -> Iterator[Mapping[str, Any]]:
+    params = {"InstanceArn": instance, "AccountId": visit.account.account_id, "PermissionSetArn": permission_set}
+    try:
+        yield from visit.session.pages("sso-admin", "ListAccountAssignments", "AccountAssignments", **params)
+    except GoneError:
+        return
+
+
+def _stands(visit: Visit, grant: Grant) -> bool:
+    permission_set, kind, principal = _named(visit, grant)
+    listed = _of(visit, _instance(visit, grant), permission_set)
+    return any((one["PrincipalType"], one["PrincipalId"]) == (kind, principal) for one in listed)
+
+
+def _named(visit: Visit, grant: Grant) -> tuple[str, str, str]:
+    words = grant.id.split(" ")
+    ours = {one.principal_id for one in visit.account.ours.identity_center if one.holder == grant.holder}
+    if len(words) != _WORDS or words[4] not in ours:
+        raise RefusedError(f"{grant.subject} is no assignment of ours in the engagement file", untouched="everything in the account")
+    return words[1], words[3], words[4]

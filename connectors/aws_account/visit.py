@@ -1,0 +1,71 @@
+"""What every kind of grant is given to work with, and what it has to be able to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from connectors.aws_account.errors import WayInRefusedError
+from connectors.aws_account.marks import Marks
+from connectors.aws_account.session import AwsSession
+from connectors.aws_account.settings import Account
+from core.errors import GuardError, RefusedError
+from core.model import Grant, Receipt
+
+
+@dataclass
+class Visit:
+    """One visit to the account: as whom, for which holders, and what could not be looked at on the way."""
+
+    session: AwsSession
+    account: Account
+    system: str
+    holders: tuple[str, ...] = ()
+    unseen: list[str] = field(default_factory=list)
+
+    def marks(self, holder: str) -> Marks:
+        """Give what names a holder in a policy."""
+        return self.account.ours.marks(holder)
+
+    @contextmanager
+    def noting(self, what: str) -> Iterator[None]:
+        """Look at something that we may not be allowed to see: a refusal is noted, and the rest is looked at all the same."""
+        try:
+            yield
+        except (GuardError, WayInRefusedError):
+            raise
+        except RefusedError as error:
+            self.unseen.append(f"{what} ({error})")
+
+
+class Seen(NamedTuple):
+    """Whether a grant still stands in the account, and what shows it."""
+
+    stands: bool
+    evidence: str
+
+
+class Kind(Protocol):
+    """One kind of grant. Errors are those of ports, and DeniedError."""
+
+    def discover(self, visit: Visit) -> Iterator[Grant]:
+        """Find the grants of `visit.holders`. Changes nothing."""
+
+    def look(self, visit: Visit, grant: Grant) -> Seen:
+        """See whether it still opens anything."""
+
+    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
+        """Take it away. Twice is fine."""
+
+    def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
+        """Put it back from its undo. Twice is fine."""
+
+
+def already(grant: Grant, why: str) -> Receipt:
+    """Say that there was nothing to take away."""
+    return Receipt(done=f"it was already so: {why}", undo=grant.undo, facts={"changed": False})
+
+
+def already_back(grant: Grant) -> Receipt:
+    """Say that there was nothing to put back."""
+    return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})

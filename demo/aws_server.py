@@ -1,0 +1,106 @@
+"""AWS accounts on loopback (ministack, which checks keys, policies and trust as AWS does), for the simulated client and for tests.
+
+A key whose id is the twelve digits of an account is that account's root, and is not checked: for building a world, never for one of ours.
+It ends with the thread that started it, so start it from the main thread.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Self
+
+START_SECONDS = 30.0
+PR_SET_PDEATHSIG = 1
+
+
+class AwsServer:
+    """A running server, with nothing in any account. `log` is where it writes what it does; its state is gone when it ends."""
+
+    host = "127.0.0.1"
+    region = "us-east-1"
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.log = folder / "server.log"
+        self.endpoint = f"http://{self.host}:{port}"
+        self._process = self._launch()
+
+    @classmethod
+    def start(cls, folder: Path, *, port: int | None = None) -> Self:
+        """Start one that writes below `folder` alone (made if needed), and wait until it answers.
+
+        Raises RuntimeError with the end of the server's log if it does not come up.
+        """
+        folder = folder.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        for _attempt in range(3):  # a free port may be taken by somebody else in between
+            server = cls(folder, port or _free_port())
+            if server._answers():
+                return server
+            server.stop()
+        log = server.log.read_text(encoding="utf-8", errors="replace")[-2000:]
+        raise RuntimeError(f"the AWS server in {folder} did not come up:\n{log}")
+
+    def stop(self) -> None:
+        """End it at once. Twice is fine."""
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        environment = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}  # no credential, no proxy of ours
+        environment |= {"BIND_HOST": self.host, "GATEWAY_PORT": str(self.port), "AUTH": "true", "LOG_LEVEL": "WARNING"}
+        environment |= {"HOME": str(self.folder), "TMPDIR": str(self.folder), "DOCKER_HOST": "unix:///nowhere"}
+        environment |= {"S3_DATA_DIR": str(self.folder / "s3"), "MINISTACK_REGION": self.region}
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, str(Path(__file__).resolve()), str(os.getpid()), sys.executable, "-m", "ministack"],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _answers(self) -> bool:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            connection = HTTPConnection(self.host, self.port, timeout=1)
+            with suppress(OSError, HTTPException):
+                connection.request("GET", "/_ministack/health")
+                if connection.getresponse().status == 200:  # noqa: PLR2004 - HTTP: it is well
+                    return True
+            connection.close()
+            time.sleep(0.05)
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((AwsServer.host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _run(parent: int, command: list[str]) -> None:
+    """Become the server; the kernel ends it when our parent ends."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit()
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted: the very command that was asked for
+
+
+if __name__ == "__main__":
+    _run(int(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,144 @@
+"""The steps of an exit upon an AWS account: planned, taken away in order, looked at twice, given back; and killed in between."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configs.engagement_file import load
+from core.errors import HeldError
+from core.exit import Exit, Systems
+from core.ledger.lease import hold
+from core.ledger.note import LogKey
+from core.ledger.store import Ledger
+from core.model import Action, EntryKind, ExitPlan
+from core.planning import draw_plan, require_saved_plan
+from core.steps.close import close
+from core.steps.reinstate import reinstate
+from core.steps.revoke import find_grants, read_back, revoke
+from tests.servers.aws_world import OURS, AwsWorld
+
+PROJECT = Path(__file__).resolve().parents[2]
+PLANNED_AT = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def engagement(world: AwsWorld, folder: Path) -> Any:  # noqa: ANN401 - an engagement file, read
+    """Read the example, as if the account were all that there is."""
+    text = (PROJECT / "docs" / "example-engagement.yaml").read_text(encoding="utf-8")
+    (folder / "harbour-dental.yaml").write_text(text, encoding="utf-8")
+    found = load(folder / "harbour-dental.yaml")
+    return found.model_copy(update={"holders": world.holders, "access_targets": (world.target,)})
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> AwsWorld:
+    """Everybody's credential is named, so that the second look can try it."""
+    world = AwsWorld(tmp_path, "users")
+    users = [one | {"credential": world.pair(one["name"])} for one in world.settings()["ours"]["users"]]
+    world.target = world.aws(ours={"users": users})
+    return world
+
+
+@pytest.fixture
+def exit_(world: AwsWorld, tmp_path: Path) -> Iterator[Exit]:
+    key = LogKey.load_or_create(tmp_path / "key.pem", "northlight.example/offboard/harbour-dental")
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", "harbour-dental", key)
+    nothing: Any = None  # stores and letters are no part of these steps
+    systems = Systems(
+        data_sources=(),
+        access_targets=(world.target,),
+        credential_sources=(),
+        document_sources=(),
+        obligation_sources=(),
+        archive_store=nothing,
+        delta_store=nothing,
+        handover_store=nothing,
+        notifier=nothing,
+    )
+    with hold(ledger, "test", lambda: datetime.now(UTC), ttl=timedelta(seconds=60), wait=timedelta(0)) as lease:
+        made = engagement(world, tmp_path)
+        cutoff = made.cutoff.model_copy(update={"instant": PLANNED_AT + timedelta(days=1)})
+        yield Exit(
+            engagement=made.model_copy(update={"cutoff": cutoff}),
+            systems=systems,
+            ledger=ledger,
+            key=key,
+            lease=lease,
+            clock=lambda: PLANNED_AT,
+            folder=tmp_path,
+            receipt_secret=b"",
+            evidence_folder=tmp_path,
+        )
+    ledger.replay()
+    ledger.close()
+
+
+def cut(exit_: Exit) -> ExitPlan:
+    plan = require_saved_plan(exit_)
+    present = find_grants(exit_, plan)
+    for grant in plan.grants:
+        revoke(exit_, grant, present)
+    return plan
+
+
+def test_an_exit_closes_and_what_was_taken_away_can_be_given_back(world: AwsWorld, exit_: Exit) -> None:
+    before = world.state()
+    draw_plan(exit_)
+    assert world.state() == before
+    plan = cut(exit_)
+    assert [grant.own for grant in plan.grants] == [False, False, True]
+    assert read_back(exit_, plan) == ()
+    close(exit_, plan)
+    assert exit_.last(EntryKind.CLOSED)
+    assert not any(any(world.ways_in(name)) for name in OURS)
+    assert all(world.ways_in("client"))
+    world.restore(before)  # the client itself lets us in again, so that we can
+    receipt = exit_.last(EntryKind.RECEIPT, subject=plan.grants[0].subject)
+    assert receipt
+    reinstate(exit_, plan.grants[0].model_copy(update={"undo": receipt.data["undo"]}))
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_pass_that_was_killed_between_act_and_receipt_is_gone_on_with(world: AwsWorld, exit_: Exit, number: int) -> None:
+    plan = draw_plan(exit_)
+    present = find_grants(exit_, plan)
+    for grant in plan.grants[:number]:
+        revoke(exit_, grant, present)
+    died = plan.grants[number]  # what a pass leaves that is killed there: the intent, and the work done
+    noted = died.model_dump(mode="json") | {"undo": dict(died.undo)}
+    exit_.record(EntryKind.INTENT, action=Action.REVOKE, subject=died.subject, data={"grant": noted})
+    world.target.revoke(died)
+    cut(exit_)
+    assert read_back(exit_, plan) == ()
+    intents = exit_.ledger.entries(kind=EntryKind.INTENT, subject=died.subject)
+    receipt = exit_.last(EntryKind.RECEIPT, subject=died.subject)
+    assert len(intents) == 1
+    assert receipt
+    assert receipt.data["undo"] == dict(died.undo)
+
+
+def test_without_credentials_to_try_the_second_look_cannot_close(world: AwsWorld, exit_: Exit) -> None:
+    world.target = world.aws()
+    exit_.systems = replace(exit_.systems, access_targets=(world.target,))
+    plan = draw_plan(exit_)
+    present = find_grants(exit_, plan)
+    for grant in plan.grants:
+        revoke(exit_, grant, present)
+    with pytest.raises(HeldError, match="we cannot look into the account any more"):
+        close(exit_, plan)
+
+
+def test_what_is_found_beyond_the_plan_is_drift_and_untouched(world: AwsWorld, exit_: Exit) -> None:
+    world.root.update_access_key(UserName="technician", AccessKeyId=world.keys["technician"].id, Status="Inactive")
+    world.root.delete_user_policy(UserName="technician", PolicyName="everything")
+    plan = draw_plan(exit_)
+    assert [grant.id for grant in plan.grants] == ["user operator", "user connector"]
+    world.root.update_access_key(UserName="technician", AccessKeyId=world.keys["technician"].id, Status="Active")
+    cut(exit_)
+    drift = exit_.last(EntryKind.DRIFT)
+    assert drift
+    assert drift.subject == "aws:user technician"
+    assert world.dump()["users"]["technician"]["keys"] == {world.keys["technician"].id: "Active"}
