@@ -17,8 +17,9 @@ from core.ledger.store import Ledger
 from core.model import Action, EntryKind, ExitPlan
 from core.planning import draw_plan, require_saved_plan
 from core.steps.close import close
+from core.steps.discover import find_grants
 from core.steps.reinstate import reinstate
-from core.steps.revoke import find_grants, read_back, revoke
+from core.steps.revoke import read_back, revoke
 from tests.servers.aws_world import OURS, AwsWorld
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -78,7 +79,7 @@ def exit_(world: AwsWorld, tmp_path: Path) -> Iterator[Exit]:
 
 def cut(exit_: Exit) -> ExitPlan:
     plan = require_saved_plan(exit_)
-    present = find_grants(exit_, plan)
+    present = find_grants(exit_, plan).present
     for grant in plan.grants:
         revoke(exit_, grant, present)
     return plan
@@ -104,7 +105,7 @@ def test_an_exit_closes_and_what_was_taken_away_can_be_given_back(world: AwsWorl
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_pass_that_was_killed_between_act_and_receipt_is_gone_on_with(world: AwsWorld, exit_: Exit, number: int) -> None:
     plan = draw_plan(exit_)
-    present = find_grants(exit_, plan)
+    present = find_grants(exit_, plan).present
     for grant in plan.grants[:number]:
         revoke(exit_, grant, present)
     died = plan.grants[number]  # what a pass leaves that is killed there: the intent, and the work done
@@ -124,7 +125,7 @@ def test_without_credentials_to_try_the_second_look_cannot_close(world: AwsWorld
     world.target = world.aws()
     exit_.systems = replace(exit_.systems, access_targets=(world.target,))
     plan = draw_plan(exit_)
-    present = find_grants(exit_, plan)
+    present = find_grants(exit_, plan).present
     for grant in plan.grants:
         revoke(exit_, grant, present)
     with pytest.raises(HeldError, match="we cannot look into the account any more"):
