@@ -142,6 +142,10 @@ MISTAKES = {
             "acme.yaml:92:3: recipients: nothing is encrypted to the client; add a recipient with party: client"
         ),
     ),
+    "nobody to arm it": (
+        [("role: technician", "role: executive")],
+        "acme.yaml:54:3: people: nobody has role: technician; add who of us arms the cutoff beside an executive and the client",
+    ),
     "the same twice": (
         [
             ("principal: ben@", "principal: ada@"),
