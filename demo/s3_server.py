@@ -14,7 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
@@ -107,14 +108,27 @@ class S3Server:
     def _answers(self) -> bool:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
-            connection = HTTPConnection(self.host, self.port, timeout=1)
-            with suppress(OSError, HTTPException):
-                connection.request("GET", "/")
-                if connection.getresponse().status == 403:  # noqa: PLR2004 - it knows us not, so it is up
-                    return True
-            connection.close()
+            # It knows us not, so it is up; and whatever an earlier server stored can be read.
+            if self._get("s3", "/")[0] == HTTPStatus.FORBIDDEN and self._has_volumes():
+                return True
             time.sleep(0.02)
         return False
+
+    def _has_volumes(self) -> bool:
+        """Whether the part that holds the data has told the others that it is there."""
+        status, body = self._get("master", "/dir/status")
+        return status == HTTPStatus.OK and bool(json.loads(body)["Topology"]["DataCenters"])
+
+    def _get(self, server: str, path: str) -> tuple[int, bytes]:
+        connection = HTTPConnection(self.host, self._ports[server], timeout=1)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, HTTPException):
+            return 0, b""
+        finally:
+            connection.close()
 
 
 def _configure(folder: Path) -> None:

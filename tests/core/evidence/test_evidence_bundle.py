@@ -68,7 +68,7 @@ def test_without_expected_keys_each_says_that_keys_prove_nothing(closed: Story, 
     for text in (outcome.python_text, outcome.shell_text):
         assert "prove nothing by themselves" in text
         assert closed.key.vkey in text
-        assert text.count("SHA256:") == 4
+        assert text.count("SHA256:") == 5
         assert "carol@acme.example" in text
     report = verify_bundle(bundle, None)
     assert "prove nothing" in report.caution
