@@ -6,12 +6,12 @@ from datetime import datetime
 
 from core.errors import SignatureError
 from core.exit import Exit
-from core.matters import require_known_matter
 from core.model import EntryKind, ExitPlan, Person, Role
 from core.planning import in_force_since
 from core.signatures import sshsig
 from core.signatures.forms import EVERYTHING
 from core.signatures.statements import Purpose, Statement, check, namespace
+from core.statement_subjects import require_known_subject
 
 TWO = 2
 LONGEST_TEXT = 16_384
@@ -55,7 +55,7 @@ def require_effect(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> 
     Raises SignatureError.
     """
     _require_plan_in_force(statement, plan)
-    require_known_matter(exit_, statement, plan)
+    require_known_subject(exit_, statement, plan)
 
 
 def statements(

@@ -4,9 +4,7 @@ A key whose id is the twelve digits of an account is that account's root, and is
 It ends with the thread that started it, so start it from the main thread.
 """
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,8 +14,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
 
+from demo.dies_with_us import dying_with_us
+
 START_SECONDS = 30.0
-PR_SET_PDEATHSIG = 1
 
 
 class AwsServer:
@@ -67,7 +66,7 @@ class AwsServer:
         environment |= {"S3_DATA_DIR": str(self.folder / "s3"), "MINISTACK_REGION": self.region}
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, str(Path(__file__).resolve()), str(os.getpid()), sys.executable, "-m", "ministack"],
+                dying_with_us([sys.executable, "-m", "ministack"]),
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -92,15 +91,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((AwsServer.host, 0))
         return int(probe.getsockname()[1])
-
-
-def _run(parent: int, command: list[str]) -> None:
-    """Become the server; the kernel ends it when our parent ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit()
-    os.execv(command[0], command)  # noqa: S606 - no shell is wanted: the very command that was asked for
-
-
-if __name__ == "__main__":
-    _run(int(sys.argv[1]), sys.argv[2:])

@@ -4,12 +4,10 @@ It ends with the thread that started it, so start it from the main thread. It wr
 place it does not let us choose, lie in /tmp and are taken away by `stop`.
 """
 
-import ctypes
 import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -20,8 +18,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
 
+from demo.dies_with_us import dying_with_us
+
 START_SECONDS = 30.0
-PR_SET_PDEATHSIG = 1
 PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
 SOCKETS = {"master": "master.grpc", "volume": "volume.grpc", "filer": "filer.grpc", "s3": "s3.grpc"}
 WEED = shutil.which("weed", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))))
@@ -98,7 +97,7 @@ class S3Server:
         command = [WEED, "-logtostderr", f"-config_dir={self.folder}", "server", *(f"-{name}={value}" for name, value in options.items())]
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, str(Path(__file__).resolve()), str(os.getpid()), *command],
+                dying_with_us(command),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -151,15 +150,3 @@ def _free_ports() -> dict[str, int]:
         for probe in probes.values():
             probe.bind((S3Server.host, 0))
         return {name: int(probe.getsockname()[1]) for name, probe in probes.items()}
-
-
-def _run(parent: int, command: list[str]) -> None:
-    """Become the server; the kernel ends it when our parent ends."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit()
-    os.execv(command[0], command)  # noqa: S606 - no shell is wanted: the very command that was asked for
-
-
-if __name__ == "__main__":
-    _run(int(sys.argv[1]), sys.argv[2:])

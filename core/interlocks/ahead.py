@@ -8,9 +8,9 @@ from core.exit import Exit
 from core.interlocks.check import record_interlocks
 from core.interlocks.people import ARMING, armed, arming_by, successor_ready
 from core.interlocks.systems import no_act, own_act
-from core.matters import FRESH
 from core.model import ExitPlan, WaitingFor
 from core.signatures.forms import LONGEST_ARMING
+from core.statement_subjects import FRESH
 from core.steps.discover import pending
 
 

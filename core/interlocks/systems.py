@@ -7,11 +7,11 @@ from core.exit import Exit
 from core.gates import or_by_form
 from core.interlocks.interlock import LackingError, of_system
 from core.interlocks.there import There
-from core.matters import FRESH, end_state_of
 from core.model import ExitPlan, GrantState, Role
 from core.ports import SimulatesEndState
 from core.signatures.statements import Purpose, read_instant
 from core.signed_statements import statements, waived
+from core.statement_subjects import FRESH, end_state_of
 from core.steps.in_force import revocation_began_at
 
 

@@ -1,10 +1,10 @@
 """Destroy a value about a person that is kept beside the record. It is our own note; nothing of the client's is touched."""
 
-from core.actions import perform, redo
+from core.actions import judge, perform, redo
 from core.errors import RefusedError
 from core.exit import Exit
 from core.ledger.personal import COMMITMENT, SUBJECT
-from core.model import Action, EntryKind, LedgerEntry, Receipt
+from core.model import Action, Assurance, EntryKind, LedgerEntry, Receipt, Verdict
 
 
 def forget(exit_: Exit, commitment: str, reason: str) -> Receipt:
@@ -26,7 +26,11 @@ def forget(exit_: Exit, commitment: str, reason: str) -> Receipt:
         exit_.ledger.forget_personal(commitment)
         return Receipt(done="salt and value are destroyed, and the hash in the entries means nothing any more")
 
-    return perform(exit_, Action.DISPOSE, subject, intent={"commitment": commitment, "reason": why}, act=act, find_out=redo)
+    receipt = perform(exit_, Action.DISPOSE, subject, intent={"commitment": commitment, "reason": why}, act=act, find_out=redo)
+    if exit_.last(EntryKind.VERDICT, action=Action.DISPOSE, subject=subject) is None and exit_.ledger.personal(commitment) is None:
+        evidence = "looked for once more: nothing is kept under this hash"
+        judge(exit_, Action.DISPOSE, subject, Verdict(assurance=Assurance.OBSERVED, evidence=evidence))
+    return receipt
 
 
 def unfinished(exit_: Exit) -> tuple[str, ...]:

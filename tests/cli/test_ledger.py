@@ -104,7 +104,7 @@ def test_it_is_destroyed_when_one_says_so(world: ExitWorld, letter: str, named: 
     assert "Nothing of the client's was touched" in done.stdout
     with open_exit(SLUG) as exit_:
         assert exit_.ledger.personal(letter) is None
-        assert exit_.ledger.checkpoint().size == 4
+        assert exit_.ledger.checkpoint().size == 5
     assert not any(DANA.encode() in one.read_bytes() for one in world.acme.state.iterdir() if one.is_file())
     assert world.offboard("ledger", "personal", SLUG).stdout == "Nothing about persons is kept beside the ledger.\n"
     again = world.offboard("ledger", "forget", SLUG, DANA, "--reason", "why", "--yes")

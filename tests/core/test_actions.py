@@ -1,9 +1,7 @@
 """Intent, act, receipt: an action is done once, whatever interrupts it and however often it is asked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,43 +9,13 @@ from core.actions import judge, perform, redo
 from core.errors import GoodLeaverError, RefusedError, StaleHolderError, UnavailableError
 from core.exit import Exit
 from core.ledger.lease import Lease, hold
-from core.ledger.note import LogKey
 from core.ledger.store import Ledger
 from core.model import Action, Assurance, EntryKind, LedgerEntry, Receipt, Verdict
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
+MakeExit = Callable[[Lease | None], Exit]
 Asked = Callable[[LedgerEntry], Receipt | None]
 ACT = Receipt(done="took it away", undo={"line": "kept"})
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    key = LogKey.load_or_create(tmp_path / "key.pem", "northwind.example/offboard/acme-dental")
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", "acme-dental", key)
-    yield ledger
-    ledger.replay()
-    ledger.close()
-
-
-@pytest.fixture
-def exit_(ledger: Ledger, tmp_path: Path) -> Iterator[Exit]:
-    with hold(ledger, "test", lambda: datetime.now(UTC), ttl=timedelta(seconds=30), wait=timedelta(0)) as lease:
-        yield an_exit(ledger, tmp_path, lease)
-
-
-def an_exit(ledger: Ledger, folder: Path, lease: Lease | None) -> Exit:
-    nothing: Any = None  # an action needs neither the engagement nor its systems
-    return Exit(
-        engagement=nothing,
-        systems=nothing,
-        ledger=ledger,
-        key=nothing,
-        lease=lease,
-        clock=lambda: NOW,
-        folder=folder,
-        receipt_secret=b"",
-        evidence_folder=folder,
-    )
 
 
 class System:
@@ -157,21 +125,21 @@ def test_another_subject_or_action_is_another_matter(exit_: Exit) -> None:
     assert system.done == 3
 
 
-def test_without_the_lease_nothing_is_done(ledger: Ledger, tmp_path: Path) -> None:
+def test_without_the_lease_nothing_is_done(ledger: Ledger, an_exit: MakeExit) -> None:
     system = System()
     with pytest.raises(StaleHolderError):
-        revoke(an_exit(ledger, tmp_path, None), system)
+        revoke(an_exit(None), system)
     assert system.done == 0
     assert ledger.size() == 0
 
 
-def test_with_a_lease_that_passed_on_nothing_is_done(ledger: Ledger, tmp_path: Path) -> None:
+def test_with_a_lease_that_passed_on_nothing_is_done(ledger: Ledger, an_exit: MakeExit) -> None:
     system = System()
     short = timedelta(milliseconds=200)
     late = datetime.now(UTC) + timedelta(hours=1)
     with hold(ledger, "first", lambda: datetime.now(UTC), ttl=timedelta(hours=1) / 2, wait=short) as first:
         with hold(ledger, "second", lambda: late, ttl=short, wait=timedelta(0)), pytest.raises(StaleHolderError):
-            revoke(an_exit(ledger, tmp_path, first), system)
+            revoke(an_exit(first), system)
         assert system.done == 0
         assert ledger.size() == 0
 

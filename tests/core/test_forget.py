@@ -1,18 +1,13 @@
 """Destroying a value about a person: said first, done, put on record; and finished if it was interrupted."""
 
 import sqlite3
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from core.errors import RefusedError, StaleHolderError
 from core.exit import Exit
-from core.ledger.lease import hold
-from core.ledger.note import LogKey
 from core.ledger.store import Ledger
 from core.model import Action, EntryKind
 from core.steps.forget import forget, named_in, unfinished
@@ -20,32 +15,6 @@ from core.steps.forget import forget, named_in, unfinished
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 DANA = "dana@acme-dental.example"
 LETTER = {"document": "0" * 64, "to": [DANA]}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    key = LogKey.load_or_create(tmp_path / "key.pem", "northwind.example/offboard/acme-dental")
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", "acme-dental", key)
-    yield ledger
-    ledger.replay()
-    ledger.close()
-
-
-@pytest.fixture
-def exit_(ledger: Ledger, tmp_path: Path) -> Iterator[Exit]:
-    nothing: Any = SimpleNamespace(slug="acme-dental")  # of the engagement only its name is told; no system is asked
-    with hold(ledger, "test", lambda: datetime.now(UTC), ttl=timedelta(seconds=30), wait=timedelta(0)) as lease:
-        yield Exit(
-            engagement=nothing,
-            systems=nothing,
-            ledger=ledger,
-            key=nothing,
-            lease=lease,
-            clock=lambda: NOW,
-            folder=tmp_path,
-            receipt_secret=b"",
-            evidence_folder=tmp_path,
-        )
 
 
 @pytest.fixture
@@ -63,7 +32,7 @@ def test_it_is_said_done_and_put_on_record_once(exit_: Exit, commitment: str) ->
     assert [one.number for one in named_in(exit_, commitment)] == [0]
     for _ in range(2):
         forget(exit_, commitment, f"{DANA} asked us to,\n in writing")
-    assert told(exit_) == [(EntryKind.INTENT, "personal data"), (EntryKind.RECEIPT, "personal data")]
+    assert told(exit_) == [(kind, "personal data") for kind in (EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.VERDICT)]
     intent = exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.DISPOSE)[0]
     assert intent.data == {"commitment": commitment, "reason": f"{commitment} asked us to, in writing"}
     assert intent.subject == f"personal data {commitment[7:19]}"
@@ -86,7 +55,7 @@ def test_interrupted_it_is_finished_the_next_time(exit_: Exit, commitment: str, 
                 forget(exit_, commitment, "asked for")
         assert unfinished(exit_) == (commitment,)
     forget(exit_, commitment, f"{DANA} asked for it")  # the value is not kept any more: a new reason would hold it in clear
-    assert told(exit_)[-1][0] == EntryKind.RECEIPT
+    assert told(exit_)[-1][0] == EntryKind.VERDICT
     assert unfinished(exit_) == ()
     assert DANA.encode() not in b"".join(exit_.ledger.lines())
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from core.exit import Exit
-from core.matters import systems_of
 from core.model import ExitPlan, Party, Person
 from core.planning import require_saved_plan
 from core.signatures import forms, sshsig
 from core.signatures.statements import Statement, namespace
 from core.signed_statements import record_statement
+from core.statement_subjects import systems_of
 from demo.acme import Acme
 from demo.recipient import Recipient
 from tests.flows.cutoff_runs import CutoffRuns

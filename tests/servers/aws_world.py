@@ -7,9 +7,7 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +19,7 @@ from botocore.httpsession import URLLib3Session
 from connectors.aws_account import AwsAccount
 from core.model import Grant, Holder
 from demo.aws_server import AwsServer
+from tests.servers.killed_child import killed_child
 
 NUMBERS = itertools.count(1)
 PATIENCE = 60.0
@@ -245,22 +244,12 @@ class AwsWorld:
 
     def revoke_and_die(self, grant: Grant, step: int) -> bool:
         """Revoke in a child that is killed right after its `step`-th request was answered."""
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                _die_after(step)
-                self.target.revoke(grant)
-                os._exit(0)
-            except BaseException:  # noqa: BLE001 - a child of fork must end here, whatever happens
-                os._exit(1)
-        deadline = time.monotonic() + PATIENCE
-        while (done := os.waitpid(pid, os.WNOHANG))[0] == 0:
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(0.005)
-        assert os.waitstatus_to_exitcode(done[1]) in (0, -signal.SIGKILL)
-        return os.WIFSIGNALED(done[1])
+
+        def revoke() -> None:
+            _die_after(step)
+            self.target.revoke(grant)
+
+        return killed_child(revoke, patience=PATIENCE)
 
 
 def _die_after(step: int) -> None:

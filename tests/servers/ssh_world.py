@@ -4,8 +4,6 @@ import base64
 import os
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from connectors.ssh_host import SshAccess, SshCommand, SshFiles
 from connectors.ssh_host.sftp import Sftp
 from core.model import Grant, Holder
 from demo.ssh_server import Implementation, SshServer
+from tests.servers.killed_child import killed_child
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("openssh", "asyncssh")
 PATIENCE = 20.0
@@ -157,22 +156,12 @@ class SshWorld:
 
     def revoke_and_die(self, grant: Grant, step: int) -> bool:
         """Revoke in a child that is killed right after its `step`-th SFTP packet left."""
-        sys.stdout.flush()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                _die_after(step)
-                self.target.revoke(grant)
-                os._exit(0)
-            except BaseException:  # noqa: BLE001 - a child of fork must end here, whatever happens
-                os._exit(1)
-        deadline = time.monotonic() + PATIENCE
-        while (done := os.waitpid(pid, os.WNOHANG))[0] == 0:
-            if time.monotonic() > deadline:
-                os.kill(pid, signal.SIGKILL)
-            time.sleep(0.005)
-        assert os.waitstatus_to_exitcode(done[1]) in (0, -signal.SIGKILL)
-        return os.WIFSIGNALED(done[1])
+
+        def revoke() -> None:
+            _die_after(step)
+            self.target.revoke(grant)
+
+        return killed_child(revoke, patience=PATIENCE)
 
     def close(self) -> None:
         """End the server."""

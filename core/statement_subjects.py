@@ -24,7 +24,7 @@ def end_state_of(system: str) -> str:
     return f"end state on {system}"
 
 
-def require_known_matter(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> None:
+def require_known_subject(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> None:
     """Refuse what would go on record without any effect: about something that is not there, too early, too old, or not for this signer.
 
     Raises SignatureError.
