@@ -6,7 +6,7 @@ The question needs no private key: the server answers before any signature is ma
 import threading
 import time
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from paramiko import Message, PKey, SSHException
 from paramiko.auth_handler import AuthHandler
@@ -21,7 +21,6 @@ from paramiko.common import (
 )
 
 from connectors.ssh_host.guard import GuardedTransport
-from core.signatures.public_key import PublicKey
 
 MSG_USERAUTH_PK_OK: Final = MSG_USERAUTH_INFO_REQUEST
 """Both are message 60; which it is depends on the method that was asked for (RFC 4252 section 6)."""
@@ -29,6 +28,18 @@ _SERVICE: Final = "ssh-connection"
 _LOOK_SECONDS: Final = 0.5
 _SIGNATURE_NAME: Final = {"ssh-rsa": "rsa-sha2-512"}
 """RFC 8332: an RSA key is asked about, and signs, under the name of the hash. SHA-1 is never used."""
+
+
+class Offered(Protocol):
+    """A public key, or a certificate, as it is offered: its type and its wire form."""
+
+    @property
+    def type(self) -> str:
+        """The name of its kind."""
+
+    @property
+    def blob(self) -> bytes:
+        """Its bytes."""
 
 
 class Answer(StrEnum):
@@ -42,7 +53,7 @@ class Answer(StrEnum):
 class _PublicKeyOnly(AuthHandler):
     """Offers one public key once, with or without a signature, and remembers what the server answered."""
 
-    def __init__(self, transport: GuardedTransport, user: str, key: PublicKey, signer: PKey | None) -> None:
+    def __init__(self, transport: GuardedTransport, user: str, key: Offered, signer: PKey | None) -> None:
         super().__init__(transport)
         self.username = user
         self.auth_method = "publickey"
@@ -111,7 +122,7 @@ class _PublicKeyOnly(AuthHandler):
         self.transport._send_message(message)  # type: ignore[attr-defined]  # noqa: SLF001 - paramiko has no public way to ask without signing
 
 
-def ask(transport: GuardedTransport, user: str, key: PublicKey, *, signer: PKey | None, patience: float) -> tuple[Answer, str]:
+def ask(transport: GuardedTransport, user: str, key: Offered, *, signer: PKey | None, patience: float) -> tuple[Answer, str]:
     """Offer a key to the server at the other end, once, and say what it answered and how that is known.
 
     With `signer`, its private half, that is a real login. `patience` is in seconds. Raises nothing but GuardError.

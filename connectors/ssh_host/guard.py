@@ -4,7 +4,7 @@ Sources: RFC 4250-4254 (SSH), draft-ietf-secsh-filexfer-02 (SFTP 3), OpenSSH's P
 """
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -164,7 +164,7 @@ class GuardedTransport(Transport):
     `commands`: the commands that it may have run, byte by byte; none unless they are named.
     """
 
-    commands: frozenset[bytes] = frozenset()
+    commands: Container[bytes] = frozenset()
 
     def close(self) -> None:
         """Hang up at once: without the shutdown, paramiko's thread notices up to a tenth of a second later."""
@@ -180,7 +180,7 @@ class GuardedTransport(Transport):
         super()._send_message(data)  # type: ignore[misc]  # the one way out; the published stubs leave it out
 
 
-def may_send(payload: bytes, commands: frozenset[bytes] = frozenset()) -> bool:
+def may_send(payload: bytes, commands: Container[bytes] = frozenset()) -> bool:
     """Tell whether a message is listed. `payload` begins with the byte that says what it is; `commands` are those that may be run."""
     kind = payload[0]
     if kind in _PLAIN_MESSAGES:

@@ -3,7 +3,7 @@
 import ipaddress
 import logging
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
 from typing import Annotated, Final
@@ -77,7 +77,7 @@ class SshHost(Noun):
         except ValueError:
             return False
 
-    def commands(self) -> frozenset[bytes]:
+    def commands(self) -> Container[bytes]:
         """Say which commands may be run over our connections: none, unless a connector names them."""
         return frozenset()
 

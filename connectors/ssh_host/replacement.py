@@ -1,6 +1,7 @@
 """Putting new content in the place of a file: whole or not at all, and never over somebody else's change."""
 
 import stat
+from collections.abc import Callable
 from typing import Final
 
 from connectors.ssh_host.guard import POSIX_RENAME
@@ -42,8 +43,18 @@ def read_regular(sftp: Sftp, path: bytes) -> tuple[bytes, Attributes]:
     return content, attributes
 
 
-def replace(sftp: Sftp, path: bytes, old: tuple[bytes, Attributes], new: bytes) -> None:
+def replace(
+    sftp: Sftp,
+    path: bytes,
+    old: tuple[bytes, Attributes],
+    new: bytes,
+    *,
+    label: Callable[[], object] = lambda: None,
+    into_place: bool = True,
+) -> None:
     """Put `new` in the place of the file that was read as `old`, with its mode and owner.
+
+    `label` is called when the new content is written beside, to give it what SFTP cannot. Without `into_place` it is left beside.
 
     A kill at any point leaves the file as before or as after. Raises UnavailableError if somebody else changed it meanwhile, RefusedError
     if the server cannot replace a file in one step or our account may not.
@@ -52,10 +63,13 @@ def replace(sftp: Sftp, path: bytes, old: tuple[bytes, Attributes], new: bytes) 
         raise RefusedError("the server cannot replace a file in one step (posix-rename@openssh.com)", untouched=f"{show(path)}")
     try:
         _write_beside(sftp, path, old[1], new)
+        label()
         if read_regular(sftp, path) != old:
             raise UnavailableError(
                 f"{show(path)} was changed by somebody else just now", untouched="the file", todo="nothing; it is tried again"
             )
+        if not into_place:
+            return
         sftp.posix_rename(temporary(path), path)
     except OSError as exc:
         raise RefusedError(
@@ -65,6 +79,18 @@ def replace(sftp: Sftp, path: bytes, old: tuple[bytes, Attributes], new: bytes) 
         ) from exc
     if read_regular(sftp, path)[0] != new:
         raise UnavailableError(f"{show(path)} was changed by somebody else right after us", todo="nothing; it is looked at again")
+
+
+def put(sftp: Sftp, path: bytes, content: bytes) -> None:
+    """Write a file of our own in a folder of our own, readable for its owner alone: whole or not at all. Raises OSError."""
+    handle = _open_beside(sftp, temporary(path))
+    try:
+        sftp.fsetstat(handle, size=0, mode=0o600)
+        sftp.write(handle, content)
+        sftp.fsync(handle)
+    finally:
+        sftp.close(handle)
+    sftp.posix_rename(temporary(path), path)
 
 
 def _write_beside(sftp: Sftp, path: bytes, like: Attributes, new: bytes) -> None:

@@ -5,6 +5,7 @@ Source: draft-ietf-secsh-filexfer-02; the extensions in OpenSSH's PROTOCOL, sect
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 
 from paramiko import Channel, SSHException
@@ -35,6 +36,7 @@ T = TypeVar("T")
 _VERSION: Final = 3
 _LONGEST_PACKET: Final = 16 * 1024 * 1024
 _RECEIVE: Final = 1024 * 1024
+_FAREWELL_SECONDS: Final = 2.0
 _WRITE_SIZE: Final = 32 * 1024
 _HELD_BACK: Final = 4096
 """Bytes of requests that wait for company, so that each does not go in an SSH message of its own."""
@@ -70,6 +72,19 @@ class Sftp:
         if hello.kind != CMD_VERSION or hello.number < _VERSION:
             raise self._lost("it does not speak SFTP 3")
         self.extensions = self._parsed(packets.extension_names, hello.body)
+
+    def hang_up(self) -> None:
+        """End the session; the connection stays. Twice is fine.
+
+        The server ends first: dropbear breaks the connection off when it hears of a channel that it has just closed.
+        """
+        with suppress(OSError, SSHException, EOFError):
+            self._channel.settimeout(_FAREWELL_SECONDS)
+            self._channel.shutdown_write()
+            while self._channel.recv(_RECEIVE):
+                continue
+        with suppress(OSError, SSHException, EOFError):
+            self._channel.close()
 
     def lstat(self, path: bytes) -> Attributes:
         """Look at a path without following a link."""

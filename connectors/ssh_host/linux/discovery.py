@@ -1,0 +1,173 @@
+"""Finding every grant of ours on a whole host, each with its undo."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.shell import Shell
+from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN
+from connectors.ssh_host.linux.survey import Survey
+from connectors.ssh_host.linux.things import account_privilege, authority_grants, key_grants, standing_keys, undo
+from core.errors import RefusedError
+from core.model import Grant
+from core.signatures.public_key import PublicKey, read_blob, read_line
+
+if TYPE_CHECKING:
+    from connectors.ssh_host.linux.host import LinuxHost
+
+_CLOSED: Final = ("!", "*")
+_NO_SYSTEMD: Final = "; no systemd runs on this host, so it can be neither looked at nor stopped here"
+
+
+def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes, str]) -> Iterator[Grant]:
+    """Give every grant of these keys' holders. Raises RefusedError if it is not certain how we ourselves come in."""
+    holders = set(owners.values())
+    accounts = {one.name: one.holder for one in host.accounts if one.holder in holders}
+    authorities = {read_line(one.key).blob: one.holder for one in host.authorities if one.holder in holders}
+    certificates = {read_line(one.key).blob: (one.certificate, one.account or host.user) for one in host.authorities}
+    own = host.own_key()
+    path = own_path(host, survey, own, owners)
+    closing = shell.is_root and host.user in accounts  # then our own account goes as a whole, with the line that lets us in
+    for grant in key_grants(host.name, survey, owners, (own.blob, path) if closing else None):
+        yield grant.model_copy(update={"own": grant.id == f"{own.fingerprint} in {path}"})
+    yield from authority_grants(host.name, survey, authorities, certificates)
+    yield from _command_keys(host, survey, owners)
+    states = {name: seen for name in accounts if name in survey.accounts and (seen := state(shell, name))}
+    for name, (locked, expires) in states.items():
+        if shell.is_root and is_closed(locked, expires):
+            continue
+        noted = {"account": name, "locked": locked, "expires": expires, "keys": standing_keys(survey, [name], owners)}
+        privilege = account_privilege(survey, name)
+        if closing and name == host.user:
+            file = survey.file(path)
+            assert file is not None  # noqa: S101 - own_path gave the path of one of its files
+            noted |= undo(file, [line for line in file.lines if line.blob == own.blob])
+            noted["drop-ins"] = json.dumps(own_drop_ins(host, survey))
+            privilege += f"; with our key {own.fingerprint} in {path}"
+        yield Grant(
+            system=host.name,
+            id=f"account {name}",
+            holder=accounts[name],
+            privilege=privilege,
+            own=closing and name == host.user,
+            undo=noted,
+        )
+    yield from _sudoers(host, survey, accounts, owners)
+    if shell.is_root:
+        yield from jobs(host, shell, {name: accounts[name] for name, (locked, expires) in states.items() if not is_closed(locked, expires)})
+        yield from _agents(host, shell, holders)
+
+
+def own_path(host: "LinuxHost", survey: Survey, own: PublicKey, owners: Mapping[bytes, str]) -> str:
+    """Find the one file by which we come in. Raises RefusedError if there is none or more, or our key is nobody's under holders."""
+    paths = [one.path for one in survey.files if host.user in one.accounts and any(line.blob == own.blob for line in one.lines)]
+    if own.blob not in owners:
+        problem, todo = "belongs to nobody under holders, so that its line would stay", "add it to the keys of a holder"
+    elif len(paths) != 1:
+        problem = f"stands in {len(paths)} files that open {host.user}, so that it is not certain when it is gone"
+        todo = "leave it in one of the files that sshd reads"
+    else:
+        return paths[0]
+    raise RefusedError(f"our key {own.fingerprint}, by which we come in at {host.address}, {problem}", untouched="the host", todo=todo)
+
+
+def state(shell: Shell, account: str) -> tuple[str, str] | None:
+    """Say whether an account is locked («!» or «*», «!!» if there is nothing to unlock; empty if not), and its day of expiry.
+
+    None if there is no such account; a question mark for what is not known without root.
+    """
+    if not shell.is_root:
+        return "?", "?"
+    out = shell.run("account-state", account).out.strip()
+    if not out:
+        return None
+    first, length, expires = out.split("|")
+    return (first * 2 if length == "1" and first == "!" else first if first in _CLOSED else ""), expires
+
+
+def is_closed(locked: str, expires: str) -> bool:
+    """Whether neither a password nor PAM lets anybody in: locked, and expired long ago as `usermod -e 1` does it."""
+    return locked != "" and expires in ("0", "1")
+
+
+def own_drop_ins(host: "LinuxHost", survey: Survey) -> list[str]:
+    """Find the files of sudo rules that name only accounts of ours, ourselves among them: without them we are not root any more."""
+    names = {one.name for one in host.accounts}
+    return [
+        one.path
+        for one in survey.rules
+        if one.path not in (EVERYTHING, MAIN) and one.users and host.user in one.users and one.users <= names and not one.others
+    ]
+
+
+def jobs(host: "LinuxHost", shell: Shell, accounts: Mapping[str, str]) -> Iterator[Grant]:
+    """Give what runs by itself under these accounts (name: holder)."""
+    for line in shell.run("jobs", *accounts).out.splitlines() if accounts else ():
+        account, kind, path = line.split("|", 2)
+        yield Grant(
+            system=host.name, id=f"job {kind} of {account} at {path}", holder=accounts[account], privilege=f"runs by itself as {account}"
+        )
+
+
+def _sudoers(host: "LinuxHost", survey: Survey, accounts: Mapping[str, str], owners: Mapping[bytes, str]) -> Iterator[Grant]:
+    own = own_drop_ins(host, survey) if host.user in accounts else []
+    ours = {one.name for one in host.accounts}
+    hidden: set[str] = set()
+    for one in survey.rules:
+        if one.users is None and one.path == EVERYTHING and accounts:
+            yield _rule(host, MAIN, sorted(accounts), accounts, ", perhaps: its rules cannot be read here (cvtsudoers)", "[]")
+        names = sorted((one.users or frozenset()) & accounts.keys())
+        if one.path == EVERYTHING:
+            hidden = set(names)
+            continue
+        hidden -= set(names)
+        if names and one.path not in own:
+            others = [*sorted((one.users or frozenset()) - ours), *one.others]
+            more = f"; also for {', '.join(others)}" if others else ""
+            yield _rule(host, one.path, names, accounts, more, standing_keys(survey, names, owners))
+    if hidden:
+        yield _rule(host, EVERYTHING, sorted(hidden), accounts, ", in a file that another includes", "[]")
+
+
+def _rule(host: "LinuxHost", path: str, names: list[str], accounts: Mapping[str, str], more: str, keys: str) -> Grant:
+    return Grant(
+        system=host.name,
+        id=f"sudoers {path}",
+        holder=accounts[names[0]],
+        privilege=f"sudo for {', '.join(names)}{more}",
+        undo={"file": path, "accounts": " ".join(names), "keys": keys},
+    )
+
+
+def _command_keys(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]) -> Iterator[Grant]:
+    """Ask the server about our keys where a program gives it the keys of an account: no file says which."""
+    for account, program in sorted(survey.commands.items()):
+        standing = {line.blob for file in survey.files if account in file.accounts for line in file.lines}
+        for blob, holder in sorted(owners.items()):
+            key = read_blob(blob)
+            if blob not in standing and host.would_accept(account, key.line)[0] == Answer.ACCEPTED:
+                yield Grant(
+                    system=host.name,
+                    id=f"{key.fingerprint} by AuthorizedKeysCommand for {account}",
+                    holder=holder,
+                    privilege=f"login as {account}, by {program}",
+                    undo={"key": key.line, "accounts": account},
+                )
+
+
+def _agents(host: "LinuxHost", shell: Shell, holders: set[str]) -> Iterator[Grant]:
+    named = {one.unit: one.holder for one in host.agents if one.holder in holders}
+    out = shell.run("agents", *named).out.splitlines() if named else []
+    for unit, holder in named.items():
+        seen = next((line.split("|") for line in out if line.startswith(f"{unit}|")), None)
+        if out == ["none"]:
+            yield Grant(system=host.name, id=f"agent {unit}", holder=holder, privilege=f"runs on the host{_NO_SYSTEMD}")
+        elif seen and seen[1] == "loaded" and (seen[2] == "active" or seen[3] == "enabled"):
+            yield Grant(
+                system=host.name,
+                id=f"agent {unit}",
+                holder=holder,
+                privilege=f"runs on the host ({seen[2]}, {seen[3]})",
+                undo={"unit": unit, "active": seen[2], "enabled": seen[3]},
+            )

@@ -1,0 +1,104 @@
+"""Putting one grant back from what was noted, and saying how a person does the same by hand."""
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from connectors.ssh_host.authorized_keys import put_back, split_lines
+from connectors.ssh_host.grants import stored_lines
+from connectors.ssh_host.linux import discovery
+from connectors.ssh_host.linux.looking import stands
+from connectors.ssh_host.linux.shell import Shell
+from connectors.ssh_host.linux.survey import look
+from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.names import encode
+from connectors.ssh_host.replacement import read_regular, replace
+from core.errors import RefusedError
+from core.model import Grant, Receipt
+
+if TYPE_CHECKING:
+    from connectors.ssh_host.linux.host import LinuxHost
+
+
+def give_back(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
+    """Put a grant back behind a way back of the client's. Raises RefusedError if that is a person's to do."""
+    survey = look(shell, host.user)
+    if what.kind not in (Kind.KEY, Kind.AUTHORITY) and stands(host, shell, grant, what):
+        return Receipt(done=f"it was already so: {grant.id} is there", facts={"changed": False})
+    if what.kind in (Kind.JOB, Kind.COMMAND_KEY):
+        raise RefusedError(f"{grant.id} was never taken away by us", untouched="the host", todo="have the client put it back")
+    missing: list[tuple[int, bytes]] = []
+    if what.kind in (Kind.KEY, Kind.AUTHORITY):
+        file = survey.file(what.where)
+        there = [line.rstrip(b"\n") for line in split_lines(file.content)] if file else []
+        missing = [(position, text) for position, text in stored_lines(grant) if text.rstrip(b"\n") not in there]
+        if not missing:
+            return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})
+    elif not grant.undo:
+        raise RefusedError(f"{grant.subject} came without its undo", untouched="everything on the host")
+    way = host.way_back(shell, survey)
+    way.arm(survey, (), [what.what] if what.kind == Kind.SUDOERS else [])
+    if missing:
+        _lines_back(shell, what.where, missing, grant)
+    elif what.kind == Kind.ACCOUNT:
+        _account_back(shell, what.what, grant)
+    elif what.kind == Kind.SUDOERS:
+        shell.must("drop-in-back", what.what, failing=f"{what.what} cannot get its name back, or sudo's rules are not whole with it")
+    else:
+        _agent_back(shell, what.what, grant)
+    way.confirm(host.require_client)
+    return Receipt(done=f"put {grant.id} back on {host.host}", facts={"changed": True})
+
+
+def by_hand(grant: Grant, what: Named) -> str:
+    """Say how the client gives a grant back; nothing in it is secret."""
+    steps = []
+    if "lines" in grant.undo:
+        shown = " / ".join(text.decode("utf-8", "replace").strip() for _position, text in stored_lines(grant))
+        steps.append(f"add to {grant.undo['file']}: {shown}")
+    if what.kind == Kind.ACCOUNT:
+        steps.append(f"run: usermod {'' if _stays_locked(grant) else '-U '}-e {shlex.quote(grant.undo.get('expires', ''))} {what.what}")
+        steps += [f"rename {path}.good-leaver to {path}" for path in json.loads(grant.undo.get("drop-ins", "[]"))]
+    if what.kind == Kind.SUDOERS:
+        steps.append(f"rename {what.what}.good-leaver to {what.what}")
+    if what.kind == Kind.AGENT:
+        steps.append(f"run: systemctl enable --now {what.what}")
+    return "; ".join(steps) or "it came without its undo"
+
+
+def by_hand_away(what: Named) -> str:
+    """Say how a person takes a grant away."""
+    return {
+        Kind.KEY: f"take the lines of {what.what} out of {what.where}",
+        Kind.AUTHORITY: f"take the line of {what.what} out of {what.where}",
+        Kind.COMMAND_KEY: f"take {what.what} away where the program finds the keys of {what.where}",
+        Kind.ACCOUNT: f"usermod -L -e 1 {what.what}",
+        Kind.SUDOERS: f"take the rules for our accounts out of {what.what} with visudo",
+        Kind.JOB: f"{what.where} under an account of the client's, or none",
+        Kind.AGENT: f"stop {what.what} and keep it from starting",
+    }[what.kind]
+
+
+def _lines_back(shell: Shell, path: str, missing: list[tuple[int, bytes]], grant: Grant) -> None:
+    with shell.sftp((), (path,)) as sftp:
+        old = read_regular(sftp, encode(path))
+        new = put_back(old[0], missing, grant.undo.get("layout", "").split())
+        replace(sftp, encode(path), old, new, label=lambda: shell.run("label-like", path))
+
+
+def _account_back(shell: Shell, account: str, grant: Grant) -> None:
+    command = "open-account" if _stays_locked(grant) else "unlock-account"
+    shell.must(command, grant.undo.get("expires", ""), account, failing=f"{account} cannot be opened again")
+    if discovery.state(shell, account) != (grant.undo.get("locked", ""), grant.undo.get("expires", "")):
+        raise RefusedError(f"{account} is not as it was", untouched="its files, its number, its home")
+
+
+def _stays_locked(grant: Grant) -> bool:
+    return grant.undo.get("locked", "") in ("!", "!!")
+
+
+def _agent_back(shell: Shell, unit: str, grant: Grant) -> None:
+    enabled, active = grant.undo.get("enabled") == "enabled", grant.undo.get("active") == "active"
+    shell.must("agent-on" if enabled else "agent-start", unit, failing=f"{unit} cannot be started again")
+    if not active:
+        shell.must("agent-stop", unit, failing=f"{unit} cannot be stopped again")

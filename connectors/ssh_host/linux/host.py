@@ -1,0 +1,164 @@
+"""A whole Linux host: every way in that is ours, given up reversibly.
+
+Sources: sshd(8), sshd_config(5), usermod(8), sudoers(5), cvtsudoers(1), ssh-keygen(1), systemctl(1), crontab(5), at(1).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
+from connectors.ssh_host.linux import discovery, giving_back, giving_up, looking
+from connectors.ssh_host.linux.commands import Commands, Root
+from connectors.ssh_host.linux.ours import AccountName, OurAccount, OurAgent, OurAuthority
+from connectors.ssh_host.linux.shell import Shell, log_in
+from connectors.ssh_host.linux.survey import Survey, look
+from connectors.ssh_host.linux.things import Kind, Named, named
+from connectors.ssh_host.linux.way_back import WayBack
+from core.errors import RefusedError
+from core.model import ClientControl, Grant, Holder, Receipt, Verdict
+from core.signatures.public_key import read_line
+
+
+class LinuxHost(SshHost):
+    """An AccessTarget: all of ours on one Linux host, wherever its server reads keys, and what the engagement file names as ours besides.
+
+    Before each change a restore of what the client needs is scheduled on the host; it is called off only when the client is seen to
+    come in. Raises UnavailableError when the host does not answer or changes under us, RefusedError for everything that needs a person.
+    """
+
+    kind: Literal["linux_host"] = "linux_host"
+    root: Root = Field(
+        default=Root.SUDO,
+        description="how we become root: `login` as root, `sudo` (without a password), or `none`: only what is our account's",
+    )
+    accounts: tuple[OurAccount, ...] = Field(default=(), description="accounts that are ours alone: locked and expired, never removed")
+    authorities: tuple[OurAuthority, ...] = Field(default=(), description="certificate authorities of ours")
+    agents: tuple[OurAgent, ...] = Field(default=(), description="services of ours that run on the host")
+    client_keys: tuple[PublicLine, ...] = Field(min_length=1, description="the client's own public keys")
+    client_admins: tuple[AccountName, ...] = Field(
+        min_length=1, description="the client's accounts that stay in control: each must take one of client_keys"
+    )
+    way_back_seconds: int = Field(
+        default=900, ge=1, le=86400, description="after how long the host restores what the client needs, unless it is confirmed"
+    )
+
+    @model_validator(mode="after")
+    def _ours_and_theirs(self) -> Self:
+        ours = {one.name for one in self.accounts}
+        if shared := sorted(ours & {"root", *self.client_admins}):
+            raise ValueError(
+                f"{', '.join(shared)} cannot be ours: accounts are those that are ours alone; root and client_admins stay open"
+            )
+        return self
+
+    def commands(self) -> Commands:
+        """Say which commands may be run: those of the table."""
+        return Commands(self.root, {one.name for one in self.accounts} | {one.unit for one in self.agents})
+
+    def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
+        """Find everything of these holders' and nothing else. Changes nothing. Raises RefusedError for what cannot be told."""
+        owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
+        if not owners:
+            return ()
+        with self.shell() as shell:
+            found = list(discovery.find(self, shell, look(shell, self.user), owners))
+        return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))
+
+    def revoke(self, grant: Grant) -> Receipt:
+        """Take one grant away behind a way back. Twice is fine. Raises RefusedError, before any change, for what a person has to do."""
+        self._refuse_unless_on_loopback("revoked")
+        what = self.named(grant)
+        try:
+            with self.shell() as shell:
+                return giving_up.give_up(self, shell, grant, what)
+        except LoginRefusedError:
+            if grant.own and looking.seen_from_outside(self, grant, what)[0] == Answer.REFUSED:
+                return Receipt(done=f"it was already so: {self.address} refuses our key", undo=grant.undo, facts={"changed": False})
+            raise
+
+    def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
+        """See whether a grant still opens anything: from outside by the server's own answers, and by looking while we still can.
+
+        What cannot be seen from outside is unknown once our own key lets us in no more. Raises RefusedError for another host key.
+        """
+        return looking.verdict(self, grant, self.named(grant), log_in=log_in)
+
+    def reinstate(self, grant: Grant) -> Receipt:
+        """Put back what `grant.undo` says. Twice is fine. Raises RefusedError, with what the client can do, if we cannot get in."""
+        self._refuse_unless_on_loopback("reinstated")
+        what = self.named(grant)
+        try:
+            with self.shell() as shell:
+                return giving_back.give_back(self, shell, grant, what)
+        except LoginRefusedError as exc:
+            raise RefusedError(
+                f"our own key no longer opens {self.address}, so we cannot put {grant.id} back ourselves",
+                untouched="the host",
+                todo=f"have the client do it: {giving_back.by_hand(grant, what)}",
+            ) from exc
+
+    def client_control(self) -> ClientControl:
+        """Ask the server whether each of the client's administrators would come in by a key of the client's."""
+        proved, seen = True, []
+        for account in self.client_admins:
+            answers = {read_line(line).fingerprint: self.would_accept(account, line) for line in self.client_keys}
+            proved = proved and any(answer == Answer.ACCEPTED for answer, _why in answers.values())
+            seen += [f"{account} by {finger}: {why}" for finger, (_answer, why) in answers.items()]
+        return ClientControl(
+            system=self.name, proved=proved, evidence=f"{self.host}:{self.port}, asked without logging in: {'; '.join(seen)}"
+        )
+
+    @contextmanager
+    def shell(self) -> Iterator[Shell]:
+        """Come in and become what the engagement file says. Raises as `SshHost.log_in`, and RefusedError where root is refused."""
+        with log_in(self, self.commands(), self.root) as shell:
+            yield shell
+
+    def way_back(self, shell: Shell, survey: Survey) -> WayBack:
+        """Give the way back of this host, in our folder there."""
+        home = survey.accounts[self.user].home if self.user in survey.accounts else f"/home/{self.user}"
+        place = "/var/lib/" if shell.is_root else f"{home}/."
+        return WayBack(shell, f"{place}good-leaver-{''.join(one if one.isalnum() else '-' for one in self.name)}", self.way_back_seconds)
+
+    def require_client(self, gone: Iterable[tuple[str, str]] = ()) -> None:
+        """See over new connections that the client comes in and that these (account, key line) do not. Raises RefusedError."""
+        keys = {key for _account, key in gone}
+        if any(read_line(line).line in keys for line in self.client_keys):
+            raise RefusedError(
+                "a key is named as the client's own and as ours", untouched="the host", todo="name a key under client_keys that only it has"
+            )
+        control = self.client_control()
+        if not control.proved:
+            raise RefusedError(
+                f"the client is not seen to come in: {control.evidence}",
+                untouched="the host",
+                todo="have the client's own key let in first",
+            )
+        for account, key in gone:
+            answer, why = self.would_accept(account, key)
+            if answer != Answer.REFUSED:
+                raise RefusedError(
+                    f"{account} is not seen to be closed to {read_line(key).fingerprint}: {why}", untouched="the client's way in"
+                )
+
+    def named(self, grant: Grant) -> Named:
+        """Read the parts of a grant's name. Raises RefusedError for a grant of another system or kind."""
+        found = named(grant)
+        if found is None or grant.system != self.name:
+            raise RefusedError(f"{grant.subject} is no grant on {self.name}", untouched="everything on the host")
+        names = {Kind.ACCOUNT: {one.name for one in self.accounts}, Kind.AGENT: {one.unit for one in self.agents}}.get(found.kind)
+        if names is not None and found.what not in names:
+            raise RefusedError(f"{grant.subject} is not named as ours in the engagement file", untouched="everything on the host")
+        return found
+
+    def _refuse_unless_on_loopback(self, what: str) -> None:
+        if not self.is_on_loopback():
+            raise RefusedError(
+                f"access on {self.host} is not {what} by this version: it changes hosts on this very machine only",
+                untouched="the host; no connection was made",
+                todo="take it away by hand as the plan lists it, or wait for the version that may",
+            )

@@ -1,0 +1,147 @@
+"""Seeing whether a grant still opens anything: from outside by the server's answers, from inside while our own key still lets us look."""
+
+import base64
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from connectors.ssh_host.authentication import Answer, ask
+from connectors.ssh_host.authorized_keys import KeyLine, key_lines
+from connectors.ssh_host.grants import doubt
+from connectors.ssh_host.host import ANSWER_SECONDS
+from connectors.ssh_host.linux import discovery
+from connectors.ssh_host.linux.shell import Shell
+from connectors.ssh_host.linux.sudoers import rules_files
+from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.names import encode
+from connectors.ssh_host.replacement import read_regular
+from core.errors import RefusedError, UnavailableError
+from core.model import Assurance, Grant, GrantState, Verdict
+
+if TYPE_CHECKING:
+    from connectors.ssh_host.linux.host import LinuxHost
+
+_BY_KEY = (Kind.KEY, Kind.COMMAND_KEY)
+
+
+class Certificate(NamedTuple):
+    """A certificate as the server is asked about it: its type and wire form."""
+
+    type: str
+    blob: bytes
+
+
+def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool) -> Verdict:
+    """Judge one grant. Only what is seen counts as revoked; silence is unknown."""
+    try:
+        answer, evidence = seen_from_outside(host, grant, what)
+        if log_in and grant.own:
+            answer, why = host.try_login()
+            evidence = f"{host.address}, tried to log in: {why}"
+        inside, running = _seen_from_inside(host, grant, what)
+    except UnavailableError as error:
+        return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
+    if inside is False and running:
+        return Verdict(
+            state=GrantState.ACTIVE,
+            assurance=Assurance.OBSERVED,
+            evidence=f"{evidence}; looked on the host: what was opened by it before still runs ({running})",
+        )
+    if inside is not None and not (what.kind in _BY_KEY and answer == Answer.ACCEPTED):
+        answer = Answer.ACCEPTED if inside else Answer.REFUSED
+        evidence += f"; looked on the host: it {'is still there' if inside else 'is there no more'}"
+    elif inside is None and answer == Answer.REFUSED and what.kind == Kind.KEY and (why := doubt(grant)):
+        answer, evidence = Answer.UNCLEAR, f"{evidence}; we cannot look any more, and {why}"
+    state = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}[answer]
+    return Verdict(state=state, assurance=Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED, evidence=evidence)
+
+
+def seen_from_outside(host: "LinuxHost", grant: Grant, what: Named) -> tuple[Answer, str]:
+    """Ask the server about every key by which this grant let us in; one that it takes is enough. Raises as `SshHost.connect`."""
+    if what.kind == Kind.AUTHORITY and grant.undo.get("certificate"):
+        return _ask_by_certificate(host, grant.undo["certificate-account"], grant.undo["certificate"])
+    keys = keys_of(host, grant, what)
+    if not keys:
+        host.connect().close()  # a host that cannot be reached is named as that
+        return Answer.UNCLEAR, f"{host.host}:{host.port}: whether {grant.id} still holds cannot be seen from outside"
+    answers = [(account, host.would_accept(account, key)) for account, key in keys]
+    evidence = f"{host.host}:{host.port}, asked without logging in: " + "; ".join(
+        f"{account}: {why}" for account, (_answer, why) in answers
+    )
+    given = [answer for _account, (answer, _why) in answers]
+    wanted = Answer.ACCEPTED if Answer.ACCEPTED in given else Answer.UNCLEAR if Answer.UNCLEAR in given else Answer.REFUSED
+    return wanted, evidence
+
+
+def keys_of(host: "LinuxHost", grant: Grant, what: Named) -> list[tuple[str, str]]:
+    """Give the keys (account, public line) by which a grant lets us in, as far as that is known."""
+    if what.kind in (Kind.ACCOUNT, Kind.SUDOERS):
+        return [(account, key) for account, key in json.loads(grant.undo.get("keys", "[]"))]
+    if what.kind in _BY_KEY and "key" in grant.undo:
+        return [(account, grant.undo["key"]) for account in grant.undo["accounts"].split()]
+    if grant.own:
+        own = host.own_key()
+        return [(host.user, own.line)] if own.fingerprint == what.what else []
+    return []
+
+
+def stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool | None:
+    """See whether a grant is on the host; None if our rights do not show it."""
+    if what.kind in (Kind.KEY, Kind.AUTHORITY):
+        return any(line.fingerprint == what.what for line in _lines(shell, what))
+    if what.kind == Kind.COMMAND_KEY or not shell.is_root:
+        return None
+    if what.kind == Kind.ACCOUNT:
+        seen = discovery.state(shell, what.what)
+        return seen is not None and not discovery.is_closed(*seen)
+    if what.kind == Kind.SUDOERS:
+        names = set(grant.undo.get("accounts", "").split()) or {one.name for one in host.accounts}
+        rules = rules_files(shell.run("sudo-rules").out)
+        return any(one.path == what.what and (one.users is None or one.users & names) for one in rules)
+    if what.kind == Kind.JOB:
+        account = what.what.rpartition(" of ")[2]
+        return any(one.id == grant.id for one in discovery.jobs(host, shell, {account: grant.holder}))
+    out = shell.run("agents", what.what).out.strip().split("|")
+    return None if len(out) < 4 else out[1] == "loaded" and (out[2] == "active" or out[3] == "enabled")  # noqa: PLR2004 - four fields
+
+
+def open_sessions(host: "LinuxHost", shell: Shell, what: Named) -> int:
+    """Count what still runs by this grant, whether or not it lets anybody in anew; our own connection does not count."""
+    if what.kind == Kind.ACCOUNT and shell.is_root:
+        return _number(shell.run("processes", what.what).out)
+    if what.kind in (Kind.KEY, Kind.AUTHORITY):
+        came = [*shell.run("where-from").out.split(), "0", "0"]
+        return _number(shell.run("key-sessions", str(host.port), came[1], what.what, "no").out)
+    return 0
+
+
+def _number(out: str) -> int:
+    first = out.split()[:1]
+    return int(first[0]) if first and first[0].isdecimal() else 0
+
+
+def _lines(shell: Shell, what: Named) -> list[KeyLine]:
+    with shell.sftp((what.where,)) as sftp:
+        try:
+            sftp.lstat(encode(what.where))
+        except FileNotFoundError:
+            return []
+        lines = key_lines(read_regular(sftp, encode(what.where))[0])
+    return [line for line in lines if what.kind == Kind.AUTHORITY or not line.is_certificate_authority]
+
+
+def _seen_from_inside(host: "LinuxHost", grant: Grant, what: Named) -> tuple[bool | None, int]:
+    try:
+        with host.shell() as shell:
+            return stands(host, shell, grant, what), open_sessions(host, shell, what)
+    except RefusedError:
+        return None, 0
+
+
+def _ask_by_certificate(host: "LinuxHost", account: str, line: str) -> tuple[Answer, str]:
+    kind, blob = line.split()[:2]
+    transport = host.connect()
+    try:
+        answer, why = ask(transport, account, Certificate(kind, base64.b64decode(blob)), signer=None, patience=ANSWER_SECONDS)
+    finally:
+        transport.close()
+    return answer, f"{account}@{host.host}:{host.port}, asked about a certificate by it without logging in: {why}"

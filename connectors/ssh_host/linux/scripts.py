@@ -1,0 +1,155 @@
+"""The fixed shell scripts of the command table (POSIX sh). What differs from call to call comes as words, never into the text.
+
+Where several steps belong together they are one script, so that the host finishes them by itself when the connection breaks.
+"""
+
+from typing import Final
+
+SETTINGS: Final = (
+    "usepam",
+    "authorizedkeysfile",
+    "authorizedkeyscommand",
+    "authorizedprincipalsfile",
+    "authorizedprincipalscommand",
+    "trustedusercakeys",
+    "revokedkeys",
+)
+
+SERVER_SETTINGS: Final = f"""
+address=$1 port=$2; shift 2
+[ -x /usr/sbin/sshd ] || {{ echo none; exit 0; }}
+for account; do
+  echo "account $account"
+  /usr/sbin/sshd -T -C "user=$account,host=$address,addr=$address,laddr=$address,lport=$port" || echo "account "
+done | grep -E '^(account|{"|".join(SETTINGS)}) '
+"""
+"""What the server does for each account, asked as sshd_config(5) says of `Match`."""
+
+SUDO_RULES: Final = """
+command -v cvtsudoers >/dev/null || { [ -e /etc/sudoers ] && echo unreadable; exit 0; }
+show() { # a name for it, and where it is read
+  echo "file $1"
+  cvtsudoers -f json "$2" 2>/dev/null | grep -o '"[A-Z][A-Za-z]*_Aliases"' | sort -u
+  cvtsudoers -e -f json "$2" 2>/dev/null || echo unreadable
+  echo
+  echo end
+}
+[ -e /etc/sudoers ] || exit 0
+show / /etc/sudoers
+main=$(grep -vE '^[[:space:]]*[#@]include' /etc/sudoers)
+echo "file /etc/sudoers"
+echo "$main" | cvtsudoers -e -f json - 2>/dev/null || echo unreadable
+echo
+echo end
+for file in /etc/sudoers.d/*; do
+  case ${file##*/} in *.*|*~) continue;; esac
+  [ -f "$file" ] && show "$file" "$file"
+done
+exit 0
+"""
+"""The rules of sudo as its own parser reads them, aliases written out: all that holds (called `/`), the main file without what it includes,
+and each drop-in; a name with a dot is passed over by sudo (sudoers(5))."""
+
+PROCESSES: Final = """
+ps -o pid= -u "$1" | wc -l
+"""
+
+ACCOUNT_STATE: Final = """
+awk -F: -v name="$1" '$1 == name { print substr($2, 1, 1) "|" length($2) "|" $8 }' /etc/shadow
+"""
+"""Whether an account is locked, whether it could be unlocked again, and when it expires. The password's hash stays where it is."""
+
+JOBS: Final = """
+for account; do
+  number=$(id -u "$account") || continue
+  home=$(getent passwd "$account" | cut -d: -f6)
+  for file in "/var/spool/cron/crontabs/$account" "/var/spool/cron/$account"; do
+    [ -f "$file" ] && grep -qvE '^[[:space:]]*(#|$)' "$file" && echo "$account|cron|$file"
+  done
+  for file in /etc/crontab /etc/cron.d/*; do
+    [ -f "$file" ] && awk -v name="$account" '!/^[[:space:]]*(#|$)/ && ($6 == name || ($1 ~ /^@/ && $2 == name)) { found = 1 }
+      END { exit !found }' "$file" && echo "$account|cron|$file"
+  done
+  for place in /var/spool/cron/atjobs /var/spool/at; do
+    [ -d "$place" ] && find "$place" -maxdepth 1 -type f -uid "$number" -name '[a-z=]*' | sed "s,^,$account|at|,"
+  done
+  for file in "$home"/.config/systemd/user/*.timer "$home"/.config/systemd/user/*.service; do
+    [ -e "$file" ] && echo "$account|user unit|$file"
+  done
+  [ -e "/var/lib/systemd/linger/$account" ] && echo "$account|lingering|/var/lib/systemd/linger/$account"
+  grep -lsE "^User=($account|$number)[[:space:]]*$" /etc/systemd/system/*.service /etc/systemd/system/*.d/*.conf \\
+    /lib/systemd/system/*.service | sed "s,^,$account|unit|,"
+done
+exit 0
+"""
+"""What runs by itself under these accounts: all of it stops when PAM finds the account expired."""
+
+AGENTS: Final = """
+[ -d /run/systemd/system ] || { echo none; exit 0; }
+for unit; do
+  echo "$unit|$(systemctl show -p LoadState --value "$unit")|$(systemctl is-active "$unit")|$(systemctl is-enabled "$unit" 2>/dev/null)"
+done
+"""
+
+DROP_IN_OUT: Final = """
+file=$1 aside=$1.good-leaver
+[ -e "$file" ] || { [ -e "$aside" ] && { echo already; exit 0; }; exit 4; }
+[ -e "$aside" ] && exit 5
+mv -nT "$file" "$aside" && [ ! -e "$file" ] || exit 6
+visudo -c -q >/dev/null 2>&1 || { mv -nT "$aside" "$file"; exit 7; }
+echo done
+"""
+"""A drop-in gets a name with a dot, which sudo passes over; it gets its name back at once if sudo's rules are not whole without it."""
+
+DROP_IN_BACK: Final = """
+file=$1 aside=$1.good-leaver
+[ -e "$aside" ] || { [ -e "$file" ] && { echo already; exit 0; }; exit 4; }
+[ -e "$file" ] && exit 5
+mv -nT "$aside" "$file" && [ ! -e "$aside" ] || exit 6
+visudo -c -q >/dev/null 2>&1 || { mv -nT "$file" "$aside"; exit 7; }
+echo done
+"""
+
+LABEL_LIKE: Final = """
+command -v selinuxenabled >/dev/null && selinuxenabled || exit 0
+chcon --reference="$1" "$1.good-leaver"
+"""
+
+_END_TREE: Final = """
+tree() { for child in $(ps -o pid= --ppid "$1"); do tree "$child"; done; echo "$1"; }
+"""
+
+END_ACCOUNT: Final = """
+ended=$(ps -o pid= -u "$1" | wc -l)
+[ -d /run/systemd/system ] && loginctl terminate-user "$1" 2>/dev/null
+pkill -KILL -u "$1"
+sleep 0.3
+echo "$ended $(ps -o pid= -u "$1" | wc -l)"
+"""
+
+KEY_SESSIONS: Final = (
+    _END_TREE
+    + """
+server=$1 mine=$2 key=$3 end=$4
+log() { cat /var/log/auth.log /var/log/secure 2>/dev/null
+  [ -d /run/systemd/system ] && journalctl -q -o cat -t sshd -t sshd-session --grep '^Accepted ' 2>/dev/null; }
+ss -Htnp state established "( sport = :$server )" | {
+  ended=0 unknown=0
+  while read -r _ _ _ peer users; do
+    port=${peer##*:} address=${peer%:*}; address=${address#[}; address=${address%]}; address=${address#::ffff:}
+    [ "$port" = "$mine" ] && continue
+    case $(log | grep -aE "^([^]]*]: )?Accepted [^ ]+ for [^ ]+ from $address port $port " | tail -n 1) in
+      *"$key"*)
+        ended=$((ended + 1))
+        [ "$end" = yes ] || continue
+        for process in $(echo "$users" | grep -o 'pid=[0-9]*' | cut -d= -f2); do kill -KILL $(tree "$process") 2>/dev/null; done;;
+      '') unknown=$((unknown + 1));;
+    esac
+  done
+  echo "$ended $unknown"
+}
+"""
+)
+"""Ends the sessions that came in by one key or one authority, or counts them only; the server's log tells by the port that each came from.
+
+The connection over which it runs is left out."""

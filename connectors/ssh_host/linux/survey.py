@@ -1,0 +1,141 @@
+"""One look at a whole host: its accounts, where its server reads keys for each, and what stands there. Changes nothing."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from connectors.ssh_host.authorized_keys import KeyLine, key_lines
+from connectors.ssh_host.linux.commands import ACCOUNT
+from connectors.ssh_host.linux.shell import Shell
+from connectors.ssh_host.linux.sudoers import RulesFile, rules_files
+from connectors.ssh_host.names import encode
+from connectors.ssh_host.packets import Attributes
+from connectors.ssh_host.replacement import read_regular
+from core.errors import RefusedError
+
+POWERFUL: Final = frozenset({"root", "sudo", "wheel", "admin", "docker", "lxd", "incus-admin", "libvirt", "disk", "shadow", "adm", "staff"})
+"""Groups by which one can become root, or read what root reads."""
+_USUAL: Final = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+_NO_FILE: Final = ("", "none")
+
+
+class Account(NamedTuple):
+    """One line of passwd(5), with the groups it is in."""
+
+    name: str
+    uid: int
+    home: str
+    shell: str
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyFile:
+    """A file with lines of keys: whose login it opens (nobody's own for authorities of all), and what stands in it."""
+
+    path: str
+    accounts: tuple[str, ...]
+    content: bytes
+    attributes: Attributes
+    of_authorities: bool = False
+
+    @property
+    def lines(self) -> list[KeyLine]:
+        """Every line that holds a key."""
+        return key_lines(self.content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What was found. `commands`: account → the program that the server asks for its keys."""
+
+    accounts: dict[str, Account]
+    files: tuple[KeyFile, ...]
+    commands: dict[str, str] = field(default_factory=dict)
+    principals: dict[str, str] = field(default_factory=dict)
+    rules: tuple[RulesFile, ...] = ()
+    our_port: str = "0"
+
+    def file(self, path: str) -> KeyFile | None:
+        """Find a file by its path."""
+        return next((one for one in self.files if one.path == path), None)
+
+
+def look(shell: Shell, user: str) -> Survey:
+    """Look at everything that our rights reach. Raises RefusedError for what cannot be told, such as a file behind a link."""
+    accounts = _accounts(shell)
+    came = shell.run("where-from").out.split()
+    address, port = (came[0], came[3]) if len(came) > 3 else ("127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
+    settings = _settings(shell, accounts, address, port) if shell.is_root else {}
+    shown = accounts if shell.is_root else {user: accounts[user]} if user in accounts else {}
+    opens: dict[str, list[str]] = {}
+    for account in shown.values():
+        for path in _key_paths(account, settings.get(account.name, {}).get("authorizedkeysfile", " ".join(_USUAL))):
+            opens.setdefault(path, []).append(account.name)
+    trusted = {one.get("trustedusercakeys", "none") for one in settings.values()} - set(_NO_FILE)
+    with shell.sftp((*opens, *trusted)) as sftp:
+        files = []
+        for path, who in (*opens.items(), *((path, []) for path in sorted(trusted))):
+            try:
+                sftp.lstat(encode(path))
+            except OSError:  # there is none, or it is in a folder that nobody may enter
+                continue
+            content, attributes = read_regular(sftp, encode(path))
+            files.append(KeyFile(path=path, accounts=tuple(who), content=content, attributes=attributes, of_authorities=path in trusted))
+    asked = {
+        name: one["authorizedkeyscommand"] for name, one in settings.items() if one.get("authorizedkeyscommand") not in (*_NO_FILE, None)
+    }
+    return Survey(
+        accounts=accounts,
+        files=tuple(files),
+        commands=asked,
+        principals={name: one.get("authorizedprincipalsfile", "none") for name, one in settings.items()},
+        rules=tuple(rules_files(shell.run("sudo-rules").out)) if shell.is_root else (),
+        our_port=came[1] if len(came) > 1 else "0",
+    )
+
+
+def _accounts(shell: Shell) -> dict[str, Account]:
+    members: dict[str, list[str]] = {}
+    names: dict[int, str] = {}
+    for line in shell.must("groups", failing="the host's groups cannot be listed").splitlines():
+        name, _secret, number, users = (*line.split(":"), "", "", "")[:4]
+        names[int(number)] = name
+        for user in filter(None, users.split(",")):
+            members.setdefault(user, []).append(name)
+    found = {}
+    for line in shell.must("accounts", failing="the host's accounts cannot be listed").splitlines():
+        name, _secret, uid, gid, _who, home, login = line.split(":")[:7]
+        groups = sorted({names.get(int(gid), gid), *members.get(name, ())})
+        if re.fullmatch(ACCOUNT.pattern, name) is None:
+            continue  # no name that useradd makes
+        found[name] = Account(name, int(uid), home, login, tuple(groups))
+    return found
+
+
+def _settings(shell: Shell, accounts: Iterable[str], address: str, port: str) -> dict[str, dict[str, str]]:
+    out = shell.run("server-settings", address, port, *accounts).out
+    found: dict[str, dict[str, str]] = {}
+    if out.strip() == "none":
+        return found
+    account = ""
+    for line in out.splitlines():
+        key, _, value = line.partition(" ")
+        if key == "account" and not value:
+            raise RefusedError("sshd does not accept its own configuration (sshd -T)", untouched="everything on the host")
+        if key == "account":
+            account = value
+            found[account] = {}
+        else:
+            found[account][key] = value
+    return found
+
+
+def _key_paths(account: Account, patterns: str) -> Iterator[str]:
+    tokens = {"%%": "%", "%h": account.home, "%u": account.name, "%U": str(account.uid)}
+    for pattern in patterns.split():
+        if pattern != "none":
+            path = re.sub("%[%huU]", lambda token: tokens[token[0]], pattern)
+            yield f"/{posixpath.normpath(posixpath.join(account.home, path)).lstrip('/')}"

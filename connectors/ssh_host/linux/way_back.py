@@ -1,0 +1,100 @@
+"""The dead-man: before the first change, a restore of what the client needs is scheduled on the host itself.
+
+It is called off only when the client is seen to come in, and it never brings anything of ours back.
+
+What it restores if nobody confirms in time: sshd's, sudo's and PAM's own files, each set only if it passes its own test (`sshd -t`,
+`visudo -c`), and every key line that is not ours.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from connectors.ssh_host.authorized_keys import key_lines, take_out
+from connectors.ssh_host.linux.shell import Shell
+from connectors.ssh_host.linux.survey import KeyFile, Survey
+from connectors.ssh_host.linux.way_back_scripts import RESTORE
+from connectors.ssh_host.names import encode
+from connectors.ssh_host.replacement import put, read_regular
+from core.errors import RefusedError, UnavailableError
+
+CONFIRM: Final = b"confirm\n"
+NOTHING_WRONG: Final = "wrong:"
+
+
+class WayBack:
+    """The way back of one host, in a folder of our own there. `seconds`: when it runs, unless it is confirmed or renewed before."""
+
+    def __init__(self, shell: Shell, folder: str, seconds: int) -> None:
+        self._shell = shell
+        self.folder = folder
+        self._seconds = seconds
+
+    def arm(self, survey: Survey, ours: Collection[bytes], drop_ins: Sequence[str]) -> str:
+        """Lay it on the host and start it; one that was left armed is renewed, with what it kept then. Gives how it waits.
+
+        `ours` are the keys, in wire form, whose lines it must not bring back; `drop_ins` the files of sudo rules.
+        """
+        failing = f"no way back can be laid in {self.folder}"
+        armed = self._shell.must("way-back-prepare", self.folder, failing=failing).startswith("armed")
+        try:
+            if armed:
+                self._leave_out(ours, drop_ins)
+            else:
+                self._lay(survey, ours, drop_ins)
+        except OSError as exc:
+            raise RefusedError(failing, untouched="everything else on the host", todo="see whether its disk is full") from exc
+        return self._shell.must("way-back-start", self.folder, str(self._seconds), failing=failing).strip()
+
+    def confirm(self, client_can: Callable[[], None]) -> None:
+        """Call it off: when the host's own files pass their tests, nobody else's line changed, and `client_can` raises nothing.
+
+        Raises RefusedError otherwise: then it stays armed.
+        """
+        self.require_nothing_wrong(self._shell.must("way-back-check", self.folder, failing="it cannot be looked whether all is well"))
+        client_can()
+        if self._shell.run("way-back-confirm", self.folder).status != 0:
+            raise self.not_confirmed("it had run already")
+
+    def require_nothing_wrong(self, said: str) -> None:
+        """Read what the check on the host wrote. Raises RefusedError."""
+        if not said.startswith(NOTHING_WRONG):
+            raise UnavailableError("the host did not say whether all is well")
+        if said.strip() != NOTHING_WRONG:
+            raise self.not_confirmed(f"not in order: {said.strip().removeprefix(NOTHING_WRONG).strip()}")
+
+    def not_confirmed(self, why: str) -> RefusedError:
+        """Say that the way back stays armed."""
+        return RefusedError(
+            f"the change is not confirmed: {why}",
+            untouched="the way back: within its time the host restores its own settings and the client's key lines, and nothing of ours",
+            todo=f"see that the client can come in; {self.folder}/log on the host says what was restored",
+        )
+
+    def _lay(self, survey: Survey, ours: Collection[bytes], drop_ins: Sequence[str]) -> None:
+        files = {"restore.sh": RESTORE.encode(), "ours": "".join(f"{path}\n" for path in drop_ins).encode()}
+        for number, file in enumerate(survey.files):
+            files[f"keep.{number}"] = take_out(file.content, [line for line in file.lines if line.blob in ours])
+        files["kept"] = b"".join(_row(number, file) for number, file in enumerate(survey.files))
+        with self._shell.sftp((self.folder,), [f"{self.folder}/{name}" for name in files]) as sftp:
+            for name, content in files.items():
+                put(sftp, encode(f"{self.folder}/{name}"), content)
+
+    def _leave_out(self, ours: Collection[bytes], drop_ins: Sequence[str]) -> None:
+        """Take what is ours now out of what an earlier one kept: it was armed for another grant."""
+        index, named = f"{self.folder}/kept", f"{self.folder}/ours"
+        with self._shell.sftp((self.folder,)) as sftp:
+            rows = read_regular(sftp, encode(index))[0].splitlines()
+            kept = {f"{self.folder}/keep.{row.split()[0].decode()}": b"" for row in rows}
+            kept = {path: read_regular(sftp, encode(path))[0] for path in kept} | {named: read_regular(sftp, encode(named))[0]}
+        with self._shell.sftp((self.folder,), tuple(kept)) as sftp:
+            for path, content in kept.items():
+                new = take_out(content, [line for line in key_lines(content) if line.blob in ours])
+                if path == named:
+                    new += "".join(f"{one}\n" for one in drop_ins if one.encode() not in content.splitlines()).encode()
+                if new != content:
+                    put(sftp, encode(path), new)
+
+
+def _row(number: int, file: KeyFile) -> bytes:
+    seen = file.attributes
+    return f"{number} {seen.mode & 0o7777:04o} {seen.uid}:{seen.gid} ".encode() + encode(file.path) + b"\n"

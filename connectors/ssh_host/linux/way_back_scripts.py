@@ -1,0 +1,162 @@
+"""The fixed shell scripts of the way back (POSIX sh): laid, started, looked at, confirmed; and the leaving that waits for our word."""
+
+from typing import Final
+
+PREPARE: Final = """
+set -e
+umask 077
+dir=$1
+[ -d "$dir" ] || mkdir "$dir"
+[ -O "$dir" ] && [ ! -L "$dir" ] || exit 4
+cd "$dir"
+date +%s > probe
+[ -e armed ] && { echo "armed $(cat deadline)"; exit 0; }
+[ -e fired ] && mv fired "fired.$(date +%s)"
+rm -rf "$dir/before"
+mkdir before
+for place in /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/sudoers /etc/sudoers.d /etc/pam.d; do
+  [ -r "$place" ] && [ "$(id -u)" = 0 ] && { mkdir -p "before${place%/*}"; cp -a "$place" "before${place%/*}/"; }
+done
+echo fresh
+"""
+"""Makes our folder and copies the host's own state into it, unless a way back is armed: its copies are older, so they stand."""
+
+START: Final = """
+set -e
+umask 077
+dir=$1 seconds=$2
+cd "$dir"
+while read -r number mode owner file; do readlink -f "${file%/*}" > "place.$number"; done < kept
+echo $(($(date +%s) + seconds)) > deadline.new
+mv -f deadline.new deadline
+: > armed
+if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
+  systemd-run -q --unit="good-leaver-$(date +%s)-$$" --on-active="$seconds" sh "$dir/restore.sh" "$dir" 2>/dev/null; then echo systemd
+elif command -v at >/dev/null && pgrep -x atd >/dev/null &&
+  echo "sh '$dir/restore.sh' '$dir'" | at now + $(((seconds + 59) / 60)) minutes 2>/dev/null; then echo at
+elif command -v setsid >/dev/null; then
+  setsid sh "$dir/restore.sh" "$dir" </dev/null >/dev/null 2>&1 &
+  echo setsid
+else exit 4
+fi
+"""
+
+RESTORE: Final = """#!/bin/sh
+# Brings back what the client and the host need to come in, if nobody has confirmed in time that they can. It brings nothing of ours back.
+# Made by Good Leaver; it changes nothing unless it still finds a file `armed` beside it when the time is over.
+dir=$1
+cd "$dir" || exit 1
+umask 077
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
+while [ -e armed ] && [ "$(date +%s)" -lt "$(cat deadline)" ]; do sleep 1; done
+mv armed fired 2>/dev/null || exit 0
+exec >> log 2>&1
+echo "$(date): nobody confirmed in time"
+group=0
+put_back() { # the place below which copies are put back; what fails its own test afterwards is taken back
+  [ -e "before$1" ] || return
+  find "before$1" -type f > files
+  while IFS= read -r copy; do
+    file=${copy#before}
+    cmp -s "$copy" "$file" && continue
+    [ -e ours ] && grep -qxF -e "$file" ours && continue
+    mkdir -p "replaced${file%/*}" "${file%/*}"
+    [ -e "$file" ] && cp -p "$file" "replaced$file"
+    cp -p "$copy" "$file.good-leaver" && mv -f "$file.good-leaver" "$file" && echo "put back: $file" && echo "$file" >> changed
+  done < files
+}
+take_back() {
+  echo "it fails its own test, so it stays as it was found: $1"
+  while IFS= read -r file; do [ -e "replaced$file" ] && cp -p "replaced$file" "$file"; done < changed
+}
+: > changed
+put_back /etc/ssh
+if [ -s changed ]; then
+  if /usr/sbin/sshd -t; then
+    if [ -d /run/systemd/system ]; then systemctl reload ssh || systemctl reload sshd
+    elif [ -e /run/sshd.pid ]; then kill -HUP "$(cat /run/sshd.pid)"; fi
+  else take_back /etc/ssh; fi
+fi
+: > changed
+put_back /etc/sudoers
+put_back /etc/sudoers.d
+if [ -s changed ] && ! visudo -c -q; then take_back /etc/sudoers; fi
+: > changed
+put_back /etc/pam.d
+[ -e kept ] && while read -r number mode owner file; do
+  # we are root, and the folder may be somebody's who would like us to follow a link of his
+  if [ -L "$file" ] || [ "$(readlink -f "${file%/*}")" != "$(cat "place.$number")" ]; then
+    echo "left, since it is behind a link now: $file"
+    continue
+  fi
+  : > now
+  [ ! -e "$file" ] || dd if="$file" of=now iflag=nofollow 2>/dev/null || {
+    dd --version >/dev/null 2>&1 && continue # it became a link just now; where dd knows no such flag, cat has to do
+    cat "$file" > now
+  }
+  grep -avxF -f now "keep.$number" > missing || continue
+  cp now "replaced.$number"
+  cp now ready
+  [ -s ready ] && [ -n "$(tail -c 1 ready)" ] && echo >> ready
+  cat missing >> ready
+  mkdir -p "${file%/*}"
+  chown "$owner" ready && chmod "$mode" ready && mv -fT ready "$file.good-leaver" && mv -fT "$file.good-leaver" "$file" &&
+    echo "put lines back that are not ours: $file"
+done < kept
+command -v restorecon >/dev/null && [ -e kept ] && while read -r number mode owner file; do restorecon "$file"; done < kept
+echo "$(date): done"
+"""
+"""The way back itself, laid on the host as a file."""
+
+CHECK: Final = """
+export LC_ALL=C
+cd "$1" || exit 4
+wrong=
+if [ "$(id -u)" = 0 ]; then
+  [ ! -x /usr/sbin/sshd ] || /usr/sbin/sshd -t >/dev/null 2>&1 || wrong="$wrong sshd"
+  command -v visudo >/dev/null && { visudo -c -q >/dev/null 2>&1 || wrong="$wrong sudo"; }
+fi
+while read -r number mode owner file; do
+  [ -e "$file" ] && now=$file || now=/dev/null
+  grep -qavxF -f "$now" "keep.$number" && wrong="$wrong $file"
+done < kept
+[ -e armed ] || wrong="$wrong way-back"
+echo "wrong:$wrong"
+"""
+
+CONFIRM: Final = """
+cd "$1" && { mv armed confirmed 2>/dev/null || [ -e confirmed ]; }
+"""
+
+LEAVE: Final = """
+trap '' PIPE HUP
+dir=$1 account=$2 close=$3 keys=$4; shift 4
+cd "$dir" || exit 4
+export LC_ALL=C
+result=
+[ ! -e "$keys.good-leaver" ] || mv -fT "$keys.good-leaver" "$keys" || exit 5
+if [ "$close" = yes ]; then usermod -L -e 1 "$account" || exit 6; fi
+for file; do
+  [ -e "$file" ] || continue
+  mv -nT "$file" "$file.good-leaver"
+  [ ! -e "$file" ] || { result="$result $file"; continue; }
+  visudo -c -q >/dev/null 2>&1 || { mv -nT "$file.good-leaver" "$file"; result="$result $file"; }
+done
+wrong=$result
+[ ! -x /usr/sbin/sshd ] || /usr/sbin/sshd -t >/dev/null 2>&1 || wrong="$wrong sshd"
+command -v visudo >/dev/null && { visudo -c -q >/dev/null 2>&1 || wrong="$wrong sudo"; }
+while read -r number mode owner file; do
+  [ -e "$file" ] && now=$file || now=/dev/null
+  grep -qavxF -f "$now" "keep.$number" && wrong="$wrong $file"
+done < kept
+echo "wrong:$wrong"
+read -r answer
+[ "$answer" = confirm ] && mv armed confirmed && echo confirmed
+if [ "$close" = yes ]; then
+  sleep 0.5
+  [ -d /run/systemd/system ] && loginctl terminate-user "$account" 2>/dev/null
+  pkill -KILL -u "$account"
+fi
+exit 0
+"""
+"""Our own way in, all at once, since half of it would keep us from the other half; then it waits for our word on the client's way in."""

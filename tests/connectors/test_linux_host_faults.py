@@ -1,0 +1,229 @@
+"""A whole host when things go wrong: connections cut anywhere, our process killed anywhere, sudo refused, disks full, other servers."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from core.errors import RefusedError, UnavailableError
+from core.model import GrantState
+from tests.servers.linux_world import AccountsWorld
+
+FOLDER = "var/lib/good-leaver-db1"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
+    options = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
+    world = AccountsWorld(tmp_path_factory.mktemp("faults"), options)
+    yield world
+    world.server.stop()
+
+
+@pytest.fixture
+def world(made: AccountsWorld) -> AccountsWorld:
+    made.reset()
+    return made
+
+
+class Cutter:
+    """Stands before the server, and cuts every connection once so many bytes of the server's have passed; nobody gets through then."""
+
+    def __init__(self, port: int, count: int) -> None:
+        self._left = count
+        self._far = port
+        self._ends: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _address = self._listener.accept()
+                self._ends.append(near)
+                if self._left <= 0:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self._far))
+                self._ends.append(far)
+                threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
+                threading.Thread(target=self._pump, args=(far, near), kwargs={"counted": True}, daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, *, counted: bool = False) -> None:
+        with suppress(OSError):
+            while self._left > 0 and (data := source.recv(2048)):
+                self._left -= len(data) if counted else 0
+                if self._left > 0:
+                    sink.sendall(data)
+        self._shut((source, sink) if self._left > 0 else tuple(self._ends))
+
+    def _shut(self, ends: tuple[socket.socket, ...]) -> None:
+        for end in ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> int:
+        return self.port
+
+    def __exit__(self, *_exception: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._shut(tuple(self._ends))
+        for end in self._ends:
+            end.close()
+
+
+@pytest.mark.parametrize("start", ["account tech", "authority", "account northlight"])
+def test_a_connection_cut_anywhere_leaves_a_known_state_and_the_client_in(world: AccountsWorld, start: str) -> None:
+    grant, before = world.grant(start), world.state()
+    world.target.revoke(grant)
+    world.settle()
+    after = world.state()
+    seen = set()
+    for count in (0, 3_000, *range(18_000, 42_000, 2_000)):
+        world.reset()
+        with Cutter(world.server.port, count) as port:
+            finished = True
+            try:
+                world.access(port=port).revoke(grant)
+            except (UnavailableError, RefusedError):
+                finished = False
+        world.settle()
+        left = world.state()
+        assert left in (before, after)
+        assert left == after or not finished
+        assert world.target.verify(grant, log_in=False).state == (GrantState.ACTIVE if left == before else GrantState.REVOKED)
+        seen.add((left == after, finished))
+        if not grant.own:
+            world.target.revoke(grant)
+            assert world.state() == after
+        assert all(world.ways_in("client"))
+    assert {(False, False), (True, False)} <= seen
+
+
+def test_killed_anywhere_our_own_way_in_is_whole_or_gone(world: AccountsWorld) -> None:
+    grant, before = world.grant("account northlight"), world.state()
+    world.target.revoke(grant)
+    world.settle()
+    after = world.state()
+    step, seen = 0, set()
+    while True:
+        world.reset()
+        killed = world.revoke_and_die(grant, step := step + 1)
+        left = world.state()
+        assert left in (before, after)
+        assert world.target.verify(grant, log_in=False).state == (GrantState.ACTIVE if left == before else GrantState.REVOKED)
+        seen.add((left == after, killed))
+        if not killed:
+            break
+    assert seen == {(False, True), (True, True), (True, False)}
+    assert all(world.ways_in("client"))
+
+
+def test_sudo_that_is_refused_is_said_and_nothing_is_changed(world: AccountsWorld) -> None:
+    grant = world.grant("account tech")
+    world.server.write("/etc/sudoers.d/northlight", b"northlight ALL=(ALL) ALL\n", mode=0o440)
+    before = world.state()
+    for look in (lambda: world.target.discover(world.holders), lambda: world.target.revoke(grant), lambda: world.target.reinstate(grant)):
+        with pytest.raises(RefusedError, match="may not become root"):
+            look()
+    assert world.state() == before
+    assert world.target.verify(grant, log_in=False).state == GrantState.UNKNOWN
+
+
+def test_a_full_disk_under_the_key_file_leaves_it_as_it_was(world: AccountsWorld) -> None:
+    server = world.server
+    server.run(
+        "sh", "-c", "mkdir -p /home/app/.ssh && mount -t tmpfs -o size=16k,mode=700,uid=$(id -u app),gid=$(id -g app) tmpfs /home/app/.ssh"
+    )
+    try:
+        server.keys("/home/app/.ssh/authorized_keys", (world.people.lines["neighbour"], world.people.lines["technician"]), owner="app")
+        (grant,) = [one for one in world.target.discover(world.holders) if one.id.endswith("/home/app/.ssh/authorized_keys")]
+        server.run("sh", "-c", "cat /dev/zero > /home/app/.ssh/filler 2>/dev/null; true")
+        before = server.read("/home/app/.ssh/authorized_keys")
+        with pytest.raises((RefusedError, UnavailableError)):
+            world.target.revoke(grant)
+        assert server.read("/home/app/.ssh/authorized_keys") == before
+        assert world.target.verify(grant, log_in=False).state == GrantState.ACTIVE
+        server.run("rm", "/home/app/.ssh/filler")
+        world.target.revoke(grant)
+        assert world.target.verify(grant, log_in=False).state == GrantState.REVOKED
+    finally:
+        server.run("umount", "/home/app/.ssh")
+
+
+def test_a_key_that_opens_an_account_by_two_files_goes_from_each(world: AccountsWorld) -> None:
+    technician, neighbour = world.people.lines["technician"], world.people.lines["neighbour"]
+    for name in ("authorized_keys", "authorized_keys2"):
+        world.server.keys(f"/home/app/.ssh/{name}", (neighbour, technician), owner="app")
+    found = [one for one in world.target.discover(world.holders) if "/home/app" in one.id]
+    assert len(found) == 2
+    world.target.revoke(found[0])
+    assert world.people.by_ssh(world.server, "technician", "app")
+    assert world.target.verify(found[0], log_in=False).state == GrantState.ACTIVE
+    world.target.revoke(found[1])
+    assert not world.people.by_ssh(world.server, "technician", "app")
+    for one in found:
+        assert world.target.verify(one, log_in=False).state == GrantState.REVOKED
+    world.server.run("rm", "/home/app/.ssh/authorized_keys2")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "example.org"])
+def test_a_host_that_is_not_loopback_is_never_changed(world: AccountsWorld, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    grant = world.grant("account tech")
+
+    def no_connection(*_arguments: object, **_options: object) -> None:
+        pytest.fail("it was about to connect")
+
+    monkeypatch.setattr(socket, "create_connection", no_connection)
+    for change in (world.access(host=address).revoke, world.access(host=address).reinstate):
+        with pytest.raises(RefusedError, match="this very machine only"):
+            change(grant)
+
+
+def test_an_account_that_is_not_named_as_ours_is_never_closed(world: AccountsWorld) -> None:
+    grant = world.grant("account tech")
+    for name in ("admin", "root", "app"):
+        with pytest.raises(RefusedError, match="not named as ours"):
+            world.target.revoke(grant.model_copy(update={"id": f"account {name}"}))
+    with pytest.raises(ValueError, match="cannot be ours"):
+        world.access(accounts=({"name": "admin", "holder": "technician"},))
+    with pytest.raises(ValueError, match="cannot be ours"):
+        world.access(accounts=({"name": "root", "holder": "technician"},))
+
+
+def test_an_account_that_was_locked_before_stays_locked_when_given_back(world: AccountsWorld) -> None:
+    world.server.run("usermod", "-L", "tech")
+    world.server.run("usermod", "-e", "2030-01-01", "tech")
+    grant, before = world.grant("account tech"), world.server.read("/etc/shadow")
+    receipt = world.target.revoke(grant)
+    assert world.server.read("/etc/shadow") != before
+    world.target.reinstate(grant.model_copy(update={"undo": receipt.undo}))
+    assert world.server.read("/etc/shadow") == before
+
+
+def test_dropbear_is_asked_and_changed_as_well(world: AccountsWorld) -> None:
+    """It has no `sshd -T`; it reads one file for each account, and takes the same question."""
+    server = world.server
+    server.run("sh", "-c", "kill $(cat /run/sshd.pid)")
+    server.run("sh", "-c", "touch /run/no-sshd && mount --bind /run/no-sshd /usr/sbin/sshd")
+    try:
+        server.run("sh", "-c", "mkdir -p /etc/dropbear && dropbearconvert openssh dropbear /etc/ssh/ssh_host_ed25519_key /etc/dropbear/key")
+        server.run("dropbear", "-r", "/etc/dropbear/key", "-p", f"127.0.0.1:{server.port}", "-P", "/run/dropbear.pid")
+        time.sleep(0.5)
+        server.keys("/home/app/.ssh/authorized_keys", (world.people.lines["neighbour"], world.people.lines["technician"]), owner="app")
+        assert world.people.by_ssh(server, "technician", "app")
+        (grant,) = [one for one in world.target.discover(world.holders) if "/home/app" in one.id]
+        receipt = world.target.revoke(grant)
+        assert not world.people.by_ssh(server, "technician", "app")
+        assert world.people.by_ssh(server, "neighbour", "app")
+        assert world.target.verify(grant, log_in=False).state == GrantState.REVOKED
+        world.target.reinstate(grant.model_copy(update={"undo": receipt.undo}))
+        assert world.people.by_ssh(server, "technician", "app")
+    finally:
+        server.run("sh", "-c", "kill $(cat /run/dropbear.pid); umount /usr/sbin/sshd; rm -r /etc/dropbear; rm -f /run/sshd.pid")
+        server.run("/usr/sbin/sshd", "-E", "/var/log/auth.log")

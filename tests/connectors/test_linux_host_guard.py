@@ -1,0 +1,185 @@
+"""What may be run on a whole Linux host: the table's commands and no others, whatever stands in their slots."""
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.ssh_host.guard import may_send
+from connectors.ssh_host.linux.commands import SFTP_SERVERS, TABLE, Commands, Root, Slot
+from core.errors import GuardError
+
+ROOTS = tuple(Root)
+OURS = ("app", "agent.service")
+FITTING = {
+    "server-settings": ("127.0.0.1", "22", "root", "app"),
+    "may-sudo": ("admin",),
+    "account-state": ("app",),
+    "processes": ("app",),
+    "jobs": ("app",),
+    "agents": ("agent.service",),
+    "close-account": ("app",),
+    "open-account": ("", "app"),
+    "unlock-account": ("20000", "app"),
+    "drop-in-out": ("/etc/sudoers.d/northlight",),
+    "drop-in-back": ("/etc/sudoers.d/northlight",),
+    "agent-off": ("agent.service",),
+    "agent-on": ("agent.service",),
+    "agent-start": ("agent.service",),
+    "agent-stop": ("agent.service",),
+    "label-like": ("/home/o'brien/.ssh/authorized_keys",),
+    "end-account": ("app",),
+    "key-sessions": ("22", "50000", "SHA256:" + "a" * 43, "yes"),
+    "leave": ("/var/lib/good-leaver-db1", "app", "yes", "/home/app/.ssh/authorized_keys", "/etc/sudoers.d/app"),
+    "way-back-prepare": ("/var/lib/good-leaver-db1",),
+    "way-back-start": ("/home/app/.good-leaver-db1", "900"),
+    "way-back-check": ("/var/lib/good-leaver-db1",),
+    "way-back-confirm": ("/var/lib/good-leaver-db1",),
+}
+CORPUS = (
+    "rm -rf /",
+    "rm /etc/ssh/sshd_config",
+    "userdel app",
+    "usermod -L -e 1 app; id",
+    "usermod -L -e 1 app -d /",
+    "usermod -L  -e 1 app",
+    "usermod -L -e 1 'app'",
+    "usermod -u 0 app",
+    "usermod -L -e 1 --root=/x",
+    "sudo -n -- usermod -L -e 1 app && reboot",
+    "sudo -n usermod -L -e 1 app",
+    "sudo -- id -u",
+    "sudo -n -- sh",
+    "sudo -n -- /bin/bash",
+    "sudo -n -- /usr/lib/openssh/sftp-server -e",
+    "/usr/lib/openssh/sftp-server",
+    "sh -c id",
+    "sh -c 'rm -rf \"$1\"' good-leaver /var/lib/good-leaver-db1",
+    "bash -i",
+    "passwd -d root",
+    "visudo",
+    "systemctl mask ssh.service",
+    "systemctl disable --now agent.service other.service",
+    "systemctl stop",
+    "systemctl reboot",
+    "crontab -r",
+    "kill -9 1",
+    "pkill -KILL -u root",
+    "getent shadow",
+    "cat /etc/shadow",
+    "id -u\n",
+    "id -u #",
+    "id\t-u",
+    "$(id -u)",
+    "`id -u`",
+    "id -u | tee /etc/passwd",
+    "tee /etc/passwd",
+    "iptables -F",
+    "",
+    " ",
+)
+
+
+def test_each_command_of_the_table_has_words_that_fit_and_passes() -> None:
+    assert {name for name, one in TABLE.items() if any(isinstance(word, Slot) for word in one.words)} == FITTING.keys()
+    for root in (Root.LOGIN, Root.SUDO):
+        commands = Commands(root, OURS)
+        for name in TABLE:
+            line = commands.line(name, *FITTING.get(name, ()))
+            assert line in commands
+            assert shlex.split(line.decode())[: 3 if TABLE[name].as_root and root == Root.SUDO else 0] in (["sudo", "-n", "--"], [])
+
+
+@pytest.mark.parametrize("root", ROOTS)
+@pytest.mark.parametrize("line", CORPUS)
+def test_no_other_command_leaves(root: Root, line: str) -> None:
+    assert line.encode() not in Commands(root, OURS)
+    request = b"\x62" + bytes(4) + len(b"exec").to_bytes(4, "big") + b"exec" + b"\x01" + len(line).to_bytes(4, "big") + line.encode()
+    assert not may_send(request, Commands(root, OURS))
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_nothing_of_the_table_with_a_word_more_less_or_changed_passes(root: Root) -> None:
+    commands = Commands(root, OURS)
+    for name, values in FITTING.items():
+        try:
+            words = shlex.split(commands.line(name, *values).decode())
+        except GuardError:
+            continue
+        fixed = [at for at in range(len(words)) if words[at] not in values]
+        for other in (*(words[:at] + words[at + 1 :] for at in fixed), *([*words[:at], words[at] + "x", *words[at + 1 :]] for at in fixed)):
+            assert shlex.join(other).encode() not in commands or "usermod" in other, other  # two of the table differ by -L and -U
+        assert shlex.join([*words, "/etc/passwd; id"]).encode() not in commands
+
+
+@given(st.text(min_size=1), st.sampled_from(sorted(FITTING)), st.integers(0, 5))
+def test_whatever_stands_in_a_slot_stays_one_word_or_is_refused(value: str, name: str, at: int) -> None:
+    commands = Commands(Root.LOGIN, OURS)
+    values = list(FITTING[name])
+    values[at % len(values)] = value
+    try:
+        line = commands.line(name, *values)
+    except (GuardError, UnicodeEncodeError):
+        return
+    assert shlex.split(line.decode("utf-8", "surrogateescape"))[-len(values) :] == values
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("close-account", ("--help",)),
+        ("close-account", ("-R",)),
+        ("close-account", ("a b",)),
+        ("close-account", ("a\nb",)),
+        ("close-account", ("a", "b")),
+        ("close-account", ()),
+        ("drop-in-out", ("/etc/sudoers",)),
+        ("drop-in-out", ("/etc/sudoers.d/../shadow",)),
+        ("drop-in-out", ("/etc/sudoers.d/a.b",)),
+        ("way-back-prepare", ("/etc",)),
+        ("way-back-prepare", ("/var/lib/../../etc/good-leaver-x",)),
+        ("way-back-prepare", ("/var/lib/good-leaver-x/../..",)),
+        ("label-like", ("/etc/../etc/shadow",)),
+        ("agent-off", ("ssh.service x",)),
+        ("agent-off", ("--now",)),
+        ("agent-off", ("multi-user.target",)),
+        ("no-such-command", ()),
+    ],
+)
+def test_a_word_that_does_not_fit_is_refused(name: str, values: tuple[str, ...]) -> None:
+    with pytest.raises(GuardError):
+        Commands(Root.LOGIN, OURS).line(name, *values)
+
+
+def test_without_root_nothing_of_the_hosts_can_be_changed() -> None:
+    commands = Commands(Root.NONE, OURS)
+    for name in ("close-account", "drop-in-out", "agent-off", "end-account", "leave", "account-state", "sudo-rules"):
+        with pytest.raises(GuardError):
+            commands.line(name, *FITTING.get(name, ()))
+        assert Commands(Root.LOGIN, OURS).line(name, *FITTING.get(name, ())) not in commands
+
+
+@pytest.mark.parametrize("root", [Root.LOGIN, Root.SUDO])
+@pytest.mark.parametrize("name", ["close-account", "open-account", "unlock-account", "end-account", "leave", "agent-off", "agent-stop"])
+def test_what_is_not_named_as_ours_is_not_changed(root: Root, name: str) -> None:
+    theirs = [{"app": "admin", "agent.service": "ssh.service"}.get(value, value) for value in FITTING[name]]
+    with pytest.raises(GuardError):
+        Commands(root, OURS).line(name, *theirs)
+    assert Commands(root, ("admin", "ssh.service")).line(name, *theirs) not in Commands(root, OURS)
+
+
+def test_sftp_as_root_is_one_of_the_known_programs_and_only_by_sudo() -> None:
+    for path in SFTP_SERVERS:
+        line = Commands(Root.SUDO).sftp_server(path)
+        assert [line in Commands(root) for root in (Root.SUDO, Root.LOGIN, Root.NONE)] == [True, False, False]
+    assert Commands(Root.SUDO).sftp_server("/bin/sh") not in Commands(Root.SUDO)
+
+
+def test_no_command_removes_anything_but_our_own_copies() -> None:
+    texts = [word for one in TABLE.values() for word in one.words if isinstance(word, str)]
+    removing = ("userdel", "groupdel", "deluser", "gpasswd", "unlink", "shred", "truncate", "crontab -", "atrm", "rmdir")
+    assert not [text for text in texts for word in removing if word in text]
+    assert {line.strip() for text in texts for line in text.splitlines() if "rm " in line.replace("confirm ", "")} == {
+        'rm -rf "$dir/before"'
+    }

@@ -1,0 +1,236 @@
+"""The dead-man on a whole host: what it brings back when nobody confirms, what it never brings back, and when it is called off."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.ssh_host.linux import LinuxHost, giving_up
+from core.errors import RefusedError
+from core.model import GrantState
+from tests.servers.linux_world import AccountsWorld
+
+FOLDER = "/var/lib/good-leaver-db1"
+SECONDS = 120
+PATIENCE = 30.0
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
+    options = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
+    world = AccountsWorld(tmp_path_factory.mktemp("way-back"), options)
+    yield world
+    world.server.stop()
+
+
+@pytest.fixture
+def world(made: AccountsWorld) -> AccountsWorld:
+    made.reset()
+    made.server.reload()  # its settings as they are again
+    made.target = made.access(way_back_seconds=SECONDS)  # none runs by itself within a test
+    return made
+
+
+def there(world: AccountsWorld, name: str) -> bool:
+    return (world.server.root / f"{FOLDER}/{name}".lstrip("/")).exists()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def log(world: AccountsWorld) -> str:
+    return world.server.read(f"{FOLDER}/log").decode() if there(world, "log") else ""
+
+
+def die_once_changed(world: AccountsWorld, start: str) -> None:
+    """Revoke, and be killed after the change and before anybody confirmed it."""
+    grant = world.grant(start)
+    world.revoke_and_die_at(grant, "way-back-check")
+    assert there(world, "armed")
+    assert world.target.verify(grant, log_in=False).state == GrantState.REVOKED
+
+
+def let_the_time_pass(world: AccountsWorld) -> None:
+    world.server.write(f"{FOLDER}/deadline", b"0\n")
+    wait_for(lambda: there(world, "fired") and "done" in log(world))
+
+
+def damage(world: AccountsWorld) -> None:
+    """Do to the host what must never happen, and what the way back is for."""
+    server = world.server
+    server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
+    config = server.read("/etc/ssh/sshd_config")
+    server.write("/etc/ssh/sshd_config", config + b"DenyUsers admin\n")
+    server.reload()
+    server.write("/etc/sudoers", server.read("/etc/sudoers").replace(b"%sudo", b"# %sudo"), mode=0o440)
+    server.write("/etc/pam.d/sshd", b"account required pam_deny.so\n")
+    wait_for(lambda: not all(world.ways_in("client")))
+
+
+def test_killed_before_it_is_confirmed_the_client_gets_everything_back_and_we_nothing(world: AccountsWorld) -> None:
+    kept = {path: world.server.read(path) for path in ("/etc/ssh/sshd_config", "/etc/sudoers", "/etc/pam.d/sshd")}
+    die_once_changed(world, "account tech")
+    damage(world)
+    let_the_time_pass(world)
+    wait_for(lambda: all(world.ways_in("client")))
+    assert {path: world.server.read(path) for path in kept} == kept
+    assert "(ALL : ALL) ALL" in world.server.run("sudo", "-l", "-U", "admin").stdout
+    assert not any(world.ways_in("technician"))
+    assert world.server.read("/home/admin/.ssh/authorized_keys").decode() == f"{world.people.lines['client']}\n"
+    assert (world.server.root / "home/admin/.ssh/authorized_keys").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_is_changed_by_it_where_nothing_is_wrong(world: AccountsWorld) -> None:
+    die_once_changed(world, "authority")
+    before = world.state()
+    let_the_time_pass(world)
+    assert world.state() == before
+    assert "put" not in log(world)
+    assert not any(world.ways_in("operator"))
+
+
+def test_confirmed_it_never_runs(world: AccountsWorld) -> None:
+    receipt = world.target.revoke(world.grant("account tech"))
+    assert receipt.facts["way back"] == "setsid"
+    assert there(world, "confirmed")
+    world.server.write("/etc/pam.d/other", b"# the client's own doing\n")
+    world.server.write(f"{FOLDER}/deadline", b"0\n")
+    time.sleep(3)
+    assert world.server.read("/etc/pam.d/other") == b"# the client's own doing\n"
+    assert not there(world, "fired")
+
+
+def test_it_is_confirmed_over_new_connections_only_if_the_client_comes_in(world: AccountsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    client_can = LinuxHost.require_client
+    calls = []
+
+    def closed_meanwhile(self: LinuxHost, gone: object = ()) -> None:
+        calls.append(gone)
+        if len(calls) == 2:  # the change is made
+            world.server.write("/etc/ssh/sshd_config.d/x.conf", b"DenyUsers admin\n")
+            world.server.reload()
+            wait_for(lambda: not all(world.ways_in("client")))
+        client_can(self, gone)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LinuxHost, "require_client", closed_meanwhile)
+        with pytest.raises(RefusedError, match="not seen to come in"):
+            world.target.revoke(world.grant("account tech"))
+    assert there(world, "armed")
+
+
+@pytest.mark.parametrize("wrong", ["line", "sudo", "sshd"])
+def test_it_is_not_confirmed_when_something_on_the_host_is_not_in_order(
+    world: AccountsWorld, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change = giving_up._change  # noqa: SLF001 - what comes right after it is tried, with the rest as it is
+
+    def and_break(*arguments: object) -> object:
+        done = change(*arguments)  # type: ignore[arg-type]
+        if wrong == "line":
+            world.server.write("/home/app/.ssh/authorized_keys", b"# the neighbour is gone\n", mode=0o600)
+        if wrong == "sudo":
+            world.server.write("/etc/sudoers.d/broken", b"what\n", mode=0o440)
+        if wrong == "sshd":
+            world.server.write("/etc/ssh/sshd_config.d/broken.conf", b"Bogus yes\n")
+        return done
+
+    monkeypatch.setattr(giving_up, "_change", and_break)
+    with pytest.raises(RefusedError, match="not confirmed: not in order") as caught:
+        world.target.revoke(world.grant("account tech"))
+    assert {"line": "authorized_keys", "sudo": "sudo", "sshd": "sshd"}[wrong] in str(caught.value)
+    assert not there(world, "confirmed")
+    if wrong == "line":
+        let_the_time_pass(world)
+        assert all(world.ways_in("neighbour"))
+
+
+@pytest.mark.parametrize("trick", ["file", "beside", "folder"])
+def test_root_follows_no_link_that_the_owner_of_a_folder_put_there(world: AccountsWorld, trick: str) -> None:
+    """`app` would like its lines in root's file, or root's secrets in its own."""
+    run = world.server.run
+    die_once_changed(world, "account tech")
+    world.server.write("/root/.ssh/authorized_keys", b"# root's own\n", mode=0o600)
+    run("rm", "/home/app/.ssh/authorized_keys")
+    if trick == "folder":
+        run("sh", "-c", "mv /home/app/.ssh /home/app/aside && ln -s /root/.ssh /home/app/.ssh")
+    else:
+        name = "authorized_keys" if trick == "file" else "authorized_keys.good-leaver"
+        run("ln", "-s", "/root/.ssh/authorized_keys", f"/home/app/.ssh/{name}")
+    try:
+        let_the_time_pass(world)
+        assert world.server.read("/root/.ssh/authorized_keys") == b"# root's own\n"
+        assert ("behind a link" in log(world)) == (trick != "beside")
+        assert all(world.ways_in("neighbour")) == (trick == "beside")
+    finally:
+        run("sh", "-c", "cd /home/app; [ ! -L .ssh ] || { rm .ssh; mv aside .ssh; }; rm -rf .ssh/authorized_keys /root/.ssh")
+
+
+def test_what_fails_its_own_test_is_not_put_back(world: AccountsWorld) -> None:
+    die_once_changed(world, "account tech")
+    broken = world.server.read("/etc/ssh/sshd_config") + b"Bogus yes\n"
+    world.server.write(f"{FOLDER}/before/etc/ssh/sshd_config", broken)
+    world.server.write(f"{FOLDER}/before/etc/sudoers", b"what\n", mode=0o440)
+    before = world.server.read("/etc/ssh/sshd_config"), world.server.read("/etc/sudoers")
+    let_the_time_pass(world)
+    assert (world.server.read("/etc/ssh/sshd_config"), world.server.read("/etc/sudoers")) == before
+    assert log(world).count("fails its own test") == 2
+    assert all(world.ways_in("client"))
+
+
+def test_the_next_revocation_renews_it_and_forgets_what_was_ours(world: AccountsWorld) -> None:
+    die_once_changed(world, "account tech")
+    first = int(world.server.read(f"{FOLDER}/deadline"))
+    world.target = world.access(way_back_seconds=600)
+    die_once_changed(world, "authority")
+    assert int(world.server.read(f"{FOLDER}/deadline")) > first + 300
+    world.server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
+    let_the_time_pass(world)
+    assert all(world.ways_in("client"))
+    assert not any(world.ways_in("technician"))
+    assert not any(world.ways_in("operator"))
+
+
+def test_it_waits_in_at_where_that_runs(world: AccountsWorld) -> None:
+    world.server.run("atd")
+    try:
+        world.target = world.access(way_back_seconds=30)
+        die_once_changed(world, "account tech")
+        assert FOLDER in world.server.run("sh", "-c", "at -c $(atq | sort -n | tail -n 1 | cut -f1)").stdout
+        world.server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
+        deadline = time.monotonic() + 130  # at counts in minutes
+        while not there(world, "fired") and time.monotonic() < deadline:
+            time.sleep(0.5)
+        wait_for(lambda: "done" in log(world))
+        assert all(world.ways_in("client"))
+        assert not any(world.ways_in("technician"))
+    finally:
+        world.server.run("sh", "-c", "kill $(cat /run/atd.pid)")
+
+
+def test_without_a_key_of_the_clients_nothing_is_begun(world: AccountsWorld) -> None:
+    before = world.state()
+    for changed in ({"client_keys": (world.people.lines["stranger"],)}, {"client_admins": ("admin", "app")}):
+        with pytest.raises(RefusedError, match="not seen to come in"):
+            world.access(**changed).revoke(world.grant("account tech"))
+    assert world.state() == before
+    assert not (world.server.root / FOLDER.lstrip("/")).exists()
+
+
+def test_a_full_disk_stops_it_before_the_first_change(world: AccountsWorld) -> None:
+    before = world.state()
+    filler: Path = world.server.root / "var/lib/filler"
+    world.server.run("sh", "-c", "cat /dev/zero > /var/lib/filler 2>/dev/null; true")
+    try:
+        for start in ("account tech", "authority", "account northlight"):
+            with pytest.raises(RefusedError, match="no way back can be laid"):
+                world.target.revoke(world.grant(start))
+        assert world.state() == before
+    finally:
+        filler.unlink()
+    assert world.target.revoke(world.grant("account tech")).facts["changed"] is True
