@@ -8,9 +8,10 @@ BIN := $(VENV)/bin
 
 
 # What the tests use of Debian besides Python: the stock tools that a client or successor would open things with.
-DEBIAN := age busybox chromium golang-go golang-golang-x-mod-dev iproute2 keepassxc openssh-client openssh-server openssl poppler-utils postgresql qpdf \
-  util-linux zstd
-TOOLS := age busybox chromium go ss keepassxc-cli setpriv ssh-keygen sshd openssl pdfinfo initdb qpdf zstd
+DEBIAN := age at busybox chromium cron dropbear-bin golang-go golang-golang-x-mod-dev iproute2 keepassxc openssh-client openssh-server openssl \
+  poppler-utils postgresql procps qpdf sudo util-linux zstd
+TOOLS := age at busybox chromium cron cvtsudoers dropbear go initdb keepassxc-cli nsenter openssl pdfinfo pgrep qpdf setpriv ss ssh-keygen sshd sudo \
+  unshare visudo zstd
 
 .PHONY: help setup demo up test check lock
 help: ## list what can be made

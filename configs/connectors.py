@@ -14,11 +14,11 @@ from connectors.keepass_vault import KeepassVault
 from connectors.register_file import RegisterFile
 from connectors.s3_bucket import S3Files, S3Store
 from connectors.smtp import Smtp
-from connectors.ssh_host import SshAccess, SshCommand, SshFiles
+from connectors.ssh_host import LinuxHost, SshAccess, SshCommand, SshFiles
 from connectors.time_stamp import Rfc3161
 
 DataSourceConfig = Annotated[FolderFiles | S3Files | SshCommand | SshFiles, Field(discriminator="kind")]
-AccessTargetConfig = Annotated[AwsAccount | SshAccess, Field(discriminator="kind")]
+AccessTargetConfig = Annotated[AwsAccount | LinuxHost | SshAccess, Field(discriminator="kind")]
 CredentialSourceConfig = KeepassVault
 DocumentSourceConfig = FolderDocuments
 ObligationSourceConfig = RegisterFile

@@ -4,9 +4,12 @@ Works on the file as it was read, so that these mistakes are told together with 
 has not the right shape is passed over here: its own field tells.
 """
 
+import difflib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
+
+from pydantic import BaseModel
 
 from core.archive.recipients import check_recipient, refuse_mixed
 from core.dates import load_zone, resolve_local
@@ -39,6 +42,7 @@ def cross_check(raw: Mapping[str, Any]) -> list[Finding]:
         _people,
         _keys,
         _client_keys,
+        _holders,
         _recipients,
         _successor,
         _connector_names,
@@ -127,6 +131,32 @@ def _client_keys(raw: Mapping[str, Any]) -> Iterator[Finding]:
         for path, text in _texts(target, ("access_targets", place, "client_keys")):
             if (key := _spelled(text)) and key in ours:
                 yield Finding(path, f"this key is ours ({ours[key]}), so it shows nothing about the client; name a key of the client's own")
+
+
+def _holders(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    """Find whatever a system calls somebody's who is not among the holders: nobody would ever look for it."""
+    if not isinstance(_get(raw, "holders"), list | tuple):
+        return
+    known = [name for holder in _items(raw, "holders") if isinstance(name := _get(holder, "name"), str)]
+    for place, target in enumerate(_items(raw, "access_targets")):
+        for path, name in _named_holders(target, ("access_targets", place)):
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none yet'}"
+                yield Finding(path, f"nobody under holders has this name; {hint}")
+
+
+def _named_holders(thing: Any, path: Path) -> Iterator[tuple[Path, str]]:  # noqa: ANN401 - see _get
+    """Walk through everything that is said of a system, and give each field `holder`."""
+    if isinstance(thing, list | tuple):
+        for place, one in enumerate(thing):
+            yield from _named_holders(one, (*path, place))
+    elif isinstance(thing, Mapping | BaseModel):
+        for name, value in dict(thing).items():
+            if name == "holder" and isinstance(value, str):
+                yield (*path, name), value
+            else:
+                yield from _named_holders(value, (*path, str(name)))
 
 
 def _spelled(text: str) -> str | None:

@@ -28,6 +28,43 @@ NOT_BASE64 = (
     "this is not an OpenSSH public key: its second word is not base64; "
     "give the one line of the .pub file, e.g. ~/.ssh/id_ed25519.pub; never the private key beside it"
 )
+OTHER_SYSTEMS = f"""  - kind: linux_host
+    name: db1
+    host: db1.harbour-dental.example
+    user: northlight
+    host_key: ssh-ed25519 {CLIENTS_OWN}
+    private_key: file:keys/worker_ed25519
+    accounts:
+      - name: northlight
+        holder: offboarding worker
+      - name: tess
+        holder: Tess Marlowe
+    authorities:
+      - key: ssh-ed25519 {TESS}
+        holder: somebody quite different
+    agents:
+      - unit: monitoring.service
+        holder: ofboarding worker
+    client_keys: [ssh-ed25519 {CLIENTS_OWN}]
+    client_admins: [admin]
+  - kind: aws_account
+    name: cloud
+    account_id: "111122223333"
+    regions: [ca-central-1]
+    access:
+      access_key: env:CLOUD_KEY
+      secret_key: env:CLOUD_SECRET
+    ours:
+      users:
+        - name: tess
+          holder: Tess Marlow
+        - name: worker
+          holder: offboarding-worker
+      accounts:
+        - id: "444455556666"
+          holder: tess@northlight.example
+
+"""
 
 MISTAKES = {
     "a field with a slip": (
@@ -211,6 +248,18 @@ MISTAKES = {
             "name a key of the client's own\n"
             "acme.yaml:134:9: access_targets.0.client_keys.2: this key is ours (holders.1), so it shows nothing about the client; "
             "name a key of the client's own"
+        ),
+    ),
+    "holders that are none": (
+        [("credential_sources:", f"{OTHER_SYSTEMS}credential_sources:")],
+        (
+            "acme.yaml:143:17: access_targets.1.accounts.1.holder: nobody under holders has this name; did you mean Tess Marlow?\n"
+            "acme.yaml:146:17: access_targets.1.authorities.0.holder: nobody under holders has this name; "
+            "there are: Tess Marlow, offboarding worker\n"
+            "acme.yaml:149:17: access_targets.1.agents.0.holder: nobody under holders has this name; did you mean offboarding worker?\n"
+            "acme.yaml:164:19: access_targets.2.ours.users.1.holder: nobody under holders has this name; did you mean offboarding worker?\n"
+            "acme.yaml:167:19: access_targets.2.ours.accounts.0.holder: nobody under holders has this name; "
+            "there are: Tess Marlow, offboarding worker"
         ),
     ),
     "a key file with a slip": (
