@@ -111,6 +111,27 @@ class TellsOperations(Protocol):
         """Name the operations in words; nothing is sent. Raises GuardError for one that the guard would hold back."""
 
 
+class OpenSession(Protocol):
+    """A session of ours that was opened before our access is given up."""
+
+    opened: str
+    """How and as whom it was opened, in words."""
+
+    def verify(self) -> Verdict:
+        """Try once whether it still works; REVOKED only where the system itself clearly ended or refused it."""
+
+    def close(self) -> None:
+        """Let it go. Twice is fine."""
+
+
+@runtime_checkable
+class HoldsSession(Protocol):
+    """An AccessTarget on which a session can be opened before the cutoff, to be tried after it. Not every one can."""
+
+    def open_session(self) -> OpenSession:
+        """Log in by our own way in, and stay. Changes nothing."""
+
+
 class CredentialSource(Protocol):
     """A vault from which the client's credentials are handed over."""
 

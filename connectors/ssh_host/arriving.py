@@ -4,10 +4,13 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from paramiko import Channel
 from paramiko.buffered_pipe import PipeTimeout
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _AHEAD: Final = 256 * 1024
 _TINY: Final = 4096
@@ -25,6 +28,9 @@ class ReadAhead(socket.socket):
         self.settimeout(timeout)
         self._held = memoryview(bytearray(_AHEAD))
         self._start = self._end = 0
+        self.ended = False
+        """Whether the other side closed the connection itself: its end came, and nothing had failed before."""
+        self._failed = False
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         """Give `size` bytes, or fewer; none at the end. Raises as `socket.recv`."""
@@ -35,6 +41,16 @@ class ReadAhead(socket.socket):
         self._start = end
         return taken
 
+    def send(self, data: "ReadableBuffer", flags: int = 0, /) -> int:
+        """Send as `socket.send`: after a failure, what looks like the other side's end may be that of a broken line."""
+        try:
+            return super().send(data, flags)
+        except TimeoutError:
+            raise
+        except OSError:
+            self._failed = True
+            raise
+
     def _gather(self, size: int, flags: int) -> None:
         rest = self._end - self._start
         self._held[:rest] = self._held[self._start : self._end]
@@ -42,11 +58,13 @@ class ReadAhead(socket.socket):
         while self._end < size:
             try:
                 got = self.recv_into(self._held[self._end :], 0, flags)
-            except OSError:
+            except OSError as exc:
+                self._failed = self._failed or not isinstance(exc, TimeoutError)
                 if self._end:  # what is here is given first; the fault comes again
                     return
                 raise
             if not got:
+                self.ended = not self._failed
                 return
             self._end += got
 

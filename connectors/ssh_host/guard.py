@@ -165,12 +165,25 @@ class GuardedTransport(Transport):
     """
 
     commands: Container[bytes] = frozenset()
+    _farewell = False
+    _hung_up = False
+
+    @property
+    def was_ended_by_server(self) -> bool:
+        """Whether the other side ended the connection itself; False while it lasts, and where the line broke or we hung up."""
+        return not self.is_active() and not self._hung_up and (self._farewell or bool(getattr(self.sock, "ended", False)))
 
     def close(self) -> None:
         """Hang up at once: without the shutdown, paramiko's thread notices up to a tenth of a second later."""
+        self._hung_up = self._hung_up or self.is_active()
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         super().close()
+
+    def _parse_disconnect(self, message: Message) -> None:
+        """Remember that the other side said that it ends the connection (RFC 4253 section 11.1)."""
+        self._farewell = True
+        super()._parse_disconnect(message)  # type: ignore[misc]  # where paramiko takes it in; the published stubs leave it out
 
     def _send_message(self, data: Message) -> None:
         """Every message of paramiko's leaves through here. Raises GuardError instead of sending what is not listed."""

@@ -226,4 +226,4 @@ def test_dropbear_is_asked_and_changed_as_well(world: AccountsWorld) -> None:
         assert world.people.by_ssh(server, "technician", "app")
     finally:
         server.run("sh", "-c", "kill $(cat /run/dropbear.pid); umount /usr/sbin/sshd; rm -r /etc/dropbear; rm -f /run/sshd.pid")
-        server.run("/usr/sbin/sshd", "-E", "/var/log/auth.log")
+        server.serve()

@@ -6,8 +6,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import paramiko
@@ -20,6 +20,13 @@ MAKING = Path(__file__).with_name("linux_world.sh")
 NEEDED = ("unshare", "nsenter", "setpriv", "sudo", "visudo", "cvtsudoers", "at", "cron", "sshd", "ss")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PATIENCE = 40.0
+SERVE = r"""
+export TZ=UTC
+setsid sh -c '/usr/sbin/sshd -D -e 2>&1' </dev/null 2>/dev/null | while read -r line; do
+  printf "%(%FT%T)T+00:00 host.example sshd[1]: %s\n" -1 "${line%$'\r'}"
+done >> /var/log/auth.log 2>/dev/null &
+"""
+"""Runs the server, and stamps what it says with the time as syslog does (RFC 3339)."""
 
 
 class LinuxHostServer:
@@ -58,8 +65,31 @@ class LinuxHostServer:
         self.write("/etc/ssh/sshd_config", "\n".join((*lines, "")).encode())
         if (self.root / "run/sshd.pid").exists():
             self.run("sh", "-c", "kill $(cat /run/sshd.pid); rm /run/sshd.pid")
-        self.run("/usr/sbin/sshd", "-E", "/var/log/auth.log")
+        self.serve()
+
+    def serve(self) -> None:
+        """Start the server."""
+        self.run("bash", "-c", SERVE)
         self._wait()
+
+    def reboot(self, *services: str) -> None:
+        """End all that runs there at once, and start the server and these services again, as a boot does."""
+        self.run("sh", "-c", "kill -KILL -1", check=False)
+        self.run("sh", "-c", "rm -f /run/*.pid /run/crond.reboot")
+        for service in services:
+            self.run(service)
+        self.serve()
+
+    @contextmanager
+    def clock_off(self, seconds: int) -> Iterator[None]:
+        """Have the host's clock, as `date` tells it, be so many seconds ahead (behind, if negative); the kernel has but one clock."""
+        self.run("cp", "/usr/bin/date", "/run/date")
+        self.write("/run/wrong-date", f'#!/bin/sh\nexec /run/date -d "@$(($(/run/date +%s) + {seconds}))" "$@"\n'.encode(), mode=0o755)
+        self.run("mount", "--bind", "/run/wrong-date", "/usr/bin/date")
+        try:
+            yield
+        finally:
+            self.run("umount", "/usr/bin/date")
 
     def reload(self) -> None:
         """Have the server read its settings again."""

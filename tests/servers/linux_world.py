@@ -195,7 +195,7 @@ class AccountsWorld(LinuxWorld):
         server.account("northlight", "# made for us", lines["connector"])
         server.write("/etc/sudoers.d/northlight", b"northlight ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
         server.account("tech", groups="sudo", password="not-a-secret-of-anybody")
-        server.account("admin", lines["client"], groups="sudo")
+        server.account("admin", lines["client"], groups="sudo", password="known-to-the-client-alone")
         server.account("app", lines["neighbour"])
         server.write("/etc/ssh/authorities", f"{lines['authority']}\n{lines['neighbour']}\n".encode())
         self.certificate = self.people.certify("authority", "operator", "app")

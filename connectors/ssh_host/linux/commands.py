@@ -45,6 +45,7 @@ UNIT: Final = Slot(r"[A-Za-z0-9][A-Za-z0-9:_.@-]{0,200}\.(?:service|timer|socket
 OUR_UNIT: Final = Slot(UNIT.pattern, ours=True)
 UNITS: Final = Slot(UNIT.pattern, many=True)
 FINGERPRINT: Final = Slot(r"SHA256:[A-Za-z0-9+/]{43}")
+FINGERPRINTS: Final = Slot(FINGERPRINT.pattern, many=True)
 NUMBER: Final = Slot(r"[0-9]{1,9}")
 DAYS: Final = Slot(r"-?[0-9]{0,9}")
 ADDRESS: Final = Slot(r"[0-9A-Fa-f.:%a-z]{1,60}")
@@ -77,6 +78,7 @@ TABLE: Final = {
     "processes": _script(scripts.PROCESSES, ACCOUNT),
     "jobs": _script(scripts.JOBS, ACCOUNTS),
     "agents": _script(scripts.AGENTS, UNITS),
+    "logins": _script(scripts.LOGINS, FINGERPRINTS),
     # changing
     "close-account": Template(("usermod", "-L", "-e", "1", OUR_ACCOUNT)),
     "open-account": Template(("usermod", "-e", DAYS, OUR_ACCOUNT)),
@@ -140,6 +142,11 @@ class Commands:
         if given or line not in self:
             raise refused(f"the command {name} with these words")
         return line
+
+    def told(self, name: str, *values: str) -> str:
+        """Say in words what one command would be. Raises GuardError as `line`."""
+        line = self.line(name, *values).decode("utf-8", "backslashreplace")
+        return f"run our script {name} for {shlex.join(values)}" if TABLE[name].words[:2] == ("sh", "-c") else f"run {line}"
 
     def sftp_server(self, path: str) -> bytes:
         """Spell how SFTP is spoken as root over a command of its own."""

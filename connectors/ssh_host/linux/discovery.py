@@ -116,7 +116,7 @@ def _sudoers(host: "LinuxHost", survey: Survey, accounts: Mapping[str, str], own
     hidden: set[str] = set()
     for one in survey.rules:
         if one.users is None and one.path == EVERYTHING and accounts:
-            yield _rule(host, MAIN, sorted(accounts), accounts, ", perhaps: its rules cannot be read here (cvtsudoers)", "[]")
+            yield _rule(host, MAIN, sorted(accounts), accounts, ", perhaps: its rules cannot be read here (cvtsudoers)")
         names = sorted((one.users or frozenset()) & accounts.keys())
         if one.path == EVERYTHING:
             hidden = set(names)
@@ -125,18 +125,20 @@ def _sudoers(host: "LinuxHost", survey: Survey, accounts: Mapping[str, str], own
         if names and one.path not in own:
             others = [*sorted((one.users or frozenset()) - ours), *one.others]
             more = f"; also for {', '.join(others)}" if others else ""
-            yield _rule(host, one.path, names, accounts, more, standing_keys(survey, names, owners))
+            grant = _rule(host, one.path, names, accounts, more)
+            noted = {"keys": standing_keys(survey, names, owners)} | ({"others": ", ".join(others)} if others else {})
+            yield grant.model_copy(update={"undo": {**grant.undo, **noted}})
     if hidden:
-        yield _rule(host, EVERYTHING, sorted(hidden), accounts, ", in a file that another includes", "[]")
+        yield _rule(host, EVERYTHING, sorted(hidden), accounts, ", in a file that another includes")
 
 
-def _rule(host: "LinuxHost", path: str, names: list[str], accounts: Mapping[str, str], more: str, keys: str) -> Grant:
+def _rule(host: "LinuxHost", path: str, names: list[str], accounts: Mapping[str, str], more: str) -> Grant:
     return Grant(
         system=host.name,
         id=f"sudoers {path}",
         holder=accounts[names[0]],
         privilege=f"sudo for {', '.join(names)}{more}",
-        undo={"file": path, "accounts": " ".join(names), "keys": keys},
+        undo={"file": path, "accounts": " ".join(names)},
     )
 
 

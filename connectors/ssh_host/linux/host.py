@@ -3,24 +3,36 @@
 Sources: sshd(8), sshd_config(5), usermod(8), sudoers(5), cvtsudoers(1), ssh-keygen(1), systemctl(1), crontab(5), at(1).
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, Self
+from datetime import UTC, datetime
+from typing import Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
 from connectors.ssh_host.linux import discovery, giving_back, giving_up, looking
+from connectors.ssh_host.linux import end_state as simulated
 from connectors.ssh_host.linux.commands import Commands, Root
 from connectors.ssh_host.linux.ours import AccountName, OurAccount, OurAgent, OurAuthority
+from connectors.ssh_host.linux.own_act import last_login
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import Survey, look
 from connectors.ssh_host.linux.things import Kind, Named, named
 from connectors.ssh_host.linux.way_back import WayBack
-from core.errors import RefusedError
-from core.model import ClientControl, Grant, Holder, Receipt, Verdict
+from connectors.ssh_host.session import SshSession
+from core.errors import RefusedError, UnavailableError
+from core.model import ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
 from core.signatures.public_key import read_line
+
+NEVER_LOOKED_AT: Final = (
+    "passwords of accounts that are not named as ours, and of root",
+    "certificates for us by authorities that are not named as ours",
+    "other ways in than SSH: Kerberos, remote consoles, VPNs, containers, and services that are not named",
+    "files of our accounts, and what runs on the host for the client's sake",
+)
 
 
 class LinuxHost(SshHost):
@@ -45,6 +57,7 @@ class LinuxHost(SshHost):
     way_back_seconds: int = Field(
         default=900, ge=1, le=86400, description="after how long the host restores what the client needs, unless it is confirmed"
     )
+    _unseen: list[str] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="after")
     def _ours_and_theirs(self) -> Self:
@@ -65,8 +78,16 @@ class LinuxHost(SshHost):
         if not owners:
             return ()
         with self.shell() as shell:
-            found = list(discovery.find(self, shell, look(shell, self.user), owners))
+            survey = look(shell, self.user)
+            found = list(discovery.find(self, shell, survey, owners))
+        ours: tuple[OurAccount | OurAuthority | OurAgent, ...] = (*self.accounts, *self.authorities, *self.agents)
+        strangers = sorted({one.holder for one in ours} - set(owners.values()))
+        self._unseen[:] = [*survey.unseen, *(f"what belongs to {name}, who was not asked for" for name in strangers)]
         return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))
+
+    def not_looked_at(self) -> tuple[str, ...]:
+        """Say what the last discovery left out: what we may not see, and what this connector does not know."""
+        return (*self._unseen, *NEVER_LOOKED_AT)
 
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away behind a way back. Twice is fine. Raises RefusedError, before any change, for what a person has to do."""
@@ -102,15 +123,39 @@ class LinuxHost(SshHost):
             ) from exc
 
     def client_control(self) -> ClientControl:
-        """Ask the server whether each of the client's administrators would come in by a key of the client's."""
-        proved, seen = True, []
-        for account in self.client_admins:
-            answers = {read_line(line).fingerprint: self.would_accept(account, line) for line in self.client_keys}
-            proved = proved and any(answer == Answer.ACCEPTED for answer, _why in answers.values())
-            seen += [f"{account} by {finger}: {why}" for finger, (_answer, why) in answers.items()]
-        return ClientControl(
-            system=self.name, proved=proved, evidence=f"{self.host}:{self.port}, asked without logging in: {'; '.join(seen)}"
-        )
+        """Ask the server whether each of the client's administrators would come in by a key of the client's.
+
+        `acted_at` is when one of them last did, if the host's own log tells it for certain and we may still look.
+        """
+        control = self._control()
+        acted_at, seen = self._own_act() if control.proved else (None, "")
+        evidence = f"{control.evidence}; {seen}" if seen else control.evidence
+        return control.model_copy(update={"acted_at": acted_at, "evidence": evidence})
+
+    def end_state(self, grants: Sequence[Grant]) -> EndState:
+        """Say which of the client's administrators would come in and become root without these grants; one is enough."""
+        gone = [self.named(grant) for grant in grants]
+        with self.shell() as shell:
+            return simulated.end_state(self, shell, gone)
+
+    def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
+        """Ask the guard about each command and SFTP call that `revoke` would send; nothing is sent. Raises RefusedError as `revoke`."""
+        self._refuse_unless_on_loopback("revoked")
+        return tuple(simulated.planned(self, grants))
+
+    def open_session(self) -> SshSession:
+        """Log in by our own key, and stay. Raises as `SshHost.log_in`, and UnavailableError if nothing can be opened on it."""
+        session = SshSession(self.log_in(), f"{self.address} by {self.own_key().fingerprint}")
+        seen = session.verify()
+        if seen.state != GrantState.ACTIVE:
+            session.close()
+            raise UnavailableError(f"no session of ours stays open: {seen.evidence}")
+        return session
+
+    def drop_ins_of(self, grant: Grant) -> list[str]:
+        """Give the files of sudo rules that go with our own account, as discovery noted them."""
+        noted: list[str] = json.loads(grant.undo.get("drop-ins", "[]"))
+        return noted
 
     @contextmanager
     def shell(self) -> Iterator[Shell]:
@@ -121,8 +166,12 @@ class LinuxHost(SshHost):
     def way_back(self, shell: Shell, survey: Survey) -> WayBack:
         """Give the way back of this host, in our folder there."""
         home = survey.accounts[self.user].home if self.user in survey.accounts else f"/home/{self.user}"
-        place = "/var/lib/" if shell.is_root else f"{home}/."
-        return WayBack(shell, f"{place}good-leaver-{''.join(one if one.isalnum() else '-' for one in self.name)}", self.way_back_seconds)
+        return WayBack(shell, self.folder(home), self.way_back_seconds)
+
+    def folder(self, home: str) -> str:
+        """Name our folder on the host; without root it is in the home of our account."""
+        place = f"{home}/." if self.root == Root.NONE else "/var/lib/"
+        return f"{place}good-leaver-{''.join(one if one.isalnum() else '-' for one in self.name)}"
 
     def require_client(self, gone: Iterable[tuple[str, str]] = ()) -> None:
         """See over new connections that the client comes in and that these (account, key line) do not. Raises RefusedError."""
@@ -131,7 +180,7 @@ class LinuxHost(SshHost):
             raise RefusedError(
                 "a key is named as the client's own and as ours", untouched="the host", todo="name a key under client_keys that only it has"
             )
-        control = self.client_control()
+        control = self._control()
         if not control.proved:
             raise RefusedError(
                 f"the client is not seen to come in: {control.evidence}",
@@ -154,6 +203,29 @@ class LinuxHost(SshHost):
         if names is not None and found.what not in names:
             raise RefusedError(f"{grant.subject} is not named as ours in the engagement file", untouched="everything on the host")
         return found
+
+    def _control(self) -> ClientControl:
+        proved, seen = True, []
+        for account in self.client_admins:
+            answers = {read_line(line).fingerprint: self.would_accept(account, line) for line in self.client_keys}
+            proved = proved and any(answer == Answer.ACCEPTED for answer, _why in answers.values())
+            seen += [f"{account} by {finger}: {why}" for finger, (_answer, why) in answers.items()]
+        return ClientControl(
+            system=self.name, proved=proved, evidence=f"{self.host}:{self.port}, asked without logging in: {'; '.join(seen)}"
+        )
+
+    def _own_act(self) -> tuple[datetime | None, str]:
+        """See when the client last came in; a login of ours that the server would refuse is not tried for this."""
+        if self.root == Root.NONE:
+            return None, "without root its log cannot be read"
+        try:
+            if self.would_accept(self.user, self.own_key().line)[0] != Answer.ACCEPTED:
+                return None, "we cannot look into its log any more"
+            with self.shell() as shell:
+                keys = {read_line(line).fingerprint for line in self.client_keys}
+                return last_login(shell, keys, self.client_admins, datetime.now(UTC))
+        except (RefusedError, UnavailableError) as error:
+            return None, f"its log cannot be looked into: {error.what}"
 
     def _refuse_unless_on_loopback(self, what: str) -> None:
         if not self.is_on_loopback():

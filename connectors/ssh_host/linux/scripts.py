@@ -91,6 +91,15 @@ for unit; do
 done
 """
 
+LOGINS: Final = """
+date +%s
+log() { cat /var/log/auth.log.1 /var/log/auth.log /var/log/secure 2>/dev/null
+  [ -d /run/systemd/system ] && journalctl -q -o short-unix -t sshd -t sshd-session --since=-30days --grep '^Accepted ' 2>/dev/null; }
+for key; do log | grep -a ' Accepted publickey for ' | grep -aF " $key" | tail -n 50; done
+exit 0
+"""
+"""The host's clock (seconds since 1970), and what its server wrote of logins by these keys."""
+
 DROP_IN_OUT: Final = """
 file=$1 aside=$1.good-leaver
 [ -e "$file" ] || { [ -e "$aside" ] && { echo already; exit 0; }; exit 4; }

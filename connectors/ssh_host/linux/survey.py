@@ -49,7 +49,7 @@ class KeyFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What was found. `commands`: account → the program that the server asks for its keys."""
+    """What was found. `commands`: account → the program that the server asks for its keys. `unseen`: what was left out, in words."""
 
     accounts: dict[str, Account]
     files: tuple[KeyFile, ...]
@@ -57,6 +57,7 @@ class Survey:
     principals: dict[str, str] = field(default_factory=dict)
     rules: tuple[RulesFile, ...] = ()
     our_port: str = "0"
+    unseen: tuple[str, ...] = ()
 
     def file(self, path: str) -> KeyFile | None:
         """Find a file by its path."""
@@ -65,7 +66,7 @@ class Survey:
 
 def look(shell: Shell, user: str) -> Survey:
     """Look at everything that our rights reach. Raises RefusedError for what cannot be told, such as a file behind a link."""
-    accounts = _accounts(shell)
+    accounts, strange = _accounts(shell)
     came = shell.run("where-from").out.split()
     address, port = (came[0], came[3]) if len(came) > 3 else ("127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
     settings = _settings(shell, accounts, address, port) if shell.is_root else {}
@@ -76,11 +77,14 @@ def look(shell: Shell, user: str) -> Survey:
             opens.setdefault(path, []).append(account.name)
     trusted = {one.get("trustedusercakeys", "none") for one in settings.values()} - set(_NO_FILE)
     with shell.sftp((*opens, *trusted)) as sftp:
-        files = []
+        files, shut = [], []
         for path, who in (*opens.items(), *((path, []) for path in sorted(trusted))):
             try:
                 sftp.lstat(encode(path))
-            except OSError:  # there is none, or it is in a folder that nobody may enter
+            except FileNotFoundError:
+                continue
+            except OSError:  # it is in a folder that we may not enter
+                shut.append(f"{path}, which we may not reach")
                 continue
             content, attributes = read_regular(sftp, encode(path))
             files.append(KeyFile(path=path, accounts=tuple(who), content=content, attributes=attributes, of_authorities=path in trusted))
@@ -94,10 +98,21 @@ def look(shell: Shell, user: str) -> Survey:
         principals={name: one.get("authorizedprincipalsfile", "none") for name, one in settings.items()},
         rules=tuple(rules_files(shell.run("sudo-rules").out)) if shell.is_root else (),
         our_port=came[1] if len(came) > 1 else "0",
+        unseen=(*_unseen(shell, settings), *shut, *(f"the account {name!r}, whose name is unusual" for name in strange)),
     )
 
 
-def _accounts(shell: Shell) -> dict[str, Account]:
+def _unseen(shell: Shell, settings: dict[str, dict[str, str]]) -> Iterator[str]:
+    if not shell.is_root:
+        yield "keys, rules, jobs and services beside our own account's, since we come in without root"
+    elif not settings:
+        yield "where the server reads keys, since there is no OpenSSH here that tells (sshd -T): the usual files were read"
+    for program in sorted({one.get("authorizedprincipalscommand", "none") for one in settings.values()} - set(_NO_FILE)):
+        yield f"whom {program} lets in by certificates (AuthorizedPrincipalsCommand)"
+
+
+def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
+    """Give the accounts, and the names of those that are no names as useradd makes them."""
     members: dict[str, list[str]] = {}
     names: dict[int, str] = {}
     for line in shell.must("groups", failing="the host's groups cannot be listed").splitlines():
@@ -105,14 +120,15 @@ def _accounts(shell: Shell) -> dict[str, Account]:
         names[int(number)] = name
         for user in filter(None, users.split(",")):
             members.setdefault(user, []).append(name)
-    found = {}
+    found, strange = {}, []
     for line in shell.must("accounts", failing="the host's accounts cannot be listed").splitlines():
         name, _secret, uid, gid, _who, home, login = line.split(":")[:7]
         groups = sorted({names.get(int(gid), gid), *members.get(name, ())})
         if re.fullmatch(ACCOUNT.pattern, name) is None:
-            continue  # no name that useradd makes
+            strange.append(name)
+            continue
         found[name] = Account(name, int(uid), home, login, tuple(groups))
-    return found
+    return found, strange
 
 
 def _settings(shell: Shell, accounts: Iterable[str], address: str, port: str) -> dict[str, dict[str, str]]:
