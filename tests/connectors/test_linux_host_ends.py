@@ -1,6 +1,5 @@
-"""How a whole host would be without us, what would be sent for that, when the client itself came in, and a session of ours that stays open."""
+"""How a whole host would be without us, what would be sent, when the client itself came in, and a session of ours that stays open."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.ssh_host import session as ssh_session
-from connectors.ssh_host.linux import LinuxHost
 from core.errors import GuardError, RefusedError, UnavailableError
 from core.model import Assurance, GrantState
 from core.ports import HoldsSession, OpenSession, SimulatesEndState, TellsOperations

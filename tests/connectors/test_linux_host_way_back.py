@@ -196,21 +196,100 @@ def test_the_next_revocation_renews_it_and_forgets_what_was_ours(world: Accounts
     assert not any(world.ways_in("operator"))
 
 
-def test_it_waits_in_at_where_that_runs(world: AccountsWorld) -> None:
-    world.server.run("atd")
+@pytest.mark.parametrize("service", ["cron", "atd"])
+def test_a_reboot_does_not_end_it_where_cron_or_at_runs(world: AccountsWorld, service: str) -> None:
+    server, cron = world.server, "/etc/cron.d/good-leaver-db1"
+    server.run(service)
     try:
-        world.target = world.access(way_back_seconds=30)
         die_once_changed(world, "account tech")
-        assert FOLDER in world.server.run("sh", "-c", "at -c $(atq | sort -n | tail -n 1 | cut -f1)").stdout
-        world.server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
-        deadline = time.monotonic() + 130  # at counts in minutes
-        while not there(world, "fired") and time.monotonic() < deadline:
-            time.sleep(0.5)
-        wait_for(lambda: "done" in log(world))
+        assert (server.root / cron[1:]).exists() == (service == "cron")
+        server.reboot()
+        server.write(f"{FOLDER}/deadline", b"0\n")
+        server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
+        time.sleep(2)
+        assert not any(world.ways_in("client"))
+        make_due(world)
+        server.reboot(service)
+        wait_for(lambda: there(world, "fired"))
         assert all(world.ways_in("client"))
         assert not any(world.ways_in("technician"))
+        assert not (server.root / cron[1:]).exists()
     finally:
-        world.server.run("sh", "-c", "kill $(cat /run/atd.pid)")
+        server.run("pkill", "-x", service, check=False)
+
+
+def make_due(world: AccountsWorld) -> None:
+    """Let the minute pass for which at was told: it stands in the name of the job (a, its number, minutes since 1970)."""
+    for job in (world.server.root / "var/spool/cron/atjobs").glob("a0*"):
+        job.rename(job.with_name(f"{job.name[:6]}{int(time.time()) // 60 - 5:08x}"))
+
+
+def test_confirmed_it_leaves_nothing_for_the_next_boot(world: AccountsWorld) -> None:
+    world.server.run("cron")
+    try:
+        for start in ("account tech", "account northlight"):
+            receipt = world.target.revoke(world.grant(start))
+            assert receipt.facts.get("way back", "setsid, cron") == "setsid, cron"
+            world.settle()
+            assert there(world, "confirmed")
+            assert not (world.server.root / "etc/cron.d/good-leaver-db1").exists()
+    finally:
+        world.server.run("pkill", "-x", "cron", check=False)
+
+
+def test_a_reboot_in_the_middle_of_it_is_made_good(world: AccountsWorld) -> None:
+    """What was begun in another boot is begun anew; what runs in this one is left alone."""
+    die_once_changed(world, "account tech")
+    run = world.server.run
+    run("sh", "-c", f"cd {FOLDER} && mv armed firing && cat /proc/sys/kernel/random/boot_id > firing.boot")
+    world.server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
+    run("sh", f"{FOLDER}/restore.sh", FOLDER)
+    assert not any(world.ways_in("client"))
+    with pytest.raises(RefusedError, match="no way back can be laid"):
+        world.access(client_admins=("app",), client_keys=(world.people.lines["neighbour"],)).revoke(world.grant("authority"))
+    world.server.write(f"{FOLDER}/firing.boot", b"another-boot\n")
+    run("sh", f"{FOLDER}/restore.sh", FOLDER)
+    assert there(world, "fired")
+    assert all(world.ways_in("client"))
+
+
+def test_a_clock_that_is_set_back_does_not_hold_it_up(world: AccountsWorld) -> None:
+    world.target = world.access(way_back_seconds=15)
+    die_once_changed(world, "account tech")
+    with world.server.clock_off(-86400):
+        world.server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
+        wait_for(lambda: there(world, "fired"))
+        assert all(world.ways_in("client"))
+
+
+def test_a_clock_that_is_set_ahead_lets_it_run_early_and_the_change_is_not_confirmed(
+    world: AccountsWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change, grant = giving_up._change, world.grant("account tech")  # noqa: SLF001 - the clock is set right after it
+
+    def and_set_the_clock(*arguments: object) -> object:
+        done = change(*arguments)  # type: ignore[arg-type]
+        with world.server.clock_off(86400):
+            wait_for(lambda: there(world, "fired"))
+        return done
+
+    monkeypatch.setattr(giving_up, "_change", and_set_the_clock)
+    with pytest.raises(RefusedError, match="not confirmed"):
+        world.target.revoke(grant)
+    assert all(world.ways_in("client"))
+
+
+def test_what_an_earlier_run_left_armed_is_called_off_by_the_next(world: AccountsWorld) -> None:
+    grant = world.grant("account tech")
+    die_once_changed(world, "account tech")
+    world.server.reboot()
+    assert world.target.revoke(grant).facts["changed"] is False
+    assert there(world, "confirmed")
+    die_once_changed(world, "authority")
+    world.server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
+    with pytest.raises(RefusedError, match="not confirmed"):
+        world.target.revoke(grant)
+    assert there(world, "armed")
 
 
 def test_without_a_key_of_the_clients_nothing_is_begun(world: AccountsWorld) -> None:

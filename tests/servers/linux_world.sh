@@ -21,4 +21,4 @@ hostname host.example
 echo 127.0.0.1 host.example >> /etc/hosts # sudo looks for its own name at each call
 sed -i '/pam_loginuid/d' /etc/pam.d/sshd # the kernel lets a login be named once only, outside
 echo made
-while :; do sleep 3600 & wait "$!"; done # the first process: it takes in those whose parents have ended
+while :; do sleep 3600 & wait "$!" || :; done # the first process: it takes in those whose parents have ended

@@ -4,6 +4,7 @@ import socket
 import struct
 import threading
 from contextlib import suppress
+from typing import Self
 
 
 class StallingProxy:
@@ -47,7 +48,7 @@ class StallingProxy:
                 self._flowing.wait()
                 sink.sendall(data)
 
-    def __enter__(self) -> "StallingProxy":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

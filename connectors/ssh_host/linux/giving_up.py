@@ -26,6 +26,7 @@ def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Recei
     """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do."""
     survey = look(shell, host.user)
     if stands(host, shell, grant, what) is False:
+        host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
         if not open_sessions(host, shell, what):
             return Receipt(done=f"it was already so: {grant.id} is not there", undo=grant.undo, facts={"changed": False})
         ended = _end_sessions(host, shell, survey, what)  # we were interrupted before them

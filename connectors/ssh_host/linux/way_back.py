@@ -19,6 +19,7 @@ from core.errors import RefusedError, UnavailableError
 
 CONFIRM: Final = b"confirm\n"
 NOTHING_WRONG: Final = "wrong:"
+NOT_ARMED: Final = "way-back"
 
 
 class WayBack:
@@ -54,6 +55,12 @@ class WayBack:
         client_can()
         if self._shell.run("way-back-confirm", self.folder).status != 0:
             raise self.not_confirmed("it had run already")
+
+    def settle(self, client_can: Callable[[], None]) -> None:
+        """Call off one that an earlier, killed run left armed. Raises RefusedError as `confirm`."""
+        seen = self._shell.run("way-back-check", self.folder)
+        if seen.status == 0 and NOT_ARMED not in seen.out.split():
+            self.confirm(client_can)
 
     def require_nothing_wrong(self, said: str) -> None:
         """Read what the check on the host wrote. Raises RefusedError."""

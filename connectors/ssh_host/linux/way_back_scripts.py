@@ -11,7 +11,8 @@ dir=$1
 cd "$dir"
 date +%s > probe
 [ -e armed ] && { echo "armed $(cat deadline)"; exit 0; }
-[ -e fired ] && mv fired "fired.$(date +%s)"
+[ -n "$(find firing -mmin -10 2>/dev/null)" ] && exit 5 # it runs just now
+for old in firing fired; do [ ! -e "$old" ] || mv "$old" "$old.$(date +%s)"; done
 rm -rf "$dir/before"
 mkdir before
 for place in /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/sudoers /etc/sudoers.d /etc/pam.d; do
@@ -28,18 +29,28 @@ dir=$1 seconds=$2
 cd "$dir"
 while read -r number mode owner file; do readlink -f "${file%/*}" > "place.$number"; done < kept
 echo $(($(date +%s) + seconds)) > deadline.new
+echo "$(cat /proc/sys/kernel/random/boot_id) $(($(cut -d. -f1 /proc/uptime) + seconds))" > deadline.up
 mv -f deadline.new deadline
 : > armed
+over_a_boot=
+name=${dir##*/}
+if command -v at >/dev/null && pgrep -x atd >/dev/null &&
+  echo "sh '$dir/restore.sh' '$dir'" | at now + $(((seconds + 119) / 60)) minutes 2>/dev/null; then over_a_boot=", at"
+elif [ "$(id -u)" = 0 ] && [ -d /etc/cron.d ] && { pgrep -x cron || pgrep -x crond; } >/dev/null &&
+  echo "@reboot root sh '$dir/restore.sh' '$dir'" > cron && mv -f cron "/etc/cron.d/${name#.}"; then over_a_boot=", cron"
+fi
 if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
-  systemd-run -q --unit="good-leaver-$(date +%s)-$$" --on-active="$seconds" sh "$dir/restore.sh" "$dir" 2>/dev/null; then echo systemd
-elif command -v at >/dev/null && pgrep -x atd >/dev/null &&
-  echo "sh '$dir/restore.sh' '$dir'" | at now + $(((seconds + 59) / 60)) minutes 2>/dev/null; then echo at
+  systemd-run -q --unit="good-leaver-$(date +%s)-$$" --on-active="$seconds" sh "$dir/restore.sh" "$dir" 2>/dev/null; then
+  echo "systemd$over_a_boot"
 elif command -v setsid >/dev/null; then
   setsid sh "$dir/restore.sh" "$dir" </dev/null >/dev/null 2>&1 &
-  echo setsid
-else exit 4
+  echo "setsid$over_a_boot"
+else
+  [ -n "$over_a_boot" ] && exec echo "${over_a_boot#, }"
+  exit 4
 fi
 """
+"""Has it wait in two ways: one that a wrong clock does not hold up, and where at or cron runs, one that a reboot does not end."""
 
 RESTORE: Final = """#!/bin/sh
 # Brings back what the client and the host need to come in, if nobody has confirmed in time that they can. It brings nothing of ours back.
@@ -48,8 +59,16 @@ dir=$1
 cd "$dir" || exit 1
 umask 077
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin
-while [ -e armed ] && [ "$(date +%s)" -lt "$(cat deadline)" ]; do sleep 1; done
-mv armed fired 2>/dev/null || exit 0
+name=${dir##*/}
+early() { # neither by the clock, which may be set, nor by how long the host is up
+  [ "$(date +%s)" -lt "$(cat deadline)" ] || return 1
+  read -r boot up < deadline.up
+  [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ] || [ "$(cut -d. -f1 /proc/uptime)" -lt "$up" ]
+}
+while [ -e armed ] && early; do sleep 1; done
+this_boot=$(cat /proc/sys/kernel/random/boot_id)
+mv armed firing 2>/dev/null || { [ -e firing ] && [ "$(cat firing.boot)" != "$this_boot" ]; } || exit 0 # a reboot ended one in the middle
+echo "$this_boot" > firing.boot
 exec >> log 2>&1
 echo "$(date): nobody confirmed in time"
 group=0
@@ -104,7 +123,9 @@ put_back /etc/pam.d
     echo "put lines back that are not ours: $file"
 done < kept
 command -v restorecon >/dev/null && [ -e kept ] && while read -r number mode owner file; do restorecon "$file"; done < kept
+[ ! -e "/etc/cron.d/${name#.}" ] || mv -f "/etc/cron.d/${name#.}" cron.done
 echo "$(date): done"
+mv firing fired
 """
 """The way back itself, laid on the host as a file."""
 
@@ -125,7 +146,9 @@ echo "wrong:$wrong"
 """
 
 CONFIRM: Final = """
-cd "$1" && { mv armed confirmed 2>/dev/null || [ -e confirmed ]; }
+cd "$1" && { mv armed confirmed 2>/dev/null || [ -e confirmed ]; } || exit 1
+name=${1##*/}
+[ ! -e "/etc/cron.d/${name#.}" ] || mv -f "/etc/cron.d/${name#.}" cron.done
 """
 
 LEAVE: Final = """
@@ -151,7 +174,11 @@ while read -r number mode owner file; do
 done < kept
 echo "wrong:$wrong"
 read -r answer
-[ "$answer" = confirm ] && mv armed confirmed && echo confirmed
+if [ "$answer" = confirm ] && mv armed confirmed; then
+  name=${dir##*/}
+  [ ! -e "/etc/cron.d/${name#.}" ] || mv -f "/etc/cron.d/${name#.}" cron.done
+  echo confirmed
+fi
 if [ "$close" = yes ]; then
   sleep 0.5
   [ -d /run/systemd/system ] && loginctl terminate-user "$account" 2>/dev/null
