@@ -1,4 +1,7 @@
-"""The promises of every access target, on whole Linux hosts: by keys alone as root, and by accounts, sudo and certificates."""
+"""The promises of every access target, on whole Linux hosts: by keys alone as root, and by accounts, sudo and certificates.
+
+Each world is tried whole with one setting of `UsePAM`; with the other, what depends on who lets somebody in: PAM, or sshd alone.
+"""
 
 from collections.abc import Iterator
 
@@ -7,18 +10,19 @@ import pytest
 from tests.contracts.access_target import AccessTargetContract
 from tests.servers.linux_world import AccountsWorld, KeysWorld
 
+PASSWORDS_AND_AUTHORITIES = ("PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
 
-@pytest.fixture(scope="module", params=["yes", "no"])
-def keys_host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeysWorld]:
-    world = KeysWorld(tmp_path_factory.mktemp("keys"), (f"UsePAM {request.param}",))
+
+@pytest.fixture(scope="module")
+def keys_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeysWorld]:
+    world = KeysWorld(tmp_path_factory.mktemp("keys"), ("UsePAM no",))
     yield world
     world.server.stop()
 
 
-@pytest.fixture(scope="module", params=["yes", "no"])
-def accounts_host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
-    options = (f"UsePAM {request.param}", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
-    world = AccountsWorld(tmp_path_factory.mktemp("accounts"), options)
+@pytest.fixture(scope="module")
+def accounts_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
+    world = AccountsWorld(tmp_path_factory.mktemp("accounts"), ("UsePAM yes", *PASSWORDS_AND_AUTHORITIES))
     yield world
     world.server.stop()
 
@@ -35,3 +39,25 @@ class TestAccountsBySudo(AccessTargetContract):
     def world(self, accounts_host: AccountsWorld) -> AccountsWorld:
         accounts_host.reset()
         return accounts_host
+
+
+def test_keys_are_given_up_and_back_with_pam(keys_host: KeysWorld) -> None:
+    with_the_other(keys_host, ("UsePAM yes",))
+
+
+def test_accounts_are_given_up_and_back_without_pam(accounts_host: AccountsWorld) -> None:
+    with_the_other(accounts_host, ("UsePAM no", *PASSWORDS_AND_AUTHORITIES))
+
+
+def with_the_other(world: KeysWorld | AccountsWorld, options: tuple[str, ...]) -> None:
+    """Keep these promises with other settings of the server; the last of the tests on this host."""
+    contract = AccessTargetContract()
+    world.reset()
+    world.server.configure(options)
+    world.start = world.state()
+    for promise in (
+        contract.test_what_is_revoked_is_gone_and_nobody_else_loses_anything,
+        contract.test_reinstating_undoes_to_the_byte_in_any_order_and_twice_is_fine,
+    ):
+        world.reset()
+        promise(world)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Self
 
 import pytest
 
@@ -12,7 +13,9 @@ from core.errors import RefusedError, UnavailableError
 from core.model import GrantState
 from tests.servers.linux_world import AccountsWorld
 
-FOLDER = "var/lib/good-leaver-db1"
+WHOLE = 10**9
+CUTS = (0, 10, 35, 60, 70, 75, 80, 85, 90, 95)
+"""Where a connection is cut, in percent of all that the server says; the change itself comes in the last third."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,7 @@ class Cutter:
     """Stands before the server, and cuts every connection once so many bytes of the server's have passed; nobody gets through then."""
 
     def __init__(self, port: int, count: int) -> None:
-        self._left = count
+        self._count = self._left = count
         self._far = port
         self._ends: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -66,8 +69,13 @@ class Cutter:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def __enter__(self) -> int:
-        return self.port
+    @property
+    def passed(self) -> int:
+        """How many bytes of the server's have come through."""
+        return self._count - self._left
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *_exception: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -83,13 +91,18 @@ def test_a_connection_cut_anywhere_leaves_a_known_state_and_the_client_in(world:
     world.target.revoke(grant)
     world.settle()
     after = world.state()
+    world.reset()
+    with Cutter(world.server.port, WHOLE) as whole:
+        world.access(port=whole.port).revoke(grant)
+        total = whole.passed
+    world.settle()
     seen = set()
-    for count in (0, 3_000, *range(18_000, 42_000, 2_000)):
+    for count in (total * part // 100 for part in CUTS):
         world.reset()
-        with Cutter(world.server.port, count) as port:
+        with Cutter(world.server.port, count) as line:
             finished = True
             try:
-                world.access(port=port).revoke(grant)
+                world.access(port=line.port).revoke(grant)
             except (UnavailableError, RefusedError):
                 finished = False
         world.settle()
@@ -224,6 +237,12 @@ def test_dropbear_is_asked_and_changed_as_well(world: AccountsWorld) -> None:
         assert world.target.verify(grant, log_in=False).state == GrantState.REVOKED
         world.target.reinstate(grant.model_copy(update={"undo": receipt.undo}))
         assert world.people.by_ssh(server, "technician", "app")
+        assert any("no OpenSSH here" in one for one in world.target.not_looked_at())
+        held = world.target.open_session()
+        assert [held.verify().state for _ in range(2)] == [GrantState.ACTIVE] * 2
+        world.target.revoke(world.grant("account northlight"))
+        world.settle()
+        assert held.verify().state == GrantState.REVOKED
     finally:
         server.run("sh", "-c", "kill $(cat /run/dropbear.pid); umount /usr/sbin/sshd; rm -r /etc/dropbear; rm -f /run/sshd.pid")
         server.serve()

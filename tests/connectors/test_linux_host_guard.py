@@ -30,6 +30,7 @@ FITTING = {
     "agent-stop": ("agent.service",),
     "label-like": ("/home/o'brien/.ssh/authorized_keys",),
     "end-account": ("app",),
+    "logins": ("SHA256:" + "a" * 43, "SHA256:" + "b" * 43),
     "key-sessions": ("22", "50000", "SHA256:" + "a" * 43, "yes"),
     "leave": ("/var/lib/good-leaver-db1", "app", "yes", "/home/app/.ssh/authorized_keys", "/etc/sudoers.d/app"),
     "way-back-prepare": ("/var/lib/good-leaver-db1",),

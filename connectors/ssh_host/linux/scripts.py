@@ -132,7 +132,7 @@ END_ACCOUNT: Final = """
 ended=$(ps -o pid= -u "$1" | wc -l)
 [ -d /run/systemd/system ] && loginctl terminate-user "$1" 2>/dev/null
 pkill -KILL -u "$1"
-sleep 0.3
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ "$(ps -o pid= -u "$1" | wc -l)" = 0 ] && break; sleep 0.1; done
 echo "$ended $(ps -o pid= -u "$1" | wc -l)"
 """
 
