@@ -70,7 +70,7 @@ class LinuxHostServer:
         )
         self.write("/etc/ssh/sshd_config", "\n".join((*lines, "")).encode())
         if (self.root / "run/sshd.pid").exists():
-            self.run("sh", "-c", "kill $(cat /run/sshd.pid); rm /run/sshd.pid")
+            self.run("sh", "-c", "kill $(cat /run/sshd.pid); while [ -e /run/sshd.pid ]; do sleep 0.02; done")  # it takes the file with it
         self.serve()
 
     def serve(self) -> None:
