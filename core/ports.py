@@ -82,6 +82,9 @@ class AccessTarget(Protocol):
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every grant of these holders and no other, each with its undo. Changes nothing."""
 
+    def not_looked_at(self) -> tuple[str, ...]:
+        """Say what the last discovery left out, in words; empty if nothing."""
+
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away, reversibly. Twice is fine. Nobody else loses anything."""
 
@@ -109,6 +112,27 @@ class TellsOperations(Protocol):
 
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Name the operations in words; nothing is sent. Raises GuardError for one that the guard would hold back."""
+
+
+class OpenSession(Protocol):
+    """A session of ours that was opened before our access is given up."""
+
+    opened: str
+    """How and as whom it was opened, in words."""
+
+    def verify(self) -> Verdict:
+        """Try once whether it still works; REVOKED only where the system itself clearly ended or refused it."""
+
+    def close(self) -> None:
+        """Let it go. Twice is fine."""
+
+
+@runtime_checkable
+class HoldsSession(Protocol):
+    """An AccessTarget on which a session can be opened before the cutoff, to be tried after it. Not every one can."""
+
+    def open_session(self) -> OpenSession:
+        """Log in by our own way in, and stay. Changes nothing."""
 
 
 class CredentialSource(Protocol):

@@ -9,6 +9,7 @@ from typing import Final
 
 from core.model import Action, EntryKind, LedgerEntry
 from core.signatures.statements import Purpose
+from core.statement_subjects import is_session
 
 
 class Audience(StrEnum):
@@ -53,7 +54,7 @@ def shows(audience: Audience, entry: LedgerEntry) -> bool:
     if audience is Audience.CLIENT:
         return True
     if entry.kind in _STEPS:
-        return entry.action in ACTIONS[audience]
+        return is_session(entry) or entry.action in ACTIONS[audience]
     if entry.kind is EntryKind.STATEMENT:
         return entry.subject in PURPOSES[audience] and _OBLIGATION not in entry.data.get("text", "")
     return entry.kind in KINDS[audience]
