@@ -4,44 +4,60 @@ Each dataset is written on its own, by whichever process takes it; once all are 
 """
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from core.actions import LONGEST_WHY, judge, perform, redo
 from core.archive.inventory import NewOrChanged, take_inventory
+from core.archive.nothing import Nothing
 from core.archive.order import ArchiveOrder
 from core.archive.outer import Seals
 from core.archive.summary import Progress
 from core.archive.verify import verify_archive
 from core.archive.writer import finish_archive, is_being_written, is_written, write_dataset
-from core.errors import HeldError, RefusedError, UnavailableError
+from core.errors import GoodLeaverError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
+from core.gates import or_by_form
 from core.handover.receipt import commitment, derive_code, derive_salt
 from core.model import Action, Assurance, EntryKind, ExitPlan, Receipt, Verdict
 from core.planning import planned_at, require_saved_plan
 from core.ports import ArchiveStore, DataSource
 from core.signatures.statements import Purpose, namespace
+from core.signed_statements import waived
+from core.statement_subjects import last_export_of
 from core.steps.as_signed import require_datasets_as_signed
 from core.steps.revoke import all_gone
+from core.steps.side_by_side import side_by_side
 
 BEFORE, AFTER = "before", "after"
 Watch = Callable[[Progress], None]
-Spread = Callable[[str, Sequence[str]], None]
-"""Has each of these datasets written into the archive of that subject, by `write_one` in any process; returns when all are."""
+Spread = Callable[[str, Sequence[str]], Mapping[str, GoodLeaverError]]
+"""Has each of these datasets written into the archive of that subject, by `write_one` in any process. Gives those that could not be, with
+why, when all others are."""
+LONGEST: Final = timedelta(days=7)
+"""How long one dataset may take: reading gives up by itself where a system falls silent."""
 
 
 def take_inventories(exit_: Exit, when: str) -> None:
     """Take the inventory of every dataset, once: before the first export, and after, as the last thing our reading access does.
 
-    The last one has to be newer than the plan in force; a first one serves as long as the dataset is the same.
+    The last one has to be newer than the plan in force; a first one serves as long as the dataset is the same. Datasets are listed side by
+    side; what keeps one from being listed is raised once all others are.
     """
-    for source in exit_.systems.data_sources:
-        if find_inventory(exit_, source, when) is None:
-            inventory = take_inventory(source)
-            document = exit_.ledger.put_document(inventory, "application/jsonl")
-            data = {"when": when, "document": document, "items": inventory.count(b"\n"), "selectors": list(source.dataset().selectors)}
-            exit_.record(EntryKind.INVENTORY, subject=source.name, data=data)
+    sources = {source.name: source for source in exit_.systems.data_sources if find_inventory(exit_, source, when) is None}
+    if when == AFTER:
+        sources = {name: source for name, source in sources.items() if name not in left_out(exit_)}
+    came = side_by_side(sources, lambda name: _take_inventory(exit_, sources[name], when), longest=LONGEST)
+    _raise_all({name: error for name, error in came.items() if isinstance(error, GoodLeaverError)})
+
+
+def left_out(exit_: Exit) -> tuple[str, ...]:
+    """Name the datasets that the last export under the plan in force left out, since nobody could read them."""
+    since = planned_at(exit_)
+    held = {entry.subject for entry in exit_.ledger.entries(kind=EntryKind.HELD) if entry.number > since}
+    return tuple(source.name for source in exit_.systems.data_sources if last_export_of(source.name) in held)
 
 
 def find_inventory(exit_: Exit, source: DataSource, when: str) -> bytes | None:
@@ -109,7 +125,12 @@ def require_place_for_delta(exit_: Exit, plan: ExitPlan) -> None:
 
 
 def read_a_last_time(exit_: Exit, plan: ExitPlan, spread: Spread) -> None:
-    """Export what changed, and take the last inventory. If the client has taken our way in away already, say that it could not be."""
+    """Export what changed, and take the last inventory, of all datasets side by side.
+
+    If the client has taken our way in away already, that is said. A dataset that cannot be read otherwise holds the cutoff: what changed
+    in it since the first export would stay unexported for good. Two executives can waive just that. Raises HeldError or, where a system
+    did not answer, UnavailableError; all that could be read is in the archive by then.
+    """
     if exit_.last(EntryKind.FAILED, action=Action.EXPORT, subject=plan.delta_subject):
         return
     try:
@@ -129,14 +150,20 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
     def act() -> Receipt:
         order, journal = _order(exit_, plan, subject), _journal(exit_, subject)
         begun = order.begin(store, journal)
-        spread(subject, order.datasets)
+        unread = spread(subject, order.datasets)
+        if subject == plan.delta_subject:
+            _leave_out_or_hold(exit_, plan, begun, unread)
+        else:
+            _raise_all(unread)
         summary = finish_archive(begun, store, journal, _seals(exit_))
         facts = summary.model_dump(mode="json") | {
             "salt": salt,
             "commitment": commitment(salt, order.receipt or ""),
             "where": store.where(),
         }
-        return Receipt(done=f"{summary.files} files, {summary.bytes} bytes in {summary.volumes} volume(s)", facts=facts)
+        without = ", ".join(left_out(exit_)) if subject == plan.delta_subject else ""
+        done = f"{summary.files} files, {summary.bytes} bytes in {summary.volumes} volume(s)"
+        return Receipt(done=f"{done}; without {without}, which could not be read" if without else done, facts=facts)
 
     if exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=subject) is None:
         require_datasets_as_signed(exit_, plan)
@@ -144,6 +171,60 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
     if exit_.last(EntryKind.VERDICT, action=Action.EXPORT, subject=subject) is None:
         judge(exit_, Action.EXPORT, subject, _read_back(store))
     return receipt
+
+
+def _leave_out_or_hold(exit_: Exit, plan: ExitPlan, order: ArchiveOrder, unread: Mapping[str, GoodLeaverError]) -> None:
+    """Go on without what two executives waived, and without what nobody lets us read any more; hold for all else."""
+    refused = all(isinstance(error, RefusedError) for error in unread.values())
+    gone = bool(unread) and refused and all_gone(exit_, plan.grants)
+    if gone and len(unread) == len(order.datasets):
+        _raise_all(unread)
+    holding = {name: error for name, error in unread.items() if not (gone or waived(exit_, plan, last_export_of(name)))}
+    if holding:
+        raise _unreadable(plan, holding)
+    for name, error in unread.items():
+        why = f"the last export goes on without {name}, which could not be read: {error.what}"
+        exit_.record(EntryKind.HELD, subject=last_export_of(name), data={"why": exit_.ledger.veiled(why[:LONGEST_WHY])})
+        write_dataset(order, Nothing(name), _store(exit_, plan, plan.delta_subject), _journal(exit_, plan.delta_subject))
+
+
+def _unreadable(plan: ExitPlan, unread: Mapping[str, GoodLeaverError]) -> GoodLeaverError:
+    _raise_other(unread)
+    kind = UnavailableError if any(isinstance(error, UnavailableError) for error in unread.values()) else HeldError
+    waivers = ", ".join(f"'{last_export_of(name)}'" for name in unread)
+    return kind(
+        f"the last export before the cutoff could not read {'; '.join(f'{name}: {error.what}' for name, error in unread.items())}",
+        untouched="our access; the first export has it as it was then, and all else is in the last one",
+        todo=f"see that it can be read: the next pass goes on. Or two executives, who accept that what changed there since the first "
+        f"export stays unexported, waive {waivers}: "
+        f"offboard sign waiver {plan.engagement} --subject '{last_export_of(next(iter(unread)))}' --reason TEXT "
+        f"--as PRINCIPAL --key PRIVATE_KEY{or_by_form('waiver')}",
+    )
+
+
+def _raise_all(unread: Mapping[str, GoodLeaverError]) -> None:
+    """Raise the error of one dataset as it is, those of several as one."""
+    _raise_other(unread)
+    errors = list(unread.values())
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        kind = UnavailableError if any(isinstance(error, UnavailableError) for error in errors) else RefusedError
+        raise kind("; ".join(f"{name}: {error}" for name, error in unread.items()), untouched="all other datasets, which are done")
+
+
+def _raise_other(unread: Mapping[str, GoodLeaverError]) -> None:
+    """Raise at once what is no word of the system's: a lost lease, a ledger that was altered."""
+    for error in unread.values():
+        if not isinstance(error, UnavailableError | RefusedError):
+            raise error
+
+
+def _take_inventory(exit_: Exit, source: DataSource, when: str) -> None:
+    inventory = take_inventory(source)
+    document = exit_.ledger.put_document(inventory, "application/jsonl")
+    data = {"when": when, "document": document, "items": inventory.count(b"\n"), "selectors": list(source.dataset().selectors)}
+    exit_.record(EntryKind.INVENTORY, subject=source.name, data=data)
 
 
 def _order(exit_: Exit, plan: ExitPlan, subject: str) -> ArchiveOrder:
