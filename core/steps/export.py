@@ -11,7 +11,6 @@ from typing import Final
 
 from core.actions import LONGEST_WHY, judge, perform, redo
 from core.archive.inventory import NewOrChanged, take_inventory
-from core.archive.nothing import Nothing
 from core.archive.order import ArchiveOrder
 from core.archive.outer import Seals
 from core.archive.summary import Progress
@@ -19,17 +18,15 @@ from core.archive.verify import verify_archive
 from core.archive.writer import finish_archive, is_being_written, is_written, write_dataset
 from core.errors import GoodLeaverError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
-from core.gates import or_by_form
 from core.handover.receipt import commitment, derive_code, derive_salt
 from core.model import Action, Assurance, EntryKind, ExitPlan, Receipt, Verdict
 from core.planning import planned_at, require_saved_plan
 from core.ports import ArchiveStore, DataSource
 from core.signatures.statements import Purpose, namespace
-from core.signed_statements import waived
-from core.statement_subjects import last_export_of
 from core.steps.as_signed import require_datasets_as_signed
 from core.steps.revoke import all_gone
 from core.steps.side_by_side import side_by_side
+from core.steps.unread import leave_out_or_hold, left_out, raise_all
 
 BEFORE, AFTER = "before", "after"
 Watch = Callable[[Progress], None]
@@ -50,14 +47,7 @@ def take_inventories(exit_: Exit, when: str) -> None:
     if when == AFTER:
         sources = {name: source for name, source in sources.items() if name not in left_out(exit_)}
     came = side_by_side(sources, lambda name: _take_inventory(exit_, sources[name], when), longest=LONGEST)
-    _raise_all({name: error for name, error in came.items() if isinstance(error, GoodLeaverError)})
-
-
-def left_out(exit_: Exit) -> tuple[str, ...]:
-    """Name the datasets that the last export under the plan in force left out, since nobody could read them."""
-    since = planned_at(exit_)
-    held = {entry.subject for entry in exit_.ledger.entries(kind=EntryKind.HELD) if entry.number > since}
-    return tuple(source.name for source in exit_.systems.data_sources if last_export_of(source.name) in held)
+    raise_all({name: error for name, error in came.items() if isinstance(error, GoodLeaverError)})
 
 
 def find_inventory(exit_: Exit, source: DataSource, when: str) -> bytes | None:
@@ -152,9 +142,9 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
         begun = order.begin(store, journal)
         unread = spread(subject, order.datasets)
         if subject == plan.delta_subject:
-            _leave_out_or_hold(exit_, plan, begun, unread)
+            leave_out_or_hold(exit_, plan, begun, unread, store, journal)
         else:
-            _raise_all(unread)
+            raise_all(unread)
         summary = finish_archive(begun, store, journal, _seals(exit_))
         facts = summary.model_dump(mode="json") | {
             "salt": salt,
@@ -171,53 +161,6 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
     if exit_.last(EntryKind.VERDICT, action=Action.EXPORT, subject=subject) is None:
         judge(exit_, Action.EXPORT, subject, _read_back(store))
     return receipt
-
-
-def _leave_out_or_hold(exit_: Exit, plan: ExitPlan, order: ArchiveOrder, unread: Mapping[str, GoodLeaverError]) -> None:
-    """Go on without what two executives waived, and without what nobody lets us read any more; hold for all else."""
-    refused = all(isinstance(error, RefusedError) for error in unread.values())
-    gone = bool(unread) and refused and all_gone(exit_, plan.grants)
-    if gone and len(unread) == len(order.datasets):
-        _raise_all(unread)
-    holding = {name: error for name, error in unread.items() if not (gone or waived(exit_, plan, last_export_of(name)))}
-    if holding:
-        raise _unreadable(plan, holding)
-    for name, error in unread.items():
-        why = f"the last export goes on without {name}, which could not be read: {error.what}"
-        exit_.record(EntryKind.HELD, subject=last_export_of(name), data={"why": exit_.ledger.veiled(why[:LONGEST_WHY])})
-        write_dataset(order, Nothing(name), _store(exit_, plan, plan.delta_subject), _journal(exit_, plan.delta_subject))
-
-
-def _unreadable(plan: ExitPlan, unread: Mapping[str, GoodLeaverError]) -> GoodLeaverError:
-    _raise_other(unread)
-    kind = UnavailableError if any(isinstance(error, UnavailableError) for error in unread.values()) else HeldError
-    waivers = ", ".join(f"'{last_export_of(name)}'" for name in unread)
-    return kind(
-        f"the last export before the cutoff could not read {'; '.join(f'{name}: {error.what}' for name, error in unread.items())}",
-        untouched="our access; the first export has it as it was then, and all else is in the last one",
-        todo=f"see that it can be read: the next pass goes on. Or two executives, who accept that what changed there since the first "
-        f"export stays unexported, waive {waivers}: "
-        f"offboard sign waiver {plan.engagement} --subject '{last_export_of(next(iter(unread)))}' --reason TEXT "
-        f"--as PRINCIPAL --key PRIVATE_KEY{or_by_form('waiver')}",
-    )
-
-
-def _raise_all(unread: Mapping[str, GoodLeaverError]) -> None:
-    """Raise the error of one dataset as it is, those of several as one."""
-    _raise_other(unread)
-    errors = list(unread.values())
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        kind = UnavailableError if any(isinstance(error, UnavailableError) for error in errors) else RefusedError
-        raise kind("; ".join(f"{name}: {error}" for name, error in unread.items()), untouched="all other datasets, which are done")
-
-
-def _raise_other(unread: Mapping[str, GoodLeaverError]) -> None:
-    """Raise at once what is no word of the system's: a lost lease, a ledger that was altered."""
-    for error in unread.values():
-        if not isinstance(error, UnavailableError | RefusedError):
-            raise error
 
 
 def _take_inventory(exit_: Exit, source: DataSource, when: str) -> None:
