@@ -19,7 +19,7 @@ from core.checklist import checklist
 from core.errors import ConfigurationError
 from core.evidence.verifier import verify_bundle
 from core.pages import plan_page
-from core.planning import draw_plan, require_saved_plan, saved_plan
+from core.planning import draw_plan, not_looked_at, require_saved_plan, saved_plan
 
 app = typer.Typer(help="Walk a managed IT service provider out of a client decently.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(archive.app, name="archive", help="Make, verify and open encrypted archives; works alone, without any engagement.")
@@ -57,7 +57,7 @@ def plan(
     """Show the plan in force, drawing it first if there is none. Looks only; changes no system."""
     with open_exit(engagement, holder="offboard plan") as exit_:
         drawn = (None if new else saved_plan(exit_)) or draw_plan(exit_)
-        out.print(Markdown(plan_page(exit_.engagement, drawn)))
+        out.print(Markdown(plan_page(exit_.engagement, drawn, not_looked_at(exit_))))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from core.gates import acknowledgements, awaited_receipts, elected, require_conv
 from core.letters.subjects import confirmation
 from core.model import Action, EntryKind, ExitPlan, Noun, Party
 from core.offers import parties
-from core.planning import planned_at
+from core.planning import not_looked_at, planned_at
 from core.signed_statements import approvers, waived
 from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
@@ -60,6 +60,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         _inventory(exit_, AFTER, "Last inventory"),
         *_grants(exit_, plan),
         _drift(exit_, plan),
+        *_not_looked_at(exit_),
         Row(step="Closed", progress=_done(closed_sentence(exit_, plan)), what=closed_sentence(exit_, plan) or _cutoff(plan)),
         *_anchored(exit_, plan),
     )
@@ -155,6 +156,11 @@ def _drift(exit_: Exit, plan: ExitPlan) -> Row:
         verified = f"{UNSEEN} on {', '.join(unseen)}" if unseen else "looked for just before our access ended"
         return Row(step=step, progress=Progress.UNKNOWN if unseen else Progress.DONE, what="; ".join(found), verified=verified)
     return Row(step=step, progress=Progress.UNKNOWN if found else Progress.OPEN, what="; ".join(found))
+
+
+def _not_looked_at(exit_: Exit) -> Iterator[Row]:
+    for system, words in sorted(not_looked_at(exit_).items()):
+        yield Row(step=f"Not looked at on {system}", progress=Progress.UNKNOWN, what="; ".join(words))
 
 
 def _anchored(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:

@@ -1,6 +1,6 @@
 """Pages in Markdown for people: the plan before it is signed, and the checklist. The Prefect UI shows them as artifacts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.checklist import Progress, Row
 from core.dates import local
@@ -15,8 +15,8 @@ FATE = {
 LONGEST_LIST = 200
 
 
-def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
-    """Show all that the plan would do, and what it would not."""
+def plan_page(engagement: Engagement, plan: ExitPlan, left_out: Mapping[str, Sequence[str]]) -> str:
+    """Show all that the plan would do, and what it would not; `left_out` is by system what was not looked at when it was drawn."""
     return "\n".join(
         [
             f"# Exit plan for {escape(engagement.client.name)}",
@@ -27,6 +27,9 @@ def plan_page(engagement: Engagement, plan: ExitPlan) -> str:
             "",
             "## Access that we give up, in this order",
             *(f"1. {escape(one.holder)}: {escape(one.privilege)}\n   `{one.subject}`" for one in plan.grants),
+            "## Not looked at",
+            "Whatever access of ours is there, this plan neither knows nor ends.\n" if left_out else "(nothing that is known of)\n",
+            *(f"- {escape(system)}: {escape(one)}" for system, words in sorted(left_out.items()) for one in words),
             "## Data that we export, encrypted",
             _table(("from", "what"), ((one.source, ", ".join(one.selectors)) for one in plan.datasets)),
             *(f"- for the {one.party}: `{one.age}`" for one in plan.recipients),

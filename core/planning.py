@@ -1,6 +1,7 @@
 """Draw the plan by looking only; save it; find it again."""
 
 import json
+from collections.abc import Mapping
 
 from core.canonical import canonical_json
 from core.dates import require_future
@@ -43,11 +44,30 @@ def draw_plan(exit_: Exit) -> ExitPlan:
     document = exit_.ledger.put_document(plan.canonical, "application/json")
     found = canonical_json([grant.model_dump(mode="json") | {"undo": dict(grant.undo)} for grant in plan.grants])
     grants = exit_.ledger.put_document(found, "application/json")
+    left_out = {target.name: target.not_looked_at() for target in systems.access_targets}  # of the looks just above
     exit_.record(
         EntryKind.PLAN,
-        data={"plan-sha256": plan.digest, "document": document, "grants-document": grants, "cutoff": plan.cutoff.instant.isoformat()},
+        data={
+            "plan-sha256": plan.digest,
+            "document": document,
+            "grants-document": grants,
+            "not-looked-at-document": exit_.ledger.put_document(canonical_json(left_out), "application/json"),
+            "cutoff": plan.cutoff.instant.isoformat(),
+        },
     )
     return plan
+
+
+def not_looked_at(exit_: Exit) -> Mapping[str, tuple[str, ...]]:
+    """Give, by system, what was left out when the plan in force was drawn, in words; systems that left nothing out are not named.
+
+    It stands beside the plan and not in its digest: people sign what we will do, and what we may not see today, we may see tomorrow.
+    """
+    entry = exit_.last(EntryKind.PLAN)
+    if entry is None or "not-looked-at-document" not in entry.data:  # records of before this was noted go on
+        return {}
+    found = json.loads(exit_.ledger.document(entry.data["not-looked-at-document"]))
+    return {system: tuple(words) for system, words in found.items() if words}
 
 
 def saved_plan(exit_: Exit) -> ExitPlan | None:

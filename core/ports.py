@@ -82,6 +82,9 @@ class AccessTarget(Protocol):
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every grant of these holders and no other, each with its undo. Changes nothing."""
 
+    def not_looked_at(self) -> tuple[str, ...]:
+        """Say what the last discovery left out, in words; empty if nothing."""
+
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away, reversibly. Twice is fine. Nobody else loses anything."""
 

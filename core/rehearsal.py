@@ -23,6 +23,7 @@ class SystemRehearsal(Noun):
     system: str
     grants: tuple[str, ...]
     beyond: tuple[str, ...]
+    not_looked_at: tuple[str, ...]
     operations: tuple[str, ...]
     end_state: str
     trouble: str = ""
@@ -35,6 +36,8 @@ class SystemRehearsal(Noun):
         yield "planned", self.grants
         if self.beyond:
             yield "beyond the plan, left alone", self.beyond
+        if self.not_looked_at:
+            yield "not looked at", self.not_looked_at
         yield "the guard lets through", self.operations
         yield "end state", (self.end_state,)
 
@@ -92,6 +95,7 @@ def _rehearse(exit_: Exit, plan: ExitPlan, name: str, found: Found) -> SystemReh
         system=name,
         grants=tuple(f"{subject}: {'there' if subject in found.present else 'not there any more'}" for subject in planned),
         beyond=tuple(sorted(subject for subject, grant in found.beyond.items() if grant.system == name)),
+        not_looked_at=target.not_looked_at(),
         operations=tuple(target.operations(grants)) if isinstance(target, TellsOperations) else (UNTOLD,),
         end_state=_end(target.end_state(grants)) if isinstance(target, SimulatesEndState) and grants else _no_end(grants),
     )
@@ -108,7 +112,9 @@ def _no_end(grants: Sequence[Grant]) -> str:
 
 def _silent(name: str, error: GoodLeaverError) -> SystemRehearsal:
     how = "refused" if isinstance(error, RefusedError) else "no answer"
-    return SystemRehearsal(system=name, grants=(), beyond=(), operations=(), end_state="not known", trouble=f"{how}: {error}")
+    return SystemRehearsal(
+        system=name, grants=(), beyond=(), not_looked_at=(), operations=(), end_state="not known", trouble=f"{how}: {error}"
+    )
 
 
 def _interlock(one: Interlock) -> str:

@@ -13,7 +13,7 @@ from core.evidence.summary import summarise
 from core.evidence.verifier import verify_bundle
 from core.exit import Exit
 from core.gates import elected
-from core.model import Noun, Party
+from core.model import Noun, Party, Role
 from core.pages import escape
 from core.planning import saved_plan
 
@@ -53,7 +53,8 @@ def review(exit_: Exit, audience: Audience, recipients: Sequence[str] = ()) -> R
     keys = _keys(exit_, audience, recipients)
     home = exit_.evidence_folder
     folder = home if audience is Audience.CLIENT else home.with_name(f"{home.name}-{audience.slug}")
-    part = None if audience is Audience.CLIENT else partial(shows, audience)
+    own = {one.principal for one in exit_.engagement.people if audience is Audience.SUCCESSOR and one.role is Role.SUCCESSOR}
+    part = None if audience is Audience.CLIENT else partial(shows, audience, own=own)
     bundle = write_bundle(exit_.ledger, exit_.engagement, folder, key=exit_.key, now=exit_.now(), audience=audience, shows=part)
     report = verify_bundle(folder, None, redacted=part is not None)
     if not report.ok:

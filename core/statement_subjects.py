@@ -5,13 +5,16 @@ from datetime import timedelta
 
 from core.errors import SignatureError
 from core.exit import Exit
-from core.model import Action, EntryKind, ExitPlan, Role
+from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Role
 from core.offers import offers
-from core.ports import SimulatesEndState
+from core.ports import HoldsSession, SimulatesEndState
 from core.signatures.statements import Purpose, Statement, read_instant
 
 FRESH = timedelta(days=14)
 """For how long what the client did itself shows that it is in control."""
+
+
+SESSION = "session opened before the cutoff"
 
 
 def systems_of(plan: ExitPlan) -> tuple[str, ...]:
@@ -22,6 +25,26 @@ def systems_of(plan: ExitPlan) -> tuple[str, ...]:
 def end_state_of(system: str) -> str:
     """Say how a waiver names the end state of a system whose connector cannot simulate it."""
     return f"end state on {system}"
+
+
+def session_of(system: str) -> str:
+    """Say how the record names a session of ours on a system."""
+    return f"{system}: {SESSION}"
+
+
+def is_session(entry: LedgerEntry) -> bool:
+    """Whether an entry is about such a session."""
+    return entry.action is None and entry.subject.endswith(f": {SESSION}")
+
+
+def session_on(system: str) -> str:
+    """Say how a waiver names a session that still worked where it should not."""
+    return f"session on {system}"
+
+
+def last_export_of(dataset: str) -> str:
+    """Say how a waiver names the last export of a dataset that could not be read at the cutoff."""
+    return f"last export of {dataset}"
 
 
 def require_known_subject(exit_: Exit, statement: Statement, plan: ExitPlan | None) -> None:
@@ -49,7 +72,9 @@ def _waivable(exit_: Exit, plan: ExitPlan) -> set[str]:
     notices = {f"message {entry.subject}" for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.NOTIFY)}
     owed = [*plan.obligations, *(one for source in exit_.systems.obligation_sources for one in source.outstanding())]
     unseen = {end_state_of(name) for name in systems_of(plan) if not isinstance(exit_.systems.target(name), SimulatesEndState)}
-    return {*offers(exit_, plan), *notices, *unseen, *(f"obligation {one.subject}" for one in owed)}
+    sessions = {session_on(name) for name in systems_of(plan) if isinstance(exit_.systems.target(name), HoldsSession)}
+    exports = {last_export_of(one.source) for one in plan.datasets}
+    return {*offers(exit_, plan), *notices, *unseen, *sessions, *exports, *(f"obligation {one.subject}" for one in owed)}
 
 
 def _fresh(exit_: Exit, statement: Statement, _plan: ExitPlan) -> None:

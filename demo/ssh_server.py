@@ -74,7 +74,7 @@ class SshServer:
         _host_key(folder)
         chosen: Implementation = implementation or ("openssh" if SSHD else "asyncssh")
         for _attempt in range(5):  # a free port may be taken by somebody else in between
-            server = cls(folder, keys, chosen, account or _ourselves(), port or _free_port(), options)
+            server = cls(folder, keys, chosen, account or _ourselves(), port or _free_port(cls.host), options)
             if server._answers():
                 return server
             server.stop()
@@ -183,9 +183,9 @@ def _host_key(folder: Path) -> None:
         stream.write(encoded)
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind((SshServer.host, 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 

@@ -8,9 +8,19 @@ from prefect.client.schemas.objects import State
 from core.exit import Exit
 from core.steps.close import closed_sentence
 from core.steps.in_force import LATEST_START, require_plan_in_force
+from core.steps.sessions import Sessions
 from flows.export_dataset import export_dataset
 from tasks.anchor import anchor_record
-from tasks.cutoff import close, find_grants, give_up, read_back, require_interlocks, wait_for_cutoff, wait_for_second_check
+from tasks.cutoff import (
+    close,
+    find_grants,
+    give_up,
+    open_sessions,
+    read_back,
+    require_interlocks,
+    wait_for_cutoff,
+    wait_for_second_check,
+)
 from tasks.export import read_a_last_time
 from tasks.outcome import conclude
 from tasks.tell import send_closing_notice
@@ -36,11 +46,13 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
         anchor_record(exit_, "before revocation")
         found = find_grants(exit_, plan)
         aside = require_interlocks(exit_, plan, found)  # reading may have taken hours
-        trouble = give_up(exit_, plan, found.present, aside)
-        anchor_record(exit_, "after revocation")
-        read_back(exit_, plan, trouble)
-        wait_for_second_check(exit_, plan)
-        close(exit_, plan)
+        with Sessions() as sessions:
+            open_sessions(exit_, plan, found, aside, sessions)
+            trouble = give_up(exit_, plan, found.present, aside)
+            anchor_record(exit_, "after revocation")
+            read_back(exit_, plan, trouble, sessions)
+            wait_for_second_check(exit_, plan)
+            close(exit_, plan, sessions)
         anchor_record(exit_, "closed")
     send_closing_notice(exit_, plan)
     return closed_sentence(exit_, plan)

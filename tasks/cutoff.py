@@ -11,8 +11,10 @@ from core.model import ExitPlan, Grant, WaitingFor
 from core.steps import close as closing
 from core.steps import discover
 from core.steps import revoke as revoking
+from core.steps import sessions as holding
 from core.steps.discover import Found
 from core.steps.in_force import require_plan_in_force
+from core.steps.sessions import Sessions
 from tasks.schedule import schedule_cutoff
 from tasks.step import step
 
@@ -54,6 +56,12 @@ def require_interlocks(exit_: Exit, plan: ExitPlan, found: Found) -> Mapping[str
     return check.require_interlocks(exit_, plan, found)
 
 
+@step(name="Open sessions to be tried afterwards")
+def open_sessions(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str, str], sessions: Sessions) -> None:
+    """Open a session of ours on each system that can hold one, if the contract lets us try our credentials."""
+    holding.open_sessions(exit_, plan, found.present, aside, sessions)
+
+
 def give_up(exit_: Exit, plan: ExitPlan, present: Mapping[str, Grant], aside: Mapping[str, str]) -> Mapping[str, str]:
     """Take our grants away on all systems side by side. Returns those where not all was done, with why."""
     return revoking.give_up(exit_, plan, aside, lambda grant: revoke(exit_, plan, grant, present))
@@ -68,10 +76,11 @@ def revoke(exit_: Exit, plan: ExitPlan, planned: Grant, present: Mapping[str, Gr
 
 
 @step(name="Try our own access")
-def read_back(exit_: Exit, plan: ExitPlan, trouble: Mapping[str, str]) -> None:
-    """See that each grant opens nothing any more, but on systems where not all was done. Raises HeldError with all of either."""
+def read_back(exit_: Exit, plan: ExitPlan, trouble: Mapping[str, str], sessions: Sessions) -> None:
+    """See that each grant opens nothing any more, but on systems where not all was done; try the sessions. Raises HeldError with all."""
     undone = [f"{system}: {why}" for system, why in trouble.items()]
     still = revoking.read_back(exit_, plan, leave=trouble.keys())
+    still += holding.try_sessions(exit_, plan, sessions, check=revoking.FIRST, leave=trouble.keys())
     if undone or still:
         raise HeldError(
             "not everything is seen to be revoked: " + "; ".join([*undone, *still]),
@@ -81,6 +90,6 @@ def read_back(exit_: Exit, plan: ExitPlan, trouble: Mapping[str, str]) -> None:
 
 
 @step(name="Try our own access a second time, and close")
-def close(exit_: Exit, plan: ExitPlan) -> None:
+def close(exit_: Exit, plan: ExitPlan, sessions: Sessions) -> None:
     """Close the exit, or say why not."""
-    closing.close(exit_, plan)
+    closing.close(exit_, plan, sessions)

@@ -1,7 +1,7 @@
 """Export the data and hand it over, with progress to watch: one run for each dataset, on whichever worker is free."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import cast
@@ -15,14 +15,18 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from core.archive.summary import Progress
+from core.errors import GoodLeaverError
 from core.exit import Exit
 from core.model import ExitPlan
 from core.steps import export, hand_over
+from core.steps.side_by_side import side_by_side
 from tasks.step import step
 
 DEPLOYMENT = "export-dataset/export-dataset"
 SECONDS_BETWEEN_UPDATES = 2.0
 SECONDS_BETWEEN_LOOKS = 1.0
+AT_ONCE = 4
+"""Datasets that one run writes side by side: each takes a core for its cipher, and its share of the memory."""
 
 ExportOne = Callable[[str, str, str], object]
 """The flow `export-dataset`: engagement, dataset, subject of the archive."""
@@ -53,22 +57,29 @@ def hand_over_package(exit_: Exit, plan: ExitPlan) -> None:
     hand_over.announce(exit_, plan, package)
 
 
-def spread(exit_: Exit, export_one: ExportOne, subject: str, datasets: Sequence[str]) -> None:
-    """Offer each dataset but the first to the workers as a run of its own, and take them one after the other ourselves meanwhile.
+def spread(exit_: Exit, export_one: ExportOne, subject: str, datasets: Sequence[str]) -> Mapping[str, GoodLeaverError]:
+    """Offer each dataset but the first to the workers as a run of its own, and take them ourselves meanwhile, some side by side.
 
     Whoever comes first writes a dataset: its journal is held by one process at a time. So it matters neither whether there is a worker
-    that is free, nor whether one is killed: what nobody is at is done here.
+    that is free, nor whether one is killed: what nobody is at is done here. Gives those that could not be written, with why; one that is
+    silent or refuses keeps no other from being written.
     """
     slug = exit_.engagement.slug
     open_ones = [dataset for dataset in datasets if not export.is_done(exit_, subject, dataset)]
     offered = {dataset: _offer(slug, dataset, subject) for dataset in open_ones[1:]}
-    for dataset in datasets:
-        while not export.is_done(exit_, subject, dataset):
-            if export.is_at_work(exit_, subject, dataset):
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-            else:
-                export_one(slug, dataset, subject)
-        _withdraw(offered.get(dataset))
+
+    def write(dataset: str) -> None:
+        try:
+            while not export.is_done(exit_, subject, dataset):
+                if export.is_at_work(exit_, subject, dataset):
+                    time.sleep(SECONDS_BETWEEN_LOOKS)
+                else:
+                    export_one(slug, dataset, subject)
+        finally:
+            _withdraw(offered.get(dataset))
+
+    came = side_by_side(open_ones, write, at_once=AT_ONCE, longest=export.LONGEST)
+    return {dataset: error for dataset, error in came.items() if isinstance(error, GoodLeaverError)}
 
 
 def _offer(slug: str, dataset: str, subject: str) -> FlowRun | None:

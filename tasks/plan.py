@@ -5,7 +5,7 @@ from prefect.artifacts import create_markdown_artifact
 from core.exit import Exit
 from core.model import ExitPlan
 from core.pages import plan_page
-from core.planning import draw_plan, saved_plan
+from core.planning import draw_plan, not_looked_at, saved_plan
 from tasks.step import step
 
 
@@ -27,5 +27,7 @@ def plan_in_force(exit_: Exit, *, draw_new: bool) -> ExitPlan:
 def show(exit_: Exit, plan: ExitPlan) -> None:
     """Publish the plan as an artifact."""
     create_markdown_artifact(
-        key=f"{plan.engagement}-plan", markdown=plan_page(exit_.engagement, plan), description=f"Plan {plan.digest[:12]}: what will be done"
+        key=f"{plan.engagement}-plan",
+        markdown=plan_page(exit_.engagement, plan, not_looked_at(exit_)),
+        description=f"Plan {plan.digest[:12]}: what will be done",
     )

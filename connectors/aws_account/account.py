@@ -12,11 +12,12 @@ from connectors.aws_account.errors import GoneError, WayInRefusedError
 from connectors.aws_account.held import Held
 from connectors.aws_account.login import Answer, Tried, credential_of, try_login
 from connectors.aws_account.marks import account_of
+from connectors.aws_account.open_session import HeldRoleSession
 from connectors.aws_account.policies import others
 from connectors.aws_account.resources import Resources
 from connectors.aws_account.roles import Roles
 from connectors.aws_account.session import AwsSession, RoleToAssume, come_in
-from connectors.aws_account.settings import Account, is_loopback
+from connectors.aws_account.settings import Account
 from connectors.aws_account.users import Users
 from connectors.aws_account.visit import Kind, Visit, already
 from core.errors import GuardError, RefusedError, UnavailableError
@@ -57,6 +58,7 @@ class AwsAccount(Account):
         """Find every grant of these holders and no other. Changes nothing. Raises RefusedError if our own way in belongs to nobody."""
         names = tuple(sorted({holder.name for holder in holders} & self.ours.holders))
         if not names:
+            self._unseen[:] = ["the account: nobody who was asked for stands under ours"]
             return ()
         visit = self._visit(names)
         half_closed = None if self.access.role_arn else USERS.half_closed(visit)
@@ -81,7 +83,6 @@ class AwsAccount(Account):
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away. Twice is fine. Raises RefusedError before anything is changed where others would lose something."""
         kind = self._kind(grant)
-        self._refuse_unless_on_loopback("revoked")
         try:
             visit = self._visit()
             receipt = kind.revoke(visit, grant)
@@ -118,8 +119,18 @@ class AwsAccount(Account):
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what was taken away, from `grant.undo`. Twice is fine. Raises RefusedError if we no longer come in ourselves."""
-        self._refuse_unless_on_loopback("reinstated")
         return self._kind(grant).reinstate(self._visit(), grant)
+
+    def open_session(self) -> HeldRoleSession:
+        """Assume our role and keep the session in memory. Raises RefusedError where we come in by no role: a key alone opens no session."""
+        role = self.access.role_arn
+        if role is None:
+            raise RefusedError(
+                "we come in by the access key of a user, which opens no session that would outlive it",
+                untouched="the account",
+                todo="nothing: the key itself is tried",
+            )
+        return HeldRoleSession(self._come_in(), role.rpartition("/")[2])
 
     def client_control(self) -> ClientControl:
         """Have AWS say what the client's administrators may do; one who may govern access, and can come in, is enough."""
@@ -176,14 +187,6 @@ class AwsAccount(Account):
         if account_of(caller):
             return self.ours.marks(grant.holder).name(caller)
         return bool(caller) and f"access key {caller}" in grant.privilege
-
-    def _refuse_unless_on_loopback(self, what: str) -> None:
-        if not is_loopback(self.endpoint):
-            raise RefusedError(
-                f"access in the account {self.account_id} is not {what} by this version: it changes servers on this very machine only",
-                untouched="the account; no connection was made",
-                todo="have it done by hand, or wait for the version that arms a way back first",
-            )
 
 
 def _verdict(state: GrantState, evidence: str, tried: Tried | None) -> Verdict:

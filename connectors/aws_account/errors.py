@@ -12,6 +12,7 @@ from core.errors import GoodLeaverError, RefusedError, UnavailableError
 UNKNOWN_KEY: Final = {"InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId"}
 """How AWS answers to an access key that is inactive or does not exist."""
 DENIED: Final = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "KMSAccessDeniedException", "UnauthorizedOperation"}
+EXPIRED: Final = {"ExpiredToken", "ExpiredTokenException"}
 GONE: Final = {
     *("NoSuchEntity", "NoSuchEntityException", "NoSuchBucketPolicy", "NoSuchBucket", "NotFoundException", "NotFound"),
     *("ResourceNotFoundException", "RepositoryPolicyNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"),
@@ -31,7 +32,6 @@ _TRY_AGAIN: Final = {
 }
 _REFUSALS: Final = {
     "SignatureDoesNotMatch": ("the secret key does not fit the access key", "put the right secret key where the reference points"),
-    "ExpiredToken": ("the session has expired", "start again"),
     "RequestExpired": ("the clocks differ", "set this machine's clock by a time server"),
     "LimitExceeded": ("a quota of the account is used up", "have the client raise it, or make room"),
     "MalformedPolicyDocument": ("AWS does not take the policy", "have the client look at it: it may name a principal that is gone"),
@@ -50,6 +50,10 @@ class WayInRefusedError(RefusedError):
         """Name who was refused."""
         super().__init__(what, untouched="the account", todo="see that our key is active and that the role trusts it")
         self.caller = caller
+
+
+class ExpiredError(RefusedError):
+    """The session that asked has run out."""
 
 
 class GoneError(RefusedError):
@@ -82,6 +86,8 @@ def _of_answer(error: ClientError, what: str) -> Exception:
         return UnavailableError(f"AWS could not serve {what} just now ({code or status})", untouched="what comes after it")
     if code in UNKNOWN_KEY:
         return WayInRefusedError(f"{what}: AWS does not know our access key, or it is inactive", caller="")
+    if code in EXPIRED:
+        return ExpiredError(f"{what}: the session has expired", untouched="what it is about", todo="start again")
     if code in DENIED:
         return DeniedError(
             f"{what}: our credential may not do this", untouched="what it is about", todo="have the client allow it, or do it itself"

@@ -79,9 +79,12 @@ class Roles:
         with visit.session.errand(Errand({"RoleName": name})):
             policy = end_sessions(datetime.now(UTC))
             visit.session.call("iam", "PutRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS, PolicyDocument=policy)
-        if not grant.own:  # our own session has just been ended
+        if grant.own:  # the session by which we ask is one of them
+            settle(lambda: _is_over(visit, name), f"that our own session of {name} is ended")
+        else:
             settle(lambda: _is_cut(visit, name), f"that the sessions of {name} are ended")
-        return Receipt(done=f"{done}; its open sessions are ended by the policy {OLDER_SESSIONS}", undo=undo, facts={"changed": True})
+        facts = {"changed": True, "sessions_ended": True}
+        return Receipt(done=f"{done}; its open sessions are ended by the policy {OLDER_SESSIONS}", undo=undo, facts=facts)
 
     def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
         """Take back the end of sessions, then let the trust policy name us again; what else it says stays as it is now."""
@@ -180,6 +183,15 @@ def _is_refused(visit: Visit) -> bool:
     try:
         come_in(account.access.reveal(), role, account=account.account_id, region=account.regions[0], endpoint=account.endpoint)
     except (WayInRefusedError, DeniedError):
+        return True
+    return False
+
+
+def _is_over(visit: Visit, name: str) -> bool:
+    """Tell whether AWS refuses the very session by which we ask."""
+    try:
+        visit.session.call("iam", "GetRole", RoleName=name)
+    except (DeniedError, WayInRefusedError):
         return True
     return False
 

@@ -60,6 +60,8 @@ class AwsSession:
         """Our ARN in the account."""
         self.via = ""
         """Our ARN where we come from: as whom a role lets us in; the same as `caller` without a role."""
+        self.ends = ""
+        """Until when AWS lets a role's session run, RFC 3339; empty for what does not run out."""
         self._endpoint = endpoint
         self._guard = Guard()
         self._clients: dict[tuple[str, str], Any] = {}
@@ -137,6 +139,7 @@ def _assume(session: AwsSession, role: RoleToAssume, *, region: str, endpoint: s
         raise WayInRefusedError(f"{role.arn} does not let in {session.caller} ({error.what})", caller=session.caller) from None
     found = answer["Credentials"]
     opened = AwsSession(Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]), region=region, endpoint=endpoint)
+    opened.ends = found["Expiration"].isoformat(timespec="seconds") if "Expiration" in found else ""
     opened.caller, opened.via = str(answer["AssumedRoleUser"]["Arn"]), session.caller
     return opened
 

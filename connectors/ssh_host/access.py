@@ -6,12 +6,13 @@ the public key that the server is asked about.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from connectors.ssh_host.authentication import Answer
-from connectors.ssh_host.authorized_keys import key_lines, put_back, split_lines, take_out
+from connectors.ssh_host.authorized_keys import key_lines, put_back, split_lines
+from connectors.ssh_host.client_way_in import ClientWayIn, take_out_safely
 from connectors.ssh_host.end_state import end_state, planned_operations
 from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines, undo_of
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
@@ -22,6 +23,15 @@ from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
 from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
 from core.signatures.public_key import PublicKey, read_line
+
+NOT_LOOKED_AT: Final = (
+    "files of key lines that the engagement file does not name, and keys that the server finds by a command",
+    "accounts, their passwords and their groups",
+    "who may use sudo or doas",
+    "cron jobs, timers, services, agents and other ways by which something of ours may run there",
+    "certificates that somebody signed for us, and their authorities outside these files",
+    "open sessions, of ours and of others: one that was opened before the cutoff is neither ended nor tried after it",
+)
 
 
 class SshAccess(SshHost):
@@ -55,14 +65,18 @@ class SshAccess(SshHost):
             self._require_one_way_in(own, owners, [grant for grant in grants if grant.own])
         return tuple(sorted(grants, key=lambda grant: (grant.own, grant.id, grant.privilege)))
 
+    def not_looked_at(self) -> tuple[str, ...]:
+        """Say what this connector does not know: it reads the files that it was named, and nothing else."""
+        return NOT_LOOKED_AT
+
     def revoke(self, grant: Grant) -> Receipt:
         """Take the lines of one key out of one file; everybody else's bytes stay. Twice is fine.
 
-        Raises RefusedError before anything is changed if the host is not on loopback, the key is a certificate authority, or no line of the
-        client's own would be left in the file.
+        Raises RefusedError before anything is changed if the key is a certificate authority, if no line of the client's own would be left
+        in the file, or if the server would not let the client in. Where it does not any more after the change, the lines are put back at
+        once, and RefusedError or UnavailableError says so.
         """
         fingerprint, path = self._named(grant)
-        self._refuse_unless_on_loopback("revoked")
         if grant.privilege == CERTIFICATE_AUTHORITY:
             raise RefusedError(
                 f"{grant.id} is a certificate authority: others may come in by certificates that it signed",
@@ -106,7 +120,6 @@ class SshAccess(SshHost):
     def reinstate(self, grant: Grant) -> Receipt:
         """Put the lines of `grant.undo` back in their place. Twice is fine. Raises RefusedError if our own key no longer lets us in."""
         _fingerprint, path = self._named(grant)
-        self._refuse_unless_on_loopback("reinstated")
         lines = stored_lines(grant)
         try:
             with self._writing_sftp(path) as sftp:
@@ -143,8 +156,7 @@ class SshAccess(SshHost):
         return end_state(self.name, contents, gone, {read_line(key).fingerprint for key in self.client_keys})
 
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
-        """Ask the guard about all that `revoke` would send for these grants. Raises RefusedError, as `revoke` would."""
-        self._refuse_unless_on_loopback("revoked")
+        """Ask the guard about all that `revoke` would send for these grants. Raises GuardError for what it would hold back."""
         return planned_operations(sorted({encode(self._named(grant)[1]) for grant in grants}))
 
     def _take_out(self, sftp: Sftp, fingerprint: str, path: str, grant: Grant) -> Receipt:
@@ -153,8 +165,8 @@ class SshAccess(SshHost):
         ours = [line for line in every if line.fingerprint == fingerprint]
         if not ours:
             return Receipt(done=f"it was already so: {path} holds no line of {fingerprint}", undo=grant.undo, facts={"changed": False})
-        clients = {read_line(key).blob for key in self.client_keys} - {ours[0].blob}
-        if not any(line.blob in clients for line in every):
+        clients = tuple(key for key in self.client_keys if read_line(key).blob != ours[0].blob)
+        if not {line.blob for line in every} & {read_line(key).blob for key in clients}:
             raise RefusedError(
                 f"without {grant.id} no line of the client's own would be left in {path}",
                 untouched="the file",
@@ -162,11 +174,12 @@ class SshAccess(SshHost):
             )
         texts = sorted(line.text for line in ours)
         undo = grant.undo if grant.undo and sorted(text for _position, text in stored_lines(grant)) == texts else None
-        replace(sftp, encode(path), old, take_out(old[0], ours))
+        accounts = tuple(dict.fromkeys((self._account(path) or self.user, self.user)))
+        let_in = take_out_safely(sftp, path, old, ours, ClientWayIn(self, accounts, clients))
         return Receipt(
             done=f"took {len(ours)} line(s) of {fingerprint} out of {path} on {self.host}",
             undo=undo or undo_of(path, *old, ours),
-            facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours)},
+            facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours), "client_let_in_after_by": ", ".join(let_in)},
         )
 
     def _stands(self, grant: Grant, fingerprint: str, path: str) -> bool | None:
@@ -217,14 +230,6 @@ class SshAccess(SshHost):
     def _writing_sftp(self, path: str) -> AbstractContextManager[Sftp]:
         beside = temporary(encode(path))
         return self.sftp((encode(path),), {beside: encode(path)})
-
-    def _refuse_unless_on_loopback(self, what: str) -> None:
-        if not self.is_on_loopback():
-            raise RefusedError(
-                f"access on {self.host} is not {what} by this version: it changes key files on this very machine only",
-                untouched="the host; no connection was made",
-                todo="take the lines out by hand, or wait for the version that arms a way back first",
-            )
 
     def _account(self, path: str) -> str | None:
         """Name the account that a file opens; the only file opens the one we come in by. None where that is not certain."""

@@ -1,6 +1,5 @@
 """The host at the other end: who it must prove to be, how we come in, and how its refusals and silences are told apart."""
 
-import ipaddress
 import logging
 import socket
 from collections.abc import Container, Iterator, Mapping
@@ -67,15 +66,6 @@ class SshHost(Noun):
     def address(self) -> str:
         """How messages name it."""
         return f"{self.user}@{self.host}:{self.port}"
-
-    def is_on_loopback(self) -> bool:
-        """Whether it is this very machine."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
     def commands(self) -> Container[bytes]:
         """Say which commands may be run over our connections: none, unless a connector names them."""

@@ -9,11 +9,12 @@ from core.evidence.sentences import clip, sentence, statement_fields
 from core.evidence.summary import Summary
 from core.model import Action, EntryKind, GrantState, LedgerEntry
 from core.signatures.statements import Purpose
+from core.statement_subjects import is_session
 
 SWEEPS = "No later look, such as after 7, 30 and 90 days, is in the record."
 
 
-def day_zero(record: Record, _: Summary) -> tuple[Said, ...]:
+def day_zero(record: Record, summary: Summary) -> tuple[Said, ...]:
     """Question 8."""
     if record.first is None:
         return (lacking("No plan is drawn yet, so nobody has looked.", holds=Holds.NOT_YET),)
@@ -29,6 +30,7 @@ def day_zero(record: Record, _: Summary) -> tuple[Said, ...]:
     said += [shown(f"{one.holder}: {one.privilege} on {one.system}, {one.id}.", entry.number) for one in grants]
     drift = record.of(EntryKind.DRIFT)
     said += [shown(f"Found later, beyond the signed plan: {one.subject}, on {at(one)}.", one.number) for one in drift]
+    said += _not_looked_at(summary)
     beyond = lacking("Whether we had access that no connector of this exit looks at is not in the record.")
     return (*most(said, "the table of access"), beyond)
 
@@ -37,7 +39,13 @@ def each_grant(record: Record, summary: Summary) -> tuple[Said, ...]:
     """Question 9."""
     if not summary.access:
         return (lacking("No access is named in a plan yet.", holds=Holds.NOT_YET),)
-    return most((_grant(record, row) for row in summary.access), "the table of access")
+    said = [_grant(record, row) for row in summary.access]
+    if summary.not_looked_at:
+        words = (
+            f"{len(summary.not_looked_at)} kind(s) of things were not looked at (question 8); that nothing of ours is there is not shown."
+        )
+        said.append(lacking(words, *(one.entry for one in summary.not_looked_at)))
+    return most(said, "the table of access")
 
 
 def in_control(record: Record, summary: Summary) -> tuple[Said, ...]:
@@ -62,13 +70,14 @@ def since_the_cutoff(record: Record, _: Summary) -> tuple[Said, ...]:
     cutoff = record.plan.cutoff.instant
     later = [one for one in record.of(EntryKind.VERDICT, Action.REVOKE) if one.at >= cutoff and one.number > record.since]
     if not later:
-        return (lacking("Nothing was looked at since the cutoff.", record.since, holds=record.so_far),)
+        return (lacking("Nothing was looked at since the cutoff.", record.since, holds=record.so_far), *_sessions(record))
     still = [one for one in later if one.data.get("state") != GrantState.REVOKED]
     words = (
         f"Since the cutoff our access was looked at {len(later)} time(s), last on {at(later[-1])}; {len(still)} of these looks found it "
     )
     said = [shown(f"{words}not revoked.", *(one.number for one in later))]
     said += [shown(f"{one.subject} was {one.data.get('state')} on {at(one)}: {one.data.get('evidence', '')}.", one.number) for one in still]
+    said += _sessions(record)
     if record.closed:
         said.append(shown(f"The exit was closed on {at(record.closed)}.", record.closed.number))
     if not record.plan.negative_login:
@@ -116,6 +125,19 @@ def outside(record: Record, summary: Summary) -> tuple[Said, ...]:
         *most(said, "the timeline"),
         lacking("That an entry is true is not shown by any signature: it shows what was recorded, and when."),
     )
+
+
+def _sessions(record: Record) -> Iterator[Said]:
+    for one in record.entries:
+        if one.kind == EntryKind.VERDICT and is_session(one) and one.number > record.since:
+            state, why = one.data.get("state"), one.data.get("evidence", "")
+            words = f"{one.subject}, at the {one.data.get('check')} check on {at(one)}: {state}; {why}."
+            yield lacking(words, one.number) if state == GrantState.UNKNOWN else shown(words, one.number)
+
+
+def _not_looked_at(summary: Summary) -> Iterator[Said]:
+    for one in summary.not_looked_at:
+        yield lacking(f"Not looked at on {one.system}, when the plan in force was drawn: {one.what}.", one.entry)
 
 
 def _grant(record: Record, row: Access) -> Said:

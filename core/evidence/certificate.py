@@ -53,6 +53,7 @@ def statement(summary: Summary, checkpoint: Checkpoint) -> bytes:
                 "method": METHOD,
                 "datasets": [_dataset(one, summary.provider) for one in summary.inventories],
                 "accessEnded": _access_ended(summary.access),
+                "accessNotLookedAt": [{"system": one.system, "what": one.what} for one in summary.not_looked_at],
                 "notStated": list(NOT_STATED),
             },
         }

@@ -4,11 +4,13 @@ The client has everything: it is the client's exit. Others have what they can be
 confidence: plans, inventories, obligations and letters are for the client alone. What no row names is withheld.
 """
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
-from core.model import Action, EntryKind, LedgerEntry
+from core.model import Action, EntryKind, LedgerEntry, Role
 from core.signatures.statements import Purpose
+from core.statement_subjects import is_session
 
 
 class Audience(StrEnum):
@@ -45,15 +47,23 @@ PURPOSES: Final = {
 }
 """What people signed, but for waivers of obligations, which name tickets and debts."""
 
+_READY: Final = "I6 "
+"""The interlock about the successor: it may know how its readiness was judged, but not what the client signed in its place."""
+_THE_CLIENTS_WORDS: Final = f"({Role.CLIENT})"
+
 _OBLIGATION: Final = "\nsubject: obligation "
 
 
-def shows(audience: Audience, entry: LedgerEntry) -> bool:
-    """Whether an entry is shown to an audience."""
+def shows(audience: Audience, entry: LedgerEntry, own: Collection[str] = ()) -> bool:
+    """Whether an entry is shown to an audience. `own` are the principals of its own people: they know what they signed themselves."""
     if audience is Audience.CLIENT:
         return True
     if entry.kind in _STEPS:
-        return entry.action in ACTIONS[audience]
+        return is_session(entry) or entry.action in ACTIONS[audience]
     if entry.kind is EntryKind.STATEMENT:
+        if entry.subject == Purpose.READINESS and entry.data.get("principal") in own:
+            return True
         return entry.subject in PURPOSES[audience] and _OBLIGATION not in entry.data.get("text", "")
+    if audience is Audience.SUCCESSOR and entry.kind is EntryKind.INTERLOCK:
+        return entry.subject.startswith(_READY) and _THE_CLIENTS_WORDS not in f"{entry.data.get('evidence', _THE_CLIENTS_WORDS)}"
     return entry.kind in KINDS[audience]

@@ -44,6 +44,14 @@ class Access(Noun):
     evidence: str
 
 
+class Unseen(Noun):
+    """One kind of things that was not looked at on a system when the plan in force was drawn."""
+
+    entry: int
+    system: str
+    what: str
+
+
 class Done(Noun):
     """One export, hand-over or message, with what its receipt counts and what was read back."""
 

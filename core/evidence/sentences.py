@@ -103,7 +103,8 @@ def _failed(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
 
 
 def _verdict(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
-    state = f" is {data.get('state', 'unknown')}" if entry.action in {Action.REVOKE, Action.REINSTATE} else ""
+    judged = data.get("state") or entry.action in {Action.REVOKE, Action.REINSTATE}
+    state = f" is {data.get('state', 'unknown')}" if judged else ""
     return f"Read back, {entry.subject}{state} ({data.get('assurance', 'unknown')}): {data.get('evidence', '')}"
 
 

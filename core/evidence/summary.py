@@ -1,17 +1,19 @@
 """What the ledger says, put into tables. Each row names the entries that it rests on; nothing is said that no entry says."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 
 from core.dates import local
 from core.evidence.inventories import Comparison, comparisons
-from core.evidence.rows import Access, Control, Done, Event, Owed, Signed
+from core.evidence.rows import Access, Control, Done, Event, Owed, Signed, Unseen
 from core.evidence.sentences import opened, scalars, sentence, statement_fields, statement_words
 from core.evidence.verify import TWO, UNLOCKED, approvers, fields, flags
 from core.model import Action, Checkpoint, Engagement, EntryKind, ExitPlan, GrantState, LedgerEntry, Noun, Person, Role
 from core.signatures.sshsig import fingerprint
 from core.signatures.statements import Purpose, write_instant
+from core.statement_subjects import is_session
 
 
 class Summary(Noun):
@@ -33,6 +35,7 @@ class Summary(Noun):
     statements: tuple[Signed, ...]
     control: tuple[Control, ...]
     access: tuple[Access, ...]
+    not_looked_at: tuple[Unseen, ...]
     exports: tuple[Done, ...]
     handovers: tuple[Done, ...]
     messages: tuple[Done, ...]
@@ -82,6 +85,7 @@ def summarise(
         statements=statements,
         control=_control(entries),
         access=_access(entries, plan),
+        not_looked_at=_not_looked_at(drawn, document),
         exports=_done(entries, Action.EXPORT),
         handovers=_done(entries, Action.HAND_OVER),
         messages=_done(entries, Action.NOTIFY),
@@ -102,6 +106,8 @@ def _event(entry: LedgerEntry) -> Event:
 def _is_trouble(entry: LedgerEntry) -> bool:
     if entry.kind == EntryKind.VERDICT and entry.action == Action.REVOKE:
         return entry.data.get("state") != GrantState.REVOKED
+    if entry.kind == EntryKind.VERDICT and is_session(entry):
+        return entry.data.get("state") == GrantState.ACTIVE
     if entry.kind == EntryKind.CONTROL:
         return entry.data.get("proved") is not True
     return entry.kind in {EntryKind.HELD, EntryKind.DRIFT, EntryKind.GUARD, EntryKind.FAILED}
@@ -163,6 +169,13 @@ def _access(entries: Sequence[LedgerEntry], plan: ExitPlan | None) -> tuple[Acce
             )
         )
     return tuple(rows)
+
+
+def _not_looked_at(drawn: Sequence[LedgerEntry], document: Callable[[str], bytes]) -> tuple[Unseen, ...]:
+    if not drawn or "not-looked-at-document" not in drawn[-1].data:
+        return ()
+    found = json.loads(document(drawn[-1].data["not-looked-at-document"]))
+    return tuple(Unseen(entry=drawn[-1].number, system=system, what=one) for system in sorted(found) for one in found[system])
 
 
 def _done(entries: Sequence[LedgerEntry], action: Action) -> tuple[Done, ...]:

@@ -87,7 +87,7 @@ CHECKS = (
     "anchors",
     "certificate",
 )
-RULES = ("plan", "order", "approvals", "grants", "receipts", "closing")
+RULES = ("plan", "order", "approvals", "grants", "receipts", "closing", "sessions")
 
 
 def key_list(bag: Bag) -> list[str]:

@@ -15,6 +15,7 @@ else:  # inside a bundle, where the parts lie side by side
 
 TWO = 2
 APPROVED_ACTIONS, WHOLE_SCOPE = {"EXPORT", "HAND_OVER", "REVOKE"}, {"export", "hand-over", "revoke"}
+SESSION = ": session opened before the cutoff"
 DELIVERIES = {"archive": ("EXPORT", ("datasets", "recipients")), "package": ("HAND_OVER", ("credentials", "documents", "recipients"))}
 
 
@@ -206,3 +207,30 @@ class Rules:
                 need(not still, f"entry {entry['number']}: closed, though {', '.join(still)}")
                 closed = f"closed with {len(states)} grants, each last seen to be revoked"
         return closed
+
+    def sessions(self) -> str:
+        """See that no session of ours that was opened before the cutoff still worked, by the newest clear look, when the exit was closed.
+
+        One that worked at the first check alone counts only where a receipt says that sessions were ended there; two executives may waive.
+        """
+        seen: dict[str, tuple[str, str]] = {}
+        ended: set[str] = set()
+        waived: list[tuple[str, str]] = []
+        for entry, plan in self.under_plans():
+            kind, action, subject = entry["kind"], entry.get("action"), entry["subject"]
+            if entry["number"] == plan.since:
+                seen, ended, waived = {}, set(), []
+            waived += [(one["subject"], one["principal"]) for one in self.signed(entry, "waiver", plan)]
+            if action == "REVOKE" and kind == "receipt" and entry["data"].get("facts", {}).get("sessions_ended") is True:
+                ended.add(plan.grants.get(subject, ""))
+            elif action is None and subject.endswith(SESSION) and kind == "receipt":
+                seen[subject[: -len(SESSION)]] = ("", "unknown")
+            elif action is None and subject.endswith(SESSION) and kind == "verdict" and entry["data"]["state"] != "unknown":
+                seen[subject[: -len(SESSION)]] = (entry["data"]["check"], entry["data"]["state"])
+            elif kind == "closed":
+                for system, (check, state) in sorted(seen.items()):
+                    works = state == "active" and (check == "second" or system in ended)
+                    let_off = len({who for what, who in waived if what == f"session on {system}"}) >= TWO
+                    need(not works or let_off, f"entry {entry['number']}: closed, though a session on {system} had still worked")
+        states = ", ".join(f"{system} {state}" for system, (_, state) in sorted(seen.items()))
+        return f"opened before the cutoff, as last seen: {states}" if states else "none was opened before the cutoff to be tried after it"

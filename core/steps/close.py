@@ -4,8 +4,9 @@ from core.dates import local
 from core.errors import HeldError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan, Grant, GrantState
-from core.planning import planned_at
+from core.planning import not_looked_at, planned_at
 from core.steps.revoke import SECOND, UNSEEN, read_back, reinstated_at
+from core.steps.sessions import Sessions, told_of_sessions, try_sessions
 
 
 def open_drift(exit_: Exit) -> tuple[str, ...]:
@@ -19,11 +20,14 @@ def open_drift(exit_: Exit) -> tuple[str, ...]:
     return tuple(found)
 
 
-def close(exit_: Exit, plan: ExitPlan) -> None:
-    """Look at everything a second time, and close. Twice is fine. Raises HeldError with every reason why not."""
+def close(exit_: Exit, plan: ExitPlan, sessions: Sessions) -> None:
+    """Look at everything a second time, and close. Twice is fine. Raises HeldError with every reason why not.
+
+    `sessions` are those that this run holds; one that another run held is unknown by now.
+    """
     if is_closed(exit_, plan):
         return
-    open_ = [*read_back(exit_, plan, check=SECOND), *open_drift(exit_)]
+    open_ = [*read_back(exit_, plan, check=SECOND), *try_sessions(exit_, plan, sessions, check=SECOND), *open_drift(exit_)]
     if open_:
         raise HeldError(
             "the exit cannot be closed: " + "; ".join(open_),
@@ -58,4 +62,8 @@ def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:
         return ""
     when, unseen = local(entry.at, plan.cutoff.zone), unseen_systems(exit_)
     beyond = f"; {UNSEEN} on {', '.join(unseen)}" if unseen else "; nothing of ours was found beyond the plan"
+    left_out = sum(map(len, not_looked_at(exit_).values()))
+    beyond += f"; not looked at: {left_out} kind{'s' if left_out > 1 else ''} of things, see the plan" if left_out else ""
+    held = told_of_sessions(exit_, plan)
+    beyond += f"; {held}" if held else ""
     return f"Closed on {when}: {len(plan.grants)} grant(s) of ours are gone, seen twice{beyond}"

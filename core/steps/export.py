@@ -4,9 +4,10 @@ Each dataset is written on its own, by whichever process takes it; once all are 
 """
 
 import json
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 from core.actions import LONGEST_WHY, judge, perform, redo
 from core.archive.inventory import NewOrChanged, take_inventory
@@ -15,7 +16,7 @@ from core.archive.outer import Seals
 from core.archive.summary import Progress
 from core.archive.verify import verify_archive
 from core.archive.writer import finish_archive, is_being_written, is_written, write_dataset
-from core.errors import HeldError, RefusedError, UnavailableError
+from core.errors import GoodLeaverError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.handover.receipt import commitment, derive_code, derive_salt
 from core.model import Action, Assurance, EntryKind, ExitPlan, Receipt, Verdict
@@ -24,24 +25,29 @@ from core.ports import ArchiveStore, DataSource
 from core.signatures.statements import Purpose, namespace
 from core.steps.as_signed import require_datasets_as_signed
 from core.steps.revoke import all_gone
+from core.steps.side_by_side import side_by_side
+from core.steps.unread import leave_out_or_hold, left_out, raise_all
 
 BEFORE, AFTER = "before", "after"
 Watch = Callable[[Progress], None]
-Spread = Callable[[str, Sequence[str]], None]
-"""Has each of these datasets written into the archive of that subject, by `write_one` in any process; returns when all are."""
+Spread = Callable[[str, Sequence[str]], Mapping[str, GoodLeaverError]]
+"""Has each of these datasets written into the archive of that subject, by `write_one` in any process. Gives those that could not be, with
+why, when all others are."""
+LONGEST: Final = timedelta(days=7)
+"""How long one dataset may take: reading gives up by itself where a system falls silent."""
 
 
 def take_inventories(exit_: Exit, when: str) -> None:
     """Take the inventory of every dataset, once: before the first export, and after, as the last thing our reading access does.
 
-    The last one has to be newer than the plan in force; a first one serves as long as the dataset is the same.
+    The last one has to be newer than the plan in force; a first one serves as long as the dataset is the same. Datasets are listed side by
+    side; what keeps one from being listed is raised once all others are.
     """
-    for source in exit_.systems.data_sources:
-        if find_inventory(exit_, source, when) is None:
-            inventory = take_inventory(source)
-            document = exit_.ledger.put_document(inventory, "application/jsonl")
-            data = {"when": when, "document": document, "items": inventory.count(b"\n"), "selectors": list(source.dataset().selectors)}
-            exit_.record(EntryKind.INVENTORY, subject=source.name, data=data)
+    sources = {source.name: source for source in exit_.systems.data_sources if find_inventory(exit_, source, when) is None}
+    if when == AFTER:
+        sources = {name: source for name, source in sources.items() if name not in left_out(exit_)}
+    came = side_by_side(sources, lambda name: _take_inventory(exit_, sources[name], when), longest=LONGEST)
+    raise_all({name: error for name, error in came.items() if isinstance(error, GoodLeaverError)})
 
 
 def find_inventory(exit_: Exit, source: DataSource, when: str) -> bytes | None:
@@ -109,7 +115,12 @@ def require_place_for_delta(exit_: Exit, plan: ExitPlan) -> None:
 
 
 def read_a_last_time(exit_: Exit, plan: ExitPlan, spread: Spread) -> None:
-    """Export what changed, and take the last inventory. If the client has taken our way in away already, say that it could not be."""
+    """Export what changed, and take the last inventory, of all datasets side by side.
+
+    If the client has taken our way in away already, that is said. A dataset that cannot be read otherwise holds the cutoff: what changed
+    in it since the first export would stay unexported for good. Two executives can waive just that. Raises HeldError or, where a system
+    did not answer, UnavailableError; all that could be read is in the archive by then.
+    """
     if exit_.last(EntryKind.FAILED, action=Action.EXPORT, subject=plan.delta_subject):
         return
     try:
@@ -129,14 +140,20 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
     def act() -> Receipt:
         order, journal = _order(exit_, plan, subject), _journal(exit_, subject)
         begun = order.begin(store, journal)
-        spread(subject, order.datasets)
+        unread = spread(subject, order.datasets)
+        if subject == plan.delta_subject:
+            leave_out_or_hold(exit_, plan, begun, unread, store, journal)
+        else:
+            raise_all(unread)
         summary = finish_archive(begun, store, journal, _seals(exit_))
         facts = summary.model_dump(mode="json") | {
             "salt": salt,
             "commitment": commitment(salt, order.receipt or ""),
             "where": store.where(),
         }
-        return Receipt(done=f"{summary.files} files, {summary.bytes} bytes in {summary.volumes} volume(s)", facts=facts)
+        without = ", ".join(left_out(exit_)) if subject == plan.delta_subject else ""
+        done = f"{summary.files} files, {summary.bytes} bytes in {summary.volumes} volume(s)"
+        return Receipt(done=f"{done}; without {without}, which could not be read" if without else done, facts=facts)
 
     if exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=subject) is None:
         require_datasets_as_signed(exit_, plan)
@@ -144,6 +161,13 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
     if exit_.last(EntryKind.VERDICT, action=Action.EXPORT, subject=subject) is None:
         judge(exit_, Action.EXPORT, subject, _read_back(store))
     return receipt
+
+
+def _take_inventory(exit_: Exit, source: DataSource, when: str) -> None:
+    inventory = take_inventory(source)
+    document = exit_.ledger.put_document(inventory, "application/jsonl")
+    data = {"when": when, "document": document, "items": inventory.count(b"\n"), "selectors": list(source.dataset().selectors)}
+    exit_.record(EntryKind.INVENTORY, subject=source.name, data=data)
 
 
 def _order(exit_: Exit, plan: ExitPlan, subject: str) -> ArchiveOrder:

@@ -2,36 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from configs.engagement_file import load
 from core.errors import HeldError
-from core.exit import Exit, Systems
-from core.ledger.lease import hold
-from core.ledger.note import LogKey
-from core.ledger.store import Ledger
+from core.exit import Exit
 from core.model import Action, EntryKind, ExitPlan
 from core.planning import draw_plan, require_saved_plan
 from core.steps.close import close
 from core.steps.discover import find_grants
 from core.steps.reinstate import reinstate
 from core.steps.revoke import read_back, revoke
+from core.steps.sessions import Sessions
+from tests.servers.aws_exit import exit_upon
 from tests.servers.aws_world import OURS, AwsWorld
-
-PROJECT = Path(__file__).resolve().parents[2]
-PLANNED_AT = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-def engagement(world: AwsWorld, folder: Path) -> Any:  # noqa: ANN401 - an engagement file, read
-    """Read the example, as if the account were all that there is."""
-    text = (PROJECT / "docs" / "example-engagement.yaml").read_text(encoding="utf-8")
-    (folder / "harbour-dental.yaml").write_text(text, encoding="utf-8")
-    found = load(folder / "harbour-dental.yaml")
-    return found.model_copy(update={"holders": world.holders, "access_targets": (world.target,)})
 
 
 @pytest.fixture
@@ -45,36 +30,8 @@ def world(tmp_path: Path) -> AwsWorld:
 
 @pytest.fixture
 def exit_(world: AwsWorld, tmp_path: Path) -> Iterator[Exit]:
-    key = LogKey.load_or_create(tmp_path / "key.pem", "northlight.example/offboard/harbour-dental")
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", "harbour-dental", key)
-    nothing: Any = None  # stores and letters are no part of these steps
-    systems = Systems(
-        data_sources=(),
-        access_targets=(world.target,),
-        credential_sources=(),
-        document_sources=(),
-        obligation_sources=(),
-        archive_store=nothing,
-        delta_store=nothing,
-        handover_store=nothing,
-        notifier=nothing,
-    )
-    with hold(ledger, "test", lambda: datetime.now(UTC), ttl=timedelta(seconds=60), wait=timedelta(0)) as lease:
-        made = engagement(world, tmp_path)
-        cutoff = made.cutoff.model_copy(update={"instant": PLANNED_AT + timedelta(days=1)})
-        yield Exit(
-            engagement=made.model_copy(update={"cutoff": cutoff}),
-            systems=systems,
-            ledger=ledger,
-            key=key,
-            lease=lease,
-            clock=lambda: PLANNED_AT,
-            folder=tmp_path,
-            receipt_secret=b"",
-            evidence_folder=tmp_path,
-        )
-    ledger.replay()
-    ledger.close()
+    with exit_upon(world, tmp_path) as exit_:
+        yield exit_
 
 
 def cut(exit_: Exit) -> ExitPlan:
@@ -92,7 +49,7 @@ def test_an_exit_closes_and_what_was_taken_away_can_be_given_back(world: AwsWorl
     plan = cut(exit_)
     assert [grant.own for grant in plan.grants] == [False, False, True]
     assert read_back(exit_, plan) == ()
-    close(exit_, plan)
+    close(exit_, plan, Sessions())
     assert exit_.last(EntryKind.CLOSED)
     assert not any(any(world.ways_in(name)) for name in OURS)
     assert all(world.ways_in("client"))
@@ -129,7 +86,7 @@ def test_without_credentials_to_try_the_second_look_cannot_close(world: AwsWorld
     for grant in plan.grants:
         revoke(exit_, grant, present)
     with pytest.raises(HeldError, match="we cannot look into the account any more"):
-        close(exit_, plan)
+        close(exit_, plan, Sessions())
 
 
 def test_what_is_found_beyond_the_plan_is_drift_and_untouched(world: AwsWorld, exit_: Exit) -> None:

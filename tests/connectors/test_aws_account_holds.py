@@ -251,21 +251,6 @@ def test_a_role_of_the_clients_may_be_its_administrator(shared: AwsWorld) -> Non
     assert not shared.aws(client={"administrators": arns}).end_state(()).enough
 
 
-@pytest.mark.parametrize("endpoint", [None, "https://aws.example.org"])
-def test_an_account_that_is_not_on_this_machine_is_never_changed(
-    shared: AwsWorld, endpoint: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    grant = grant_of(shared, "technician")
-
-    def no_connection(*_arguments: object, **_options: object) -> None:
-        pytest.fail("it was about to connect")
-
-    monkeypatch.setattr(socket, "create_connection", no_connection)
-    for change in (shared.aws(endpoint=endpoint).revoke, shared.aws(endpoint=endpoint).reinstate):
-        with pytest.raises(RefusedError, match="this very machine only"):
-            change(grant)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -185,19 +185,6 @@ def test_a_key_that_opens_an_account_by_two_files_goes_from_each(world: Accounts
     world.server.run("rm", "/home/app/.ssh/authorized_keys2")
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "example.org"])
-def test_a_host_that_is_not_loopback_is_never_changed(world: AccountsWorld, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    grant = world.grant("account tech")
-
-    def no_connection(*_arguments: object, **_options: object) -> None:
-        pytest.fail("it was about to connect")
-
-    monkeypatch.setattr(socket, "create_connection", no_connection)
-    for change in (world.access(host=address).revoke, world.access(host=address).reinstate):
-        with pytest.raises(RefusedError, match="this very machine only"):
-            change(grant)
-
-
 def test_an_account_that_is_not_named_as_ours_is_never_closed(world: AccountsWorld) -> None:
     grant = world.grant("account tech")
     for name in ("admin", "root", "app"):

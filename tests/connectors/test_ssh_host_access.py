@@ -16,6 +16,7 @@ from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState, Holder
+from core.ports import HoldsSession
 from core.signatures.public_key import fingerprint
 from tests.contracts.access_target import AccessTargetContract
 from tests.servers.ssh_world import SshWorld, make_key
@@ -98,17 +99,63 @@ def test_a_certificate_authority_is_found_and_left_to_a_person(world: SshWorld) 
         assert state == (GrantState.ACTIVE if holder == "technician" else GrantState.UNKNOWN)
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "example.org", "db1"])
-def test_a_host_that_is_not_loopback_is_never_changed(world: SshWorld, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    grant = grant_of(world, "technician")
+def test_a_change_that_shuts_the_client_out_is_taken_back_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    revoked_keys = tmp_path / "revoked_keys"
+    revoked_keys.touch()
+    world = SshWorld(tmp_path, "openssh", [f"RevokedKeys {revoked_keys}"])
+    grants = {grant.holder: grant for grant in world.target.discover(world.holders)}
+    before, rename = world.state(), Sftp.posix_rename
 
-    def no_connection(*_arguments: object, **_options: object) -> None:
-        pytest.fail("it was about to connect")
+    def somebody_else_shuts_the_client_out(self: Sftp, old: bytes, new: bytes) -> None:
+        rename(self, old, new)
+        revoked_keys.write_text(f"{world.keys['client']}\n", encoding="ascii")
 
-    monkeypatch.setattr(socket, "create_connection", no_connection)
-    for change in (world.access(host=address).revoke, world.access(host=address).reinstate):
-        with pytest.raises(RefusedError, match="this very machine only"):
-            change(grant)
+    for holder in ("technician", "connector"):
+        revoked_keys.write_bytes(b"")
+        with monkeypatch.context() as patch:
+            patch.setattr(Sftp, "posix_rename", somebody_else_shuts_the_client_out)
+            with pytest.raises(RefusedError) as caught:
+                world.target.revoke(grants[holder])
+        assert "did not let the client in" in str(caught.value)
+        assert "our line was put back at once" in str(caught.value)
+        assert world.state() == before
+        assert all(world.ways_in(holder))
+    with pytest.raises(RefusedError, match="by none of its keys") as untouched:  # it is not even begun while the client is shut out
+        world.target.revoke(grants["technician"])
+    assert untouched.value.untouched == "the file"
+    assert world.state() == before
+    revoked_keys.write_bytes(b"")
+    receipt = world.target.revoke(grants["technician"])
+    assert receipt.facts["client_let_in_after_by"] == f"{fingerprint(world.keys['client'])} as {world.server.user}"
+    world.close()
+
+
+def test_a_server_that_falls_silent_after_the_change_gets_our_line_back(world: SshWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    grant, before, rename = grant_of(world, "technician"), world.state(), Sftp.posix_rename
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]  # nobody answers there once it is closed
+    create = socket.create_connection
+
+    def gone(_address: tuple[str, int], **more: float) -> socket.socket:
+        return create(("127.0.0.1", port), **more)
+
+    def then_silent(self: Sftp, old: bytes, new: bytes) -> None:
+        rename(self, old, new)
+        patch.setattr(socket, "create_connection", gone)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sftp, "posix_rename", then_silent)
+        with pytest.raises(UnavailableError, match=r"nobody could see whether the client still gets in.*put back at once"):
+            world.target.revoke(grant)
+    assert world.state() == before
+    assert all(world.ways_in("technician"))
+
+
+def test_it_says_what_it_does_not_look_at(world: SshWorld) -> None:
+    said = " ".join(world.target.not_looked_at())
+    for words in ("sudo", "cron", "passwords", "open sessions", "does not name"):
+        assert words in said
+    assert not isinstance(world.target, HoldsSession)
 
 
 def test_a_link_is_not_followed(world: SshWorld) -> None:

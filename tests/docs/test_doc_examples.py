@@ -1,7 +1,7 @@
 """Every shell example that can be run is run, on the demo's simulated client; what runs in Prefect do between is done by the same steps."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,10 +9,12 @@ import pytest
 from doc_examples import PROJECT, Example, examples, run
 
 from configs.open_exit import open_exit
+from core.errors import GoodLeaverError
 from core.evidence.bundle import write_bundle
 from core.model import EntryKind
 from core.planning import require_saved_plan
 from core.steps import close, discover, export, hand_over, revoke
+from core.steps.sessions import Sessions
 from core.steps.tell import keys, send_closing_notice
 from demo.acme import SLUG, Acme
 
@@ -38,9 +40,10 @@ def export_and_pack(folder: Path) -> None:
         plan = require_saved_plan(exit_)
         export.take_inventories(exit_, export.BEFORE)
 
-        def one_after_the_other(subject: str, datasets: Sequence[str]) -> None:
+        def one_after_the_other(subject: str, datasets: Sequence[str]) -> Mapping[str, GoodLeaverError]:
             for dataset in datasets:
                 export.write_one(exit_, subject, dataset, lambda _: None)
+            return {}
 
         export.export_data(exit_, plan, one_after_the_other)
         package = hand_over.hand_over(exit_, plan)
@@ -58,7 +61,7 @@ def cut_off(_: Path) -> None:
         found = discover.find_grants(exit_, plan)
         assert revoke.give_up(exit_, plan, {}, lambda grant: revoke.revoke(exit_, grant, found.present)) == {}
         assert revoke.read_back(exit_, plan) == ()
-        close.close(exit_, plan)
+        close.close(exit_, plan, Sessions())
         write_bundle(exit_.ledger, exit_.engagement, exit_.evidence_folder, key=exit_.key, now=exit_.now(), audience="the client")
 
 

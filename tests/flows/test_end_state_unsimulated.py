@@ -27,6 +27,9 @@ class Plain:
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         return self.target.discover(holders)
 
+    def not_looked_at(self) -> tuple[str, ...]:
+        return self.target.not_looked_at()
+
     def revoke(self, grant: Grant) -> Receipt:
         return self.target.revoke(grant)
 

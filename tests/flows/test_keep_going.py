@@ -2,15 +2,24 @@
 
 # ruff: noqa: PLC0415 - Prefect and the flows read the environment when they are imported: here that is once a test has set it
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+import yaml
+
+from configs.open_exit import open_exit
 from core.model import Action, EntryKind
 from tests.flows.exit_world import PACKED, ExitWorld
 from tests.flows.killed_pass import KillPoint, Pass
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
+
+
+BUSY = "aaa-dental"
 
 
 def scheduled(world: ExitWorld) -> "list[FlowRun]":
@@ -108,4 +117,37 @@ def test_trouble_with_one_client_never_stops_the_next(world: ExitWorld) -> None:
     assert (state.name, state.is_failed()) == ("Held", True)
     assert "aaa-broken: Held." in state.message
     assert "aaa-broken.yaml:" in state.message
+    assert "acme-dental: Waiting for cutoff." in state.message
+
+
+def test_one_that_is_busy_keeps_no_other_waiting(world: ExitWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.wait_for_the_cutoff()
+    world.cancel_cutoff_runs()
+    written = yaml.safe_load(world.engagement_file.read_text(encoding="utf-8"))
+    written["client"]["slug"] = BUSY  # it comes first in the alphabet
+    file = world.acme.engagements / f"{BUSY}.yaml"
+    file.write_text(yaml.safe_dump(written), encoding="utf-8")
+    monkeypatch.setenv("OFFBOARD_LEASE_SECONDS", "60")  # so long a pass waits for the one that is at work
+    held, went_on = threading.Event(), threading.Event()
+
+    def be_at_work_until_the_other_went_on() -> None:
+        with open_exit(BUSY, holder="a long export"):
+            held.set()
+            end = time.monotonic() + 50
+            while time.monotonic() < end and not scheduled(world):
+                time.sleep(0.5)
+            if time.monotonic() < end:
+                went_on.set()
+
+    thread = threading.Thread(target=be_at_work_until_the_other_went_on)
+    thread.start()
+    try:
+        assert held.wait(20)
+        state = world.keep_going()
+    finally:
+        thread.join()
+        file.unlink()
+    assert went_on.is_set()
+    assert state.is_completed(), state.message
+    assert f"{BUSY}: Waiting for signature." in state.message
     assert "acme-dental: Waiting for cutoff." in state.message

@@ -36,10 +36,12 @@ def make_key(folder: Path, name: str) -> str:
 class SshWorld:
     """A host where `connector`, `technician` and `operator` are ours, and `client` and `neighbour` are not."""
 
-    def __init__(self, folder: Path, implementation: Implementation, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, implementation: Implementation, options: Sequence[str] = (), server: type[SshServer] = SshServer
+    ) -> None:
         self.folder = folder
         self.keys = {name: make_key(folder, name) for name in ("connector", "technician", "operator", "client", "neighbour", "stranger")}
-        self.server = SshServer.start(folder / "server", implementation=implementation, options=options)
+        self.server = server.start(folder / "server", implementation=implementation, options=options)
         self.file = self.server.authorized_keys
         self.reset()
         self.holders = tuple(Holder(name=name, keys=(self.keys[name],)) for name in ("connector", "technician", "operator"))

@@ -28,7 +28,14 @@ def content(summary: Summary, answers: Sequence[Answer], attached: Sequence[Mapp
         "log": f"{summary.origin}, {summary.entries} entries, root {summary.root[:16]}",
         "overview": overview(summary, answers),
         "answers": [_answer(one) for one in answers],
-        "tables": [_signed(summary), _control(summary), _access(summary), *_done_tables(summary), _obligations(summary)],
+        "tables": [
+            _signed(summary),
+            _control(summary),
+            _access(summary),
+            _not_looked_at(summary),
+            *_done_tables(summary),
+            _obligations(summary),
+        ],
         "inventories": [_inventory(one, summary.provider) for one in summary.inventories],
         "not_stated": list(NOT_STATED),
         "trouble": _trouble(summary),
@@ -89,6 +96,13 @@ def _grant(one: Access) -> list[Cell]:
         [verdict(one.state, good=one.state == GrantState.REVOKED), plain(one.seen_at), entries(one.seen)],
         [plain(one.evidence), soft(one.assurance)],
     ]
+
+
+def _not_looked_at(summary: Summary) -> dict[str, Any]:
+    rows = [[[plain(one.system)], [plain(one.what), entries(one.entry)]] for one in summary.not_looked_at]
+    intro = "What nobody looked for when the plan was drawn: access of ours that is there stands in no table of this report."
+    columns = (("System", "1fr"), ("What was not looked at", "3fr"))
+    return table("Not looked at", intro, columns, rows, "Nothing is on record that was left out.")
 
 
 def _done_tables(summary: Summary) -> Iterator[dict[str, Any]]:

@@ -126,7 +126,7 @@ function what(entry) {
 }
 
 function verdictWords(entry, data) {
-  const state = ["REVOKE", "REINSTATE"].includes(entry.action) ? ` is ${data.state ?? "unknown"}` : "";
+  const state = data.state || ["REVOKE", "REINSTATE"].includes(entry.action) ? ` is ${data.state ?? "unknown"}` : "";
   return `Read back, ${entry.subject}${state} (${data.assurance ?? "unknown"}): ${data.evidence ?? ""}`;
 }
 

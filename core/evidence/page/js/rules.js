@@ -5,6 +5,7 @@ import { canonical, statementFields } from "./entries.js";
 const TWO = 2;
 const APPROVED = ["EXPORT", "HAND_OVER", "REVOKE"];
 const SCOPE = ["export", "hand-over", "revoke"];
+const SESSION = ": session opened before the cutoff";
 const DELIVERIES = {
   archive: ["EXPORT", ["datasets", "recipients"]],
   package: ["HAND_OVER", ["credentials", "documents", "recipients"]],
@@ -205,4 +206,32 @@ export async function closing(bundle) {
     }
   }
   return closed;
+}
+
+// A session that worked at the first check alone counts only where a receipt says that sessions were ended there; two may waive it.
+export async function sessions(bundle) {
+  needWhole(bundle);
+  const able = await executives(bundle);
+  let [seen, ended, waived] = [new Map(), new Set(), []];
+  for (const [entry, inForce] of await underPlans(bundle)) {
+    const { kind, action, subject, data } = entry;
+    if (entry.number === inForce.since) [seen, ended, waived] = [new Map(), new Set(), []];
+    const waiver = signed(entry, "waiver", inForce, able);
+    if (waiver) waived.push([waiver.get("subject")?.join("\n"), data.principal]);
+    const system = !action && subject.endsWith(SESSION) ? subject.slice(0, -SESSION.length) : null;
+    if (action === "REVOKE" && kind === "receipt" && data.facts?.sessions_ended === true) ended.add(inForce.systems.get(subject));
+    else if (system !== null && kind === "receipt") seen.set(system, ["", "unknown"]);
+    else if (system !== null && kind === "verdict" && data.state !== "unknown") seen.set(system, [data.check, data.state]);
+    else if (kind === "closed") {
+      for (const [on, [check, state]] of seen) {
+        const letOff = new Set(waived.filter(([what]) => what === `session on ${on}`).map(([, who]) => who)).size >= TWO;
+        const works = state === "active" && (check === "second" || ended.has(on));
+        need(!works || letOff, `entry ${entry.number}: closed, though a session on ${on} had still worked`);
+      }
+    }
+  }
+  const states = [...seen].sort().map(([on, [, state]]) => `${on} ${state}`);
+  return states.length
+    ? `opened before the cutoff, as last seen: ${states.join(", ")}`
+    : "none was opened before the cutoff to be tried after it";
 }

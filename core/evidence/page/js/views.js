@@ -98,6 +98,15 @@ const TABLES = [
       ["How we know", (row) => (row.assurance ? `${row.assurance}: ${row.evidence}` : "")],
     ],
   ],
+  [
+    "not_looked_at",
+    "What was not looked at when the plan in force was drawn: access of ours that is there stands in no table",
+    [
+      ["Entry", (row) => linked(row.entry)],
+      ["System", (row) => row.system],
+      ["What", (row) => row.what],
+    ],
+  ],
   ["exports", "Encrypted archives, with what their receipts count", DONE],
   ["handovers", "Packages made for their recipients", DONE],
   [
