@@ -13,7 +13,7 @@ from tasks.anchor import anchor_record
 from tasks.cutoff import close, find_grants, give_up, read_back, require_interlocks, wait_for_cutoff, wait_for_second_check
 from tasks.export import read_a_last_time
 from tasks.outcome import conclude
-from tasks.tell import send_closing_notice
+from tasks.tell import ask_the_client_to_look, send_closing_notice
 
 
 @flow(name="cutoff", persist_result=False)
@@ -39,7 +39,7 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
         trouble = give_up(exit_, plan, found.present, aside)
         anchor_record(exit_, "after revocation")
         read_back(exit_, plan, trouble)
-        wait_for_second_check(exit_, plan)
+        wait_for_second_check(exit_, plan, ask_the_client_to_look(exit_, plan))
         close(exit_, plan)
         anchor_record(exit_, "closed")
     send_closing_notice(exit_, plan)

@@ -1,12 +1,14 @@
 """What the client is asked to look for on one system, and the sums by which its answer names it."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from core.canonical import canonical_json
 from core.errors import RefusedError
 from core.exit import Exit
-from core.model import Action, EntryKind, ExitPlan, Grant, LedgerEntry
+from core.model import Action, EntryKind, ExitPlan, Grant, Holder, LedgerEntry
 from core.planning import planned_at
 from core.ports import LooksForTheClient
 from core.steps.revoke import touched_before
@@ -23,22 +25,34 @@ def to_be_gone(exit_: Exit, plan: ExitPlan, system: str, *, before: int | None =
     return tuple(found[subject] for subject in sorted(found))
 
 
-def subjects_digest(subjects: tuple[str, ...]) -> str:
-    """Give the SHA-256 sum over grants' subjects, sorted: canonical JSON, lower case hex."""
-    return hashlib.sha256(canonical_json(sorted(subjects))).hexdigest()
+class Asked(NamedTuple):
+    """One system, as the client is asked to look at it."""
+
+    system: str
+    plan_digest: str
+    holders: tuple[Holder, ...]
+    where: Mapping[str, Any]
+    """The fields of its access target, without any way in."""
+    grants: tuple[Grant, ...]
+    """What is looked for, sorted by subject."""
+
+    @property
+    def looked_for_digest(self) -> str:
+        """The SHA-256 sum over the sorted subjects that are looked for."""
+        return _sum([grant.subject for grant in self.grants])
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 sum over all that makes this look: where, whose keys, for what, under which plan. Both sides make it."""
+        holders = [one.model_dump(mode="json") for one in self.holders]
+        for_what = [[grant.subject, grant.holder] for grant in self.grants]
+        return _sum({"plan-sha256": self.plan_digest, "where": self.where, "holders": holders, "look-for": for_what})
 
 
-def asked_digest(exit_: Exit, plan: ExitPlan, system: str) -> str:
-    """Give the sum over all that makes a look at one system: where, whose keys, for what, under which plan. Raises RefusedError."""
-    subjects = tuple(grant.subject for grant in to_be_gone(exit_, plan, system))
-    where = target_for_client(exit_, system).to_be_looked_at()
-    return digest_of(plan.digest, where, [one.model_dump(mode="json") for one in exit_.engagement.holders], subjects)
-
-
-def digest_of(plan_digest: str, where: object, holders: object, subjects: tuple[str, ...]) -> str:
-    """Give the sum as both sides make it: canonical JSON, lower case hex."""
-    asked = {"plan-sha256": plan_digest, "where": where, "holders": holders, "look-for": sorted(subjects)}
-    return hashlib.sha256(canonical_json(asked)).hexdigest()
+def asked(exit_: Exit, plan: ExitPlan, system: str) -> Asked:
+    """Say what the client is asked about one system now. Raises RefusedError if its connector does not offer to look for the client."""
+    target = target_for_client(exit_, system)
+    return Asked(system, plan.digest, exit_.engagement.holders, target.to_be_looked_at(), to_be_gone(exit_, plan, system))
 
 
 def target_for_client(exit_: Exit, system: str) -> LooksForTheClient:
@@ -65,6 +79,11 @@ def counts_from(exit_: Exit, plan: ExitPlan, system: str) -> datetime:
     """Say from when on a look at a system counts for the second check: as long after the last revocation there as the plan says."""
     last = last_receipt(exit_, plan, system)
     return (last.at if last else plan.cutoff.instant) + timedelta(seconds=plan.second_check_after_seconds)
+
+
+def _sum(value: object) -> str:
+    """Give the SHA-256 sum of canonical JSON, lower case hex."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def second_look_on(system: str) -> str:
