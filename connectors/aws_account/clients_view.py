@@ -47,19 +47,17 @@ class ClientsAccount:
         return tuple(sorted(found, key=lambda grant: grant.id))
 
     def look(self, grant: Grant) -> Verdict:
-        """Look at one grant in the account. UNKNOWN where the client's key may not, or what belongs to it cannot be seen."""
+        """Look at one grant in the account. UNKNOWN where the client's key may not see it, or AWS does not answer."""
         kind, visit = self._kinds.get(grant.id.partition(" ")[0]), self._opened((grant.holder,))
         if kind is None:
             return _unknown(f"{grant.subject} is no grant that this version knows")
-        before = len(visit.unseen)
         try:
             seen = kind.look(visit, grant)
         except GuardError:
             raise
         except GoodLeaverError as error:
             return _unknown(error.what)
-        if len(visit.unseen) > before:
-            return _unknown(f"{seen.evidence}; not looked at: {', '.join(visit.unseen[before:])}")
+        self._unseen = tuple(dict.fromkeys(visit.unseen))
         return Verdict(state=GrantState.ACTIVE if seen.stands else GrantState.REVOKED, assurance=Assurance.OBSERVED, evidence=seen.evidence)
 
     def not_looked_at(self) -> tuple[str, ...]:

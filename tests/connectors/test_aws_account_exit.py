@@ -2,36 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from configs.engagement_file import load
 from core.errors import HeldError
-from core.exit import Exit, Systems
-from core.ledger.lease import hold
-from core.ledger.note import LogKey
-from core.ledger.store import Ledger
-from core.model import Action, EntryKind, ExitPlan
-from core.planning import draw_plan, require_saved_plan
+from core.exit import Exit
+from core.model import Action, EntryKind
+from core.planning import draw_plan
 from core.steps.close import close
 from core.steps.discover import find_grants
 from core.steps.reinstate import reinstate
 from core.steps.revoke import read_back, revoke
+from tests.servers.aws_exit import cut, engagement, opened_exit
 from tests.servers.aws_world import OURS, AwsWorld
-
-PROJECT = Path(__file__).resolve().parents[2]
-PLANNED_AT = datetime(2026, 12, 1, tzinfo=UTC)
-
-
-def engagement(world: AwsWorld, folder: Path) -> Any:  # noqa: ANN401 - an engagement file, read
-    """Read the example, as if the account were all that there is."""
-    text = (PROJECT / "docs" / "example-engagement.yaml").read_text(encoding="utf-8")
-    (folder / "harbour-dental.yaml").write_text(text, encoding="utf-8")
-    found = load(folder / "harbour-dental.yaml")
-    return found.model_copy(update={"holders": world.holders, "access_targets": (world.target,)})
 
 
 @pytest.fixture
@@ -45,44 +29,8 @@ def world(tmp_path: Path) -> AwsWorld:
 
 @pytest.fixture
 def exit_(world: AwsWorld, tmp_path: Path) -> Iterator[Exit]:
-    key = LogKey.load_or_create(tmp_path / "key.pem", "northlight.example/offboard/harbour-dental")
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}", "harbour-dental", key)
-    nothing: Any = None  # stores and letters are no part of these steps
-    systems = Systems(
-        data_sources=(),
-        access_targets=(world.target,),
-        credential_sources=(),
-        document_sources=(),
-        obligation_sources=(),
-        archive_store=nothing,
-        delta_store=nothing,
-        handover_store=nothing,
-        notifier=nothing,
-    )
-    with hold(ledger, "test", lambda: datetime.now(UTC), ttl=timedelta(seconds=60), wait=timedelta(0)) as lease:
-        made = engagement(world, tmp_path)
-        cutoff = made.cutoff.model_copy(update={"instant": PLANNED_AT + timedelta(days=1)})
-        yield Exit(
-            engagement=made.model_copy(update={"cutoff": cutoff}),
-            systems=systems,
-            ledger=ledger,
-            key=key,
-            lease=lease,
-            clock=lambda: PLANNED_AT,
-            folder=tmp_path,
-            receipt_secret=b"",
-            evidence_folder=tmp_path,
-        )
-    ledger.replay()
-    ledger.close()
-
-
-def cut(exit_: Exit) -> ExitPlan:
-    plan = require_saved_plan(exit_)
-    present = find_grants(exit_, plan).present
-    for grant in plan.grants:
-        revoke(exit_, grant, present)
-    return plan
+    with opened_exit(engagement(world, tmp_path), tmp_path, world.target) as found:
+        yield found
 
 
 def test_an_exit_closes_and_what_was_taken_away_can_be_given_back(world: AwsWorld, exit_: Exit) -> None:
