@@ -140,6 +140,7 @@ def _look(statement: Statement) -> list[str]:
     return [
         f"You state that at {_instant(statement.one('looked-at'))} you yourself, by a way in of your own, looked at {system}.",
         f"You looked for {statement.one('looked-for')} of our ways in under the exit plan with the SHA-256 sum {plan}.",
+        f"The list of these has the SHA-256 sum {statement.one('looked-for-sha256')}; the whole request {statement.one('asked-sha256')}.",
         *(["You found these still there:", *_list(found)] if found else ["You found none of them there."]),
         *(["Of these you could not see whether they are there or not:", *_list(unclear)] if unclear else []),
         *(["You found these of ours besides:", *_list(beyond)] if beyond else []),
