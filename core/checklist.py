@@ -13,7 +13,7 @@ from core.model import Action, EntryKind, ExitPlan, Noun, Party
 from core.offers import parties
 from core.planning import planned_at
 from core.signed_statements import approvers, waived
-from core.steps.close import closed_sentence, unentered_systems
+from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
 from core.steps.revoke import UNSEEN, newest_verdict
 
@@ -151,7 +151,7 @@ def _grants(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
 def _drift(exit_: Exit, plan: ExitPlan) -> Row:
     step, found = "Nothing of ours beyond the plan", [entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)]
     if closed_sentence(exit_, plan):
-        unseen = unentered_systems(exit_)
+        unseen = unseen_systems(exit_)
         verified = f"{UNSEEN} on {', '.join(unseen)}" if unseen else "looked for just before our access ended"
         return Row(step=step, progress=Progress.UNKNOWN if unseen else Progress.DONE, what="; ".join(found), verified=verified)
     return Row(step=step, progress=Progress.UNKNOWN if found else Progress.OPEN, what="; ".join(found))

@@ -1,6 +1,5 @@
 """What the client itself saw and signed, as a verdict on one grant."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -25,21 +24,48 @@ class ClientsLook(NamedTuple):
         return read_instant(self.said.one("looked-at"))
 
 
+class _Look(NamedTuple):
+    look: ClientsLook
+    listed: frozenset[str]
+
+
 def seen_by_client(exit_: Exit, plan: ExitPlan, grant: Grant, *, since: datetime) -> Verdict | None:
     """Say what the client saw of a grant, in its newest look at or after `since` that says anything of it; None if there is none.
 
     REVOKED and ATTESTED if it looked for the grant and did not find it, ACTIVE if it lists it. `evidence` names the entry and the person.
     """
-    return next((verdict for _, verdict in looks_for(exit_, plan, grant, since=since)), None)
+    found = ClientsLooks(exit_, plan).of(grant, since=since)
+    return found[1] if found else None
 
 
-def looks_for(exit_: Exit, plan: ExitPlan, grant: Grant, *, since: datetime) -> Iterator[tuple[ClientsLook, Verdict]]:
-    """Give the client's looks at or after `since` that say anything of a grant, newest first, each with its verdict."""
-    looks = [one for one in clients_looks(exit_, plan) if one.said.one("system") == grant.system and one.looked_at >= since]
-    for look in sorted(looks, key=lambda one: (one.looked_at, one.entry.number), reverse=True):
-        state = _state(exit_, plan, grant, look)
-        if state is not None:
-            yield look, Verdict(state=state, assurance=Assurance.ATTESTED, evidence=_evidence(look, state))
+class ClientsLooks:
+    """All looks of the client's under a plan that hold now. Signatures are checked once, for however many grants."""
+
+    def __init__(self, exit_: Exit, plan: ExitPlan) -> None:
+        self._exit, self._plan = exit_, plan
+        looks = (_Look(look, _listed(exit_, look)) for look in clients_looks(exit_, plan))
+        self._newest_first = sorted(looks, key=lambda one: (one.look.looked_at, one.look.entry.number), reverse=True)
+        self._looked_for: dict[int, frozenset[str]] = {}
+
+    def of(self, grant: Grant, *, since: datetime) -> tuple[ClientsLook, Verdict] | None:
+        """Give the newest look at or after `since` that says anything of a grant, with what it says; None if there is none."""
+        for look, listed in self._newest_first:
+            if look.said.one("system") == grant.system and look.looked_at >= since:
+                state = self._state(grant, look, listed)
+                if state is not None:
+                    return look, Verdict(state=state, assurance=Assurance.ATTESTED, evidence=_evidence(look, state))
+        return None
+
+    def _state(self, grant: Grant, look: ClientsLook, listed: frozenset[str]) -> GrantState | None:
+        if grant.subject in listed:
+            return GrantState.ACTIVE
+        if look.said.many("unlisted") or grant.subject in look.said.many("could-not-see"):
+            return None
+        number = look.entry.number
+        if number not in self._looked_for:
+            gone = to_be_gone(self._exit, self._plan, grant.system, before=number)
+            self._looked_for[number] = frozenset(one.subject for one in gone)
+        return GrantState.REVOKED if grant.subject in self._looked_for[number] else None
 
 
 def clients_looks(exit_: Exit, plan: ExitPlan) -> tuple[ClientsLook, ...]:
@@ -71,14 +97,9 @@ def _beyond(exit_: Exit, look: ClientsLook, line: str) -> Grant:
     return Grant(system=system, id=subject.removeprefix(f"{system}:"), holder=holder, privilege=privilege)
 
 
-def _state(exit_: Exit, plan: ExitPlan, grant: Grant, look: ClientsLook) -> GrantState | None:
-    beyond = {_beyond(exit_, look, line).subject for line in look.said.many("beyond-the-plan")}
-    if grant.subject in {*look.said.many("still-there"), *beyond}:
-        return GrantState.ACTIVE
-    if look.said.many("unlisted") or grant.subject in look.said.many("could-not-see"):
-        return None
-    looked_for = {one.subject for one in to_be_gone(exit_, plan, grant.system, before=look.entry.number)}
-    return GrantState.REVOKED if grant.subject in looked_for else None
+def _listed(exit_: Exit, look: ClientsLook) -> frozenset[str]:
+    """Name all that a look found."""
+    return frozenset([*look.said.many("still-there"), *(_beyond(exit_, look, line).subject for line in look.said.many("beyond-the-plan"))])
 
 
 def _evidence(look: ClientsLook, state: GrantState) -> str:

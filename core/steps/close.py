@@ -1,10 +1,9 @@
 """Close the exit: only when everything revoked was seen gone twice, and nothing of ours was found beyond the plan."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
-from core.client_check.second_look import assurances, unseen_systems, weigh
+from core.client_check.second_look import SecondCheck, assurances, systems_to_look_at
 from core.client_check.seen import note_what_the_client_found
 from core.client_check.what_to_do import what_to_do
 from core.dates import local
@@ -12,17 +11,17 @@ from core.errors import HeldError
 from core.exit import Exit
 from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, Verdict
 from core.planning import planned_at
-from core.steps.revoke import SECOND, UNSEEN, read_back, reinstated_at
+from core.steps.revoke import SECOND, UNSEEN, Weigh, read_back, reinstated_at
 
 _TODO: Final = "agree with the client who takes away what is still there; the next pass looks again and closes as soon as it is gone"
 
 
-def open_drift(exit_: Exit, plan: ExitPlan) -> tuple[tuple[Grant, Verdict], ...]:
+def open_drift(exit_: Exit, weigh: Weigh) -> tuple[tuple[Grant, Verdict], ...]:
     """Find every grant beyond the plan that is not seen to be gone by now, by us or by the client."""
     found = []
     for entry in exit_.ledger.entries(kind=EntryKind.DRIFT):
         grant = Grant.model_validate(entry.data["grant"])
-        verdict, _ = weigh(exit_, plan, grant, exit_.systems.target(grant.system).verify(grant, log_in=False))
+        verdict, _ = weigh(grant, exit_.systems.target(grant.system).verify(grant, log_in=False))
         if verdict.state != GrantState.REVOKED:
             found.append((grant, verdict))
     return tuple(found)
@@ -33,11 +32,12 @@ def close(exit_: Exit, plan: ExitPlan) -> None:
     if is_closed(exit_, plan):
         return
     note_what_the_client_found(exit_, plan)
-    still = read_back(exit_, plan, check=SECOND, weigh=partial(weigh, exit_, plan))
-    drift = open_drift(exit_, plan)
+    check = SecondCheck(exit_, plan)
+    still = read_back(exit_, plan, check=SECOND, weigh=check.weigh)
+    drift = open_drift(exit_, check.weigh)
     beyond = [f"{one.subject} of {one.holder} was found beyond the signed plan and is {seen.state}" for one, seen in drift]
     if still or drift:
-        unknown = unseen_systems(exit_, plan, [one for one, seen in drift if seen.state == GrantState.UNKNOWN])
+        unknown = systems_to_look_at(exit_, plan, [one for one, seen in drift if seen.state == GrantState.UNKNOWN])
         raise HeldError(
             "the exit cannot be closed: " + "; ".join([*still, *beyond]),
             untouched="whatever was found beyond the signed plan",
@@ -47,7 +47,7 @@ def close(exit_: Exit, plan: ExitPlan) -> None:
     exit_.ledger.checkpoint()
 
 
-def unentered_systems(exit_: Exit) -> tuple[str, ...]:
+def unseen_systems(exit_: Exit) -> tuple[str, ...]:
     """Name the systems where our way in was gone before the cutoff, so that nobody could look for what the plan does not name."""
     since = planned_at(exit_)
     held = exit_.ledger.entries(kind=EntryKind.HELD)
@@ -69,7 +69,7 @@ def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:
     entry = exit_.last(EntryKind.CLOSED)
     if entry is None or not is_closed(exit_, plan):
         return ""
-    when, unseen = local(entry.at, plan.cutoff.zone), unentered_systems(exit_)
+    when, unseen = local(entry.at, plan.cutoff.zone), unseen_systems(exit_)
     beyond = f"; {UNSEEN} on {', '.join(unseen)}" if unseen else "; nothing of ours was found beyond the plan"
     return f"Closed on {when}: {len(plan.grants)} grant(s) of ours are gone, {_how(assurances(exit_, plan))}{beyond}"
 
