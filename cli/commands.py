@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from cli import archive, evidence, ledger, services, sign
+from cli import archive, client_check, evidence, ledger, services, sign
 from cli.checklist_table import checklist_table
 from cli.cosign import cosign
 from cli.rehearsal_tables import rehearsal_tables
@@ -26,6 +26,7 @@ app.add_typer(archive.app, name="archive", help="Make, verify and open encrypted
 app.add_typer(sign.app, name="sign")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(client_check.app, name="client-check")
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 app.command()(cosign)

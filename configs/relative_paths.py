@@ -1,4 +1,4 @@
-"""Relative paths in an engagement file count from the folder that the file is in, wherever the worker runs."""
+"""Relative paths in an engagement file count from the folder that the file is in, wherever the worker runs; `~` is one's home."""
 
 import os
 from pathlib import Path
@@ -26,7 +26,7 @@ def _absolute(value: Any, folder: Path) -> Any:  # noqa: ANN401 - a field's valu
         return Path(os.path.normpath(folder / value))
     if isinstance(value, SecretReference):
         kind, _, where = value.partition(":")
-        return SecretReference(f"file:{os.path.normpath(folder / where)}") if kind == "file" else value
+        return SecretReference(f"file:{os.path.normpath(folder / Path(where).expanduser())}") if kind == "file" else value
     if isinstance(value, BaseModel):
         return with_absolute_paths(value, folder)
     if isinstance(value, tuple):

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     ARMING = "arming"
     CONTROL = "control"
     READINESS = "readiness"
+    LOOK = "look"
 
 
 class Draft(Noun):
@@ -92,6 +93,12 @@ def draft(exit_: Exit, wanted: Draft) -> Drafted:
     if person is None:
         known = f"name one of {', '.join(one.principal for one in engagement.people)}"
         raise RefusedError(f"{wanted.person} is not among the people of this engagement", untouched="the record", todo=known)
+    if wanted.kind == Kind.LOOK:
+        raise RefusedError(
+            "the text of a look is made by the program that looks",
+            untouched="the record",
+            todo=f"make the request: offboard client-check request {engagement.slug} --out REQUEST.yaml; whoever looks by it gets the text",
+        )
     purpose = Purpose.APPROVAL if wanted.kind == Kind.RESCISSION else Purpose(wanted.kind)
     require_role(person, purpose, engagement, exit_.now())
     drafted = partial(Drafted, kind=wanted.kind, person=person, namespace=namespace(purpose, engagement.provider.domain))

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
+from core.client_check.asked import asked, last_receipt, second_look_on
 from core.exit import Exit
-from core.letters.subjects import confirmation, package_notice, package_passphrase
+from core.letters.subjects import confirmation, look_request, package_notice, package_passphrase
 from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Party
 from core.planning import cutoff_set_at
+from core.ports import LooksForTheClient
 
 RECEIPT, READINESS = "receipt", "readiness"
 ARMING_BY_CLIENT = "arming by the client"
@@ -37,6 +39,18 @@ def offers(exit_: Exit, plan: ExitPlan) -> Mapping[str, Shown]:
     if delivered and len(delivered) == len(parties(plan)):
         everything = tuple({entry.number: entry for shown in delivered.values() for entry in shown}.values())
         found |= {RECEIPT: everything, READINESS: everything}
+    return found | _requests_to_look(exit_, plan)
+
+
+def _requests_to_look(exit_: Exit, plan: ExitPlan) -> dict[str, Shown]:
+    """Find the systems that the client was asked to look at itself, since the last of ours was taken away there."""
+    found = dict[str, Shown]()
+    for system in sorted({grant.system for grant in plan.grants}):
+        last = last_receipt(exit_, plan, system)
+        if last is None or not isinstance(exit_.systems.target(system), LooksForTheClient):
+            continue
+        if sent := _sent(exit_, look_request(asked(exit_, plan, system).digest, system), since=last.number):
+            found[second_look_on(system)] = (last, *sent)
     return found
 
 

@@ -6,7 +6,7 @@ Every method raises only UnavailableError (worth a retry) or RefusedError (needs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
+from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from core.errors import RefusedError
 from core.model import (
@@ -133,6 +133,33 @@ class HoldsSession(Protocol):
 
     def open_session(self) -> OpenSession:
         """Log in by our own way in, and stay. Changes nothing."""
+
+
+class ClientsView(Protocol):
+    """A system as the client itself sees it, by a way in of its own. It only looks: a change is refused before it leaves this machine."""
+
+    def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
+        """Find every grant of these holders that the client's credential lets be seen, and no other."""
+
+    def look(self, grant: Grant) -> Verdict:
+        """See whether one grant stands; UNKNOWN where the client's credential does not let it be seen."""
+
+    def not_looked_at(self) -> tuple[str, ...]:
+        """Say what the last discovery left out."""
+
+
+@runtime_checkable
+class LooksForTheClient(Protocol):
+    """An AccessTarget that the client can look at with this program. Not every one can."""
+
+    def to_be_looked_at(self) -> Mapping[str, Any]:
+        """Give the fields that say where to look and what is ours there, as the engagement file spells them, with no way in of ours."""
+
+    def way_in_of_the_client(self) -> Mapping[str, Any]:
+        """Give the fields that the client fills in to come in by itself, each with what mostly fits."""
+
+    def as_client(self) -> ClientsView:
+        """Give the system as this target's own way in lets it be seen, which is the client's here: it need not belong to a holder."""
 
 
 class CredentialSource(Protocol):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from core.errors import SignatureError
 from core.exit import Exit
-from core.model import EntryKind, ExitPlan, Person, Role
+from core.model import EntryKind, ExitPlan, LedgerEntry, Person, Role
 from core.planning import in_force_since
 from core.signatures import sshsig
 from core.signatures.forms import EVERYTHING
@@ -67,8 +67,15 @@ def statements(
     The signer's key has to have counted when the statement was recorded; one that the engagement names no more, not even as revoked,
     counts for nothing: nobody can tell any more whose it was.
     """
+    return tuple((statement, person) for _, statement, person in statement_entries(exit_, purpose, plan, at=at, since=since))
+
+
+def statement_entries(
+    exit_: Exit, purpose: Purpose, plan: ExitPlan | None, *, at: datetime, since: int = -1
+) -> tuple[tuple[LedgerEntry, Statement, Person], ...]:
+    """Find statements as `statements` does, each with the entry in which it stands."""
     in_force = in_force_since(exit_)
-    found: list[tuple[Statement, Person]] = []
+    found: list[tuple[LedgerEntry, Statement, Person]] = []
     nonces = set[tuple[str, str]]()
     for entry in exit_.ledger.entries(kind=EntryKind.STATEMENT, subject=purpose):
         if entry.number <= since:
@@ -83,7 +90,7 @@ def statements(
             continue  # two passes at once took in the same one
         nonces.add((person.principal, statement.one("nonce")))
         if entry.number > in_force or not statement.many("plan-sha256"):
-            found.append((statement, person))
+            found.append((entry, statement, person))
     return tuple(found)
 
 

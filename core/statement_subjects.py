@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from core.client_check.asked import asked, last_receipt
 from core.errors import SignatureError
 from core.exit import Exit
-from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Role
+from core.model import Action, EntryKind, ExitPlan, Grant, LedgerEntry, Role
 from core.offers import offers
 from core.ports import HoldsSession, SimulatesEndState
 from core.signatures.statements import Purpose, Statement, read_instant
@@ -106,13 +107,41 @@ def _own_to_accept(exit_: Exit, statement: Statement, _plan: ExitPlan) -> None:
         )
 
 
+def _answers_us(exit_: Exit, statement: Statement, plan: ExitPlan) -> None:
+    """See that a look is about what we asked, just so, and was made once our access had been taken away."""
+    system, again = statement.one("system"), "ask for a new request (offboard client-check request), look again, and sign that"
+    question, last = asked(exit_, plan, system), last_receipt(exit_, plan, system)
+    listed = {*statement.many("still-there"), *statement.many("could-not-see")}
+    if last is None or read_instant(statement.one("looked-at")) < last.at:
+        when = (
+            f"the last of our access there was taken away at {last.at:%Y-%m-%d %H:%M:%S} UTC" if last else "none of our access is gone yet"
+        )
+        raise SignatureError(
+            f"this look at {system} was made too early, at {statement.one('looked-at')}: {when}", untouched="the record", todo=again
+        )
+    if statement.one("looked-for-sha256") != question.looked_for_digest or not listed <= {one.subject for one in question.grants}:
+        raise SignatureError(
+            f"this look at {system} was for other grants than those that have to be gone", untouched="the record", todo=again
+        )
+    if statement.one("asked-sha256") != question.digest:
+        raise SignatureError(f"{system} was looked at otherwise than we ask now", untouched="the record", todo=again)
+
+
+def _looked_at(exit_: Exit, plan: ExitPlan) -> set[str]:
+    """Name the systems where something of ours has to be gone."""
+    drift = {Grant.model_validate(one.data["grant"]).system for one in exit_.ledger.entries(kind=EntryKind.DRIFT)}
+    return {*systems_of(plan), *drift}
+
+
 _KNOWN: Mapping[Purpose, tuple[str, Callable[[Exit, ExitPlan], set[str]]]] = {
     Purpose.WAIVER: ("subject", _waivable),
     Purpose.REINSTATEMENT: ("grant", lambda _, plan: {grant.subject for grant in plan.grants}),
     Purpose.CONTROL: ("system", lambda _, plan: set(systems_of(plan))),
+    Purpose.LOOK: ("system", _looked_at),
 }
 _FIT: Mapping[Purpose, Callable[[Exit, Statement, ExitPlan], None]] = {
     Purpose.CONTROL: _fresh,
     Purpose.ARMING: _in_its_time,
     Purpose.READINESS: _own_to_accept,
+    Purpose.LOOK: _answers_us,
 }

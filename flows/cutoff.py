@@ -23,7 +23,7 @@ from tasks.cutoff import (
 )
 from tasks.export import read_a_last_time
 from tasks.outcome import conclude
-from tasks.tell import send_closing_notice
+from tasks.tell import ask_the_client_to_look, send_closing_notice
 
 
 @flow(name="cutoff", persist_result=False)
@@ -51,7 +51,7 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
             trouble = give_up(exit_, plan, found.present, aside)
             anchor_record(exit_, "after revocation")
             read_back(exit_, plan, trouble, sessions)
-            wait_for_second_check(exit_, plan)
+            wait_for_second_check(exit_, plan, ask_the_client_to_look(exit_, plan))
             close(exit_, plan, sessions)
         anchor_record(exit_, "closed")
     send_closing_notice(exit_, plan)

@@ -54,6 +54,7 @@ record_reinstatement = recording(Kind.REINSTATEMENT)
 record_arming = recording(Kind.ARMING)
 record_control = recording(Kind.CONTROL)
 record_readiness = recording(Kind.READINESS)
+record_look = recording(Kind.LOOK)
 
 
 def _end(engagement: str, do: Callable[[Exit], str]) -> State[Any]:

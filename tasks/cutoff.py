@@ -1,7 +1,7 @@
 """Give up our access."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from core.errors import HeldError, Waiting
@@ -19,6 +19,7 @@ from tasks.schedule import schedule_cutoff
 from tasks.step import step
 
 LONGEST_SLEEP = timedelta(minutes=1)
+_NOBODY = "nobody has to do anything"
 
 
 def wait_for_cutoff(exit_: Exit, plan_digest: str) -> None:
@@ -27,20 +28,24 @@ def wait_for_cutoff(exit_: Exit, plan_digest: str) -> None:
     _sleep_until(plan.cutoff.instant, WaitingFor.CUTOFF)
 
 
-def wait_for_second_check(exit_: Exit, plan: ExitPlan) -> None:
-    """Sleep until the second check if it is due within a minute; otherwise schedule a run of its own for it, and end."""
+def wait_for_second_check(exit_: Exit, plan: ExitPlan, asked: Sequence[str] = ()) -> None:
+    """Sleep until the second check if it is due within a minute; otherwise schedule a run of its own for it, and end.
+
+    `asked` names the systems that the client was asked to look at from then on.
+    """
     due = revoking.second_check_due(exit_, plan)
     if due is None or due <= exit_.now():
         return
     if due - exit_.now() > LONGEST_SLEEP:
         schedule_cutoff(exit_, plan, due, again=True)
-    _sleep_until(due, WaitingFor.SECOND_CHECK)
+    who = f"by then the client is to look at {', '.join(asked)} itself, as it was asked by mail" if asked else _NOBODY
+    _sleep_until(due, WaitingFor.SECOND_CHECK, who)
 
 
-def _sleep_until(instant: datetime, what_for: WaitingFor) -> None:
+def _sleep_until(instant: datetime, what_for: WaitingFor, who: str = _NOBODY) -> None:
     while (left := (instant - datetime.now(UTC)).total_seconds()) > 0:
         if left > LONGEST_SLEEP.total_seconds():
-            raise Waiting(what_for, f"A run of its own is scheduled for {instant:%Y-%m-%d %H:%M:%S} UTC; nobody has to do anything.")
+            raise Waiting(what_for, f"A run of its own is scheduled for {instant:%Y-%m-%d %H:%M:%S} UTC; {who}.")
         time.sleep(min(left, 1))
 
 

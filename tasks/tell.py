@@ -2,7 +2,7 @@
 
 from core.exit import Exit
 from core.model import ExitPlan
-from core.steps import tell
+from core.steps import ask_client, tell
 from tasks.step import step
 
 
@@ -10,6 +10,12 @@ from tasks.step import step
 def send_confirmation(exit_: Exit, plan: ExitPlan) -> None:
     """Confirm in writing what an executive said."""
     tell.send_confirmation(exit_, plan)
+
+
+@step(name="Ask the client to look for itself")
+def ask_the_client_to_look(exit_: Exit, plan: ExitPlan) -> tuple[str, ...]:
+    """Ask the client to look where we cannot any more. Returns these systems."""
+    return ask_client.ask_the_client_to_look(exit_, plan)
 
 
 @step(name="Tell the client that the exit is closed")

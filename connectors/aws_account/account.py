@@ -1,12 +1,14 @@
 """The AccessTarget: what of an AWS account is ours is found, taken away, seen to be refused, and put back."""
 
 import contextlib
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, Final, Literal
 
 from pydantic import PrivateAttr
 
 from connectors.aws_account.assignments import Assignments
+from connectors.aws_account.clients_view import ClientsAccount, to_be_looked_at
 from connectors.aws_account.contacts import Contacts
 from connectors.aws_account.errors import GoneError, WayInRefusedError
 from connectors.aws_account.held import Held
@@ -146,6 +148,18 @@ class AwsAccount(Account):
         able, evidence = self._governing()
         return EndState(system=self.name, administrators=able, enough=bool(able), evidence=evidence)
 
+    def to_be_looked_at(self) -> Mapping[str, Any]:
+        """Give what says which account it is and what is ours there; no reference to a secret is among it."""
+        return {"kind": self.kind, **to_be_looked_at(self)}
+
+    def way_in_of_the_client(self) -> Mapping[str, Any]:
+        """Give the place for a key of the client's: `session_token` belongs to it if it is a session's."""
+        return {"access": {"access_key": "env:AWS_ACCESS_KEY_ID", "secret_key": "env:AWS_SECRET_ACCESS_KEY"}}
+
+    def as_client(self) -> ClientsAccount:
+        """Give the account as `access`, the client's own here, lets it be seen; nothing can be changed by it."""
+        return ClientsAccount(self, lambda names: Visit(self._come_in(only_looks=True), self, self.name, names), KINDS, NEVER_LOOKED_AT)
+
     def _governing(self) -> tuple[tuple[str, ...], str]:
         """Name the client's administrators who can come in by what does not name us, and may govern access; and say what was seen."""
         visit = self._visit() if self.client.administrators else None
@@ -156,9 +170,10 @@ class AwsAccount(Account):
     def _visit(self, holders: tuple[str, ...] = ()) -> Visit:
         return Visit(self._come_in(), self, self.name, holders)
 
-    def _come_in(self) -> AwsSession:
+    def _come_in(self, *, only_looks: bool = False) -> AwsSession:
         role = RoleToAssume(self.access.role_arn, self.access.external_id) if self.access.role_arn else None
-        return come_in(self.access.reveal(), role, account=self.account_id, region=self.regions[0], endpoint=self.endpoint)
+        place = partial(come_in, account=self.account_id, region=self.regions[0], endpoint=self.endpoint)
+        return place(self.access.reveal(), role, only_looks=only_looks)
 
     def _kind(self, grant: Grant) -> Kind:
         kind = KINDS.get(grant.id.partition(" ")[0])

@@ -145,10 +145,14 @@ def may_send(service: str, operation: str, params: Mapping[str, Any], errand: Er
 
 
 class Guard:
-    """Stands before one client, for as long as it lives. `errand` says what may be changed just now; nothing, at first."""
+    """Stands before one client, for as long as it lives. `errand` says what may be changed just now; nothing, at first.
 
-    def __init__(self) -> None:
+    One that `only_looks` lets nothing be changed, whatever the errand.
+    """
+
+    def __init__(self, *, only_looks: bool = False) -> None:
         self.errand: Errand | None = None
+        self._only_looks = only_looks
 
     def watch(self, client: Any) -> None:  # noqa: ANN401 - the library makes its clients' types at run time
         """Make every other operation, and every other address than the client's own, raise GuardError before a byte is sent."""
@@ -164,7 +168,7 @@ class Guard:
 
     def _check(self, service: str) -> Callable[..., None]:
         def check(params: Mapping[str, Any], model: Any, context: dict[str, Any], **_others: object) -> None:  # noqa: ANN401 - the library's own types are private
-            if not may_send(service, model.name, params, self.errand):
+            if not may_send(service, model.name, params, None if self._only_looks else self.errand):
                 raise _refused(f"{service}:{model.name}")
             context["seen_by_guard"] = model.name
 

@@ -51,9 +51,12 @@ class RoleToAssume(NamedTuple):
 
 
 class AwsSession:
-    """The account as one credential sees it. Opened by `come_in`; every answer is a dict as the SDK documents it."""
+    """The account as one credential sees it. Opened by `come_in`; every answer is a dict as the SDK documents it.
 
-    def __init__(self, keys: Keys, *, region: str, endpoint: str | None) -> None:
+    One that `only_looks` refuses every change before it leaves this machine, also on an errand.
+    """
+
+    def __init__(self, keys: Keys, *, region: str, endpoint: str | None, only_looks: bool = False) -> None:
         self.keys = keys
         self.region = region
         self.caller = ""
@@ -63,7 +66,7 @@ class AwsSession:
         self.ends = ""
         """Until when AWS lets a role's session run, RFC 3339; empty for what does not run out."""
         self._endpoint = endpoint
-        self._guard = Guard()
+        self._guard = Guard(only_looks=only_looks)
         self._clients: dict[tuple[str, str], Any] = {}
 
     def call(self, service: str, operation: str, region: str | None = None, /, **params: Any) -> dict[str, Any]:  # noqa: ANN401 - the SDK's
@@ -99,19 +102,21 @@ class AwsSession:
         return self._clients[service, region]
 
 
-def come_in(keys: Keys, role: RoleToAssume | None, *, account: str, region: str, endpoint: str | None) -> AwsSession:
+def come_in(
+    keys: Keys, role: RoleToAssume | None, *, account: str, region: str, endpoint: str | None, only_looks: bool = False
+) -> AwsSession:
     """Come into the account, by a role if one is given.
 
     Raises WayInRefusedError if our credential is not accepted, RefusedError if it opens another account, UnavailableError if AWS does not
     answer clearly.
     """
-    session = AwsSession(keys, region=region, endpoint=endpoint)
+    session = AwsSession(keys, region=region, endpoint=endpoint, only_looks=only_looks)
     try:
         session.caller = session.via = str(session.call("sts", "GetCallerIdentity")["Arn"])
     except WayInRefusedError as error:
         raise WayInRefusedError(error.what, caller=keys.access_key) from None
     if role is not None:
-        session = _assume(session, role, region=region, endpoint=endpoint)
+        session = _assume(session, role, region=region, endpoint=endpoint, only_looks=only_looks)
     if account_of(session.caller) != account:
         raise RefusedError(
             f"our credential opens the account {account_of(session.caller)}, not {account}",
@@ -131,14 +136,15 @@ def settle(look: Callable[[], bool], what: str) -> None:
         pause = min(2 * pause, 5.0)
 
 
-def _assume(session: AwsSession, role: RoleToAssume, *, region: str, endpoint: str | None) -> AwsSession:
+def _assume(session: AwsSession, role: RoleToAssume, *, region: str, endpoint: str | None, only_looks: bool) -> AwsSession:
     params = {"RoleArn": role.arn, "RoleSessionName": "good-leaver"} | ({"ExternalId": role.external_id} if role.external_id else {})
     try:
         answer = session.call("sts", "AssumeRole", **params)
     except (DeniedError, WayInRefusedError) as error:
         raise WayInRefusedError(f"{role.arn} does not let in {session.caller} ({error.what})", caller=session.caller) from None
     found = answer["Credentials"]
-    opened = AwsSession(Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]), region=region, endpoint=endpoint)
+    keys = Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+    opened = AwsSession(keys, region=region, endpoint=endpoint, only_looks=only_looks)
     opened.ends = found["Expiration"].isoformat(timespec="seconds") if "Expiration" in found else ""
     opened.caller, opened.via = str(answer["AssumedRoleUser"]["Arn"]), session.caller
     return opened

@@ -54,6 +54,13 @@ class Access(KeyPair):
 
     role_arn: Arn | None = Field(default=None, description="the role in the client's account that lets us in")
     external_id: str | None = Field(default=None, description="the ExternalId that the role asks for")
+    session_token: SecretReference | None = Field(
+        default=None, description="the token that belongs to the keys of a session: env:NAME or file:PATH"
+    )
+
+    def reveal(self) -> Keys:
+        """Read all of them now; keep them no longer than needed. Raises RefusedError."""
+        return super().reveal()._replace(token=self.session_token.reveal() if self.session_token else None)
 
 
 class OurUser(Noun):

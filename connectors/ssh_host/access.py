@@ -6,13 +6,14 @@ the public key that the server is asked about.
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import key_lines, put_back, split_lines
 from connectors.ssh_host.client_way_in import ClientWayIn, take_out_safely
+from connectors.ssh_host.clients_view import ClientsKeyFiles
 from connectors.ssh_host.end_state import end_state, planned_operations
 from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines, undo_of
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
@@ -158,6 +159,19 @@ class SshAccess(SshHost):
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Ask the guard about all that `revoke` would send for these grants. Raises GuardError for what it would hold back."""
         return planned_operations(sorted({encode(self._named(grant)[1]) for grant in grants}))
+
+    def to_be_looked_at(self) -> Mapping[str, Any]:
+        """Give what says which server it is, by its key, and which files it is about; no reference to a key of ours is among it."""
+        way_in = {"host", "port", "user", "private_key"}
+        return {"kind": self.kind, **self.model_dump(mode="json", exclude=way_in, exclude_defaults=True)}
+
+    def way_in_of_the_client(self) -> Mapping[str, Any]:
+        """Give the place for an account of the client's that may read the files, and the address by which we know the server."""
+        return {"host": self.host, "port": self.port, "user": "root", "private_key": "file:~/.ssh/id_ed25519"}
+
+    def as_client(self) -> ClientsKeyFiles:
+        """Give the files as `user`, the client's own account here, may read them; nothing can be written."""
+        return ClientsKeyFiles(self, {file.path: file.opens for file in self.authorized_keys})
 
     def _take_out(self, sftp: Sftp, fingerprint: str, path: str, grant: Grant) -> Receipt:
         old = read_regular(sftp, encode(path))

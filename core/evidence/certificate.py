@@ -5,6 +5,7 @@ Its subjects are the checkpoint and the inventories, by their names in the bundl
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from core.evidence.foreign import How, Source
 from core.evidence.inventories import METHOD, Comparison, Inventory
 from core.evidence.rows import Access
 from core.evidence.summary import Summary
-from core.model import Checkpoint, GrantState
+from core.model import Assurance, Checkpoint, GrantState
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:good-leaver:inventory-certificate:v1"
@@ -150,4 +151,8 @@ def _foreign(source: Source) -> dict[str, Any]:
 
 def _access_ended(access: Sequence[Access]) -> Mapping[str, Any] | None:
     at = access_ended_at(access)
-    return {"endedAt": at, "entries": sorted(one.seen for one in access if one.seen is not None)} if at else None
+    if not at:
+        return None
+    counted = Counter(one.assurance for one in access)
+    known = {str(one): counted[str(one)] for one in (Assurance.OBSERVED, Assurance.ATTESTED, Assurance.WAIVED)}
+    return {"endedAt": at, "entries": sorted(one.seen for one in access if one.seen is not None), "grants": known}

@@ -70,8 +70,20 @@ def statement_words(purpose: str, fields: Mapping[str, tuple[str, ...]]) -> str:
         Purpose.ARMING: f"armed the cutoff of plan {of('plan-sha256')[:12]} until {of('not-after')}",
         Purpose.CONTROL: f"in control of {of('system')} at {of('acted-at')}: {of('how')}",
         Purpose.READINESS: f"{of('state')}: {of('what')}",
+        Purpose.LOOK: _looked(fields),
     }
     return clip(words.get(Purpose(purpose), purpose) if purpose in set(Purpose) else purpose)
+
+
+def _looked(fields: Mapping[str, tuple[str, ...]]) -> str:
+    of = {key: ", ".join(values) for key, values in fields.items()}
+    found = [
+        f"; {words}: {of[key]}"
+        for key, words in (("still-there", "still there"), ("could-not-see", "could not be seen"), ("beyond-the-plan", "besides"))
+        if key in of
+    ]
+    looked = f"looked at {of.get('system', '')} at {of.get('looked-at', '')} for {of.get('looked-for', '')} grants"
+    return looked + ("".join(found) or "; none is there")
 
 
 def _locked(days: str) -> str:

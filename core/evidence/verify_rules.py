@@ -76,6 +76,60 @@ def shows_code(said: dict[str, str], name: str, facts: dict[str, Any]) -> bool:
     return bool(hashlib.sha256((facts["salt"] + code).encode()).hexdigest() == facts["commitment"])
 
 
+class SecondLook:
+    """What stands for a look of the provider's own at the second check: the client's signed look, or two executives' waiver."""
+
+    def __init__(self) -> None:
+        self.looks: dict[int, dict[str, str]] = {}
+        self.waivers: dict[tuple[int, str], set[str]] = {}
+        self.taken: dict[str, datetime] = {}
+        self.gone: dict[tuple[str, str], bool] = {}
+        self.others: dict[str, int] = {}
+
+    def take(self, entry: dict[str, Any], plan: Plan, waivers: list[dict[str, str]]) -> None:
+        """Remember what an entry adds; `waivers` are those in it that count."""
+        kind, action, subject, data = entry["kind"], entry.get("action"), entry["subject"], entry["data"]
+        if entry["number"] == plan.since:
+            self.gone = {}
+        if (kind, subject) == ("statement", "look"):
+            self.looks[entry["number"]] = fields(data["text"])
+        for one in waivers:
+            self.waivers.setdefault((plan.since, one["subject"]), set()).add(one["principal"])
+        if kind == "drift" or (kind, action) == ("intent", "REVOKE"):
+            self.others.setdefault(subject, entry["number"])
+        if action == "REVOKE" and kind == "receipt":
+            self.taken[subject] = instant(entry["at"])
+        elif action == "REVOKE" and kind == "verdict":
+            self.gone[subject, data.get("check", "")] = (data["state"], data["assurance"]) == ("revoked", "observed")
+        elif action == "REINSTATE":
+            self.gone = {key: gone for key, gone in self.gone.items() if key[0] != subject}
+
+    def backs(self, entry: dict[str, Any], plan: Plan) -> bool:
+        """Tell whether a verdict that nobody of the provider's saw is what the client signed, or what two executives could waive."""
+        subject, data = entry["subject"], entry["data"]
+        if data["assurance"] == "attested":
+            return self.attested(subject, int(data.get("look", -1)), plan)
+        system = plan.grants.get(subject, "")
+        own = [f"{one['system']}:{one['id']}" for one in plan.content["grants"] if one["own"] and one["system"] == system]
+        refused = bool(own) and subject not in own and all(self.gone.get((one, "second")) for one in own)
+        people = self.waivers.get((plan.since, f"second look on {system}"), set())
+        return data["assurance"] == "waived" and refused and bool(self.gone.get((subject, "first"))) and len(people) >= TWO
+
+    def attested(self, subject: str, number: int, plan: Plan) -> bool:
+        """Tell whether a look on record was for this grant, late enough, and does not list it."""
+        said = self.looks.get(number, {})
+        before = f"{said.get('system', '')}:"
+        if not subject.startswith(before) or said["plan-sha256"] != plan.digest or "unlisted" in said:
+            return False
+        known = {one for one, since in self.others.items() if since < number}
+        looked_for = sorted(one for one in {*plan.grants, *known} if one.startswith(before))
+        listed = [*said.get("still-there", "").split("\n"), *said.get("could-not-see", "").split("\n")]
+        last = max((at for one, at in self.taken.items() if one in plan.grants and one.startswith(before)), default=None)
+        late = last is not None and (instant(said["looked-at"]) - last).total_seconds() >= plan.content["second_check_after_seconds"]
+        same = hashlib.sha256(canonical(looked_for)).hexdigest() == said["looked-for-sha256"]
+        return late and same and subject in looked_for and subject not in listed
+
+
 class Rules:
     """One method a rule, in their order: it says what was found to be right, or raises Bad. They need every entry, none withheld."""
 
@@ -192,12 +246,16 @@ class Rules:
     def closing(self) -> str:
         """See that, when the exit was closed, every grant planned or ever touched had last been seen to be revoked, under that plan."""
         seen: dict[str, str] = {}
-        closed = "the exit is not closed yet"
+        closed, second = "the exit is not closed yet", SecondLook()
         for entry, plan in self.under_plans():
             kind, action, subject = entry["kind"], entry.get("action"), entry["subject"]
+            second.take(entry, plan, self.signed(entry, "waiver", plan))
             if entry["number"] == plan.since:
                 seen = dict.fromkeys(seen, "not looked at")
             if action == "REVOKE" and kind in {"intent", "verdict"}:
+                if kind == "verdict" and entry["data"]["state"] == "revoked" and entry["data"]["assurance"] != "observed":
+                    what = f"{subject} is called revoked ({entry['data']['assurance']}), and nothing on record bears that out"
+                    need(second.backs(entry, plan), f"entry {entry['number']}: {what}")
                 seen[subject] = entry["data"]["state"] if kind == "verdict" else "not looked at"
             elif action == "REINSTATE":
                 seen[subject] = "reinstated"

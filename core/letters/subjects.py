@@ -8,6 +8,11 @@ def confirmation(plan: ExitPlan) -> str:
     return f"confirmation letter for plan {plan.digest[:12]}"
 
 
+def look_request(asked_sha256: str, system: str) -> str:
+    """Name the letter that asks the client to look at one of its systems itself."""
+    return f"request {asked_sha256[:12]} to look at {system}"
+
+
 def package_notice(package_sha256: str, party: Party) -> str:
     """Name the letter that tells a party where archive and package are."""
     return f"notice of package {package_sha256[:12]} to the {party}"

@@ -29,8 +29,11 @@ class Letter(StrEnum):
     """To who receives the package. `where` (lines), `package_sha256`, `keys` (the name of each recipient's key)."""
     PASSPHRASE = "passphrase"  # noqa: S105 - the name of a letter
     """To the same, in a message of its own. `package_sha256`, `attachment` (its file name)."""
+    LOOK_REQUEST = "look_request"
+    """To the client, to look at one system itself. `system`, `attachment` (file name), `looked_for` (number), `counts_from` (instant)."""
     CLOSING = "closing"
-    """To the client. `closed_at` (instant), `verified` (number of grants seen gone), `retained` (lines: what we still hold)."""
+    """To the client. `closed_at` (instant), `verified` (number of grants), of these `attested` (by the client) and `waived` at the second
+    check, `retained` (lines: what we still hold)."""
     CHECKPOINT = "checkpoint"
     """To the successor, with the last checkpoint. `closed_at` (instant)."""
 

@@ -14,6 +14,7 @@ _INSTANT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 _SHA256: Final = r"[0-9a-f]{64}"
 _SCOPE: Final = r"(export|hand-over|revoke)(,(export|hand-over|revoke))*"
 _TEXT: Final = r".+"
+_COUNT: Final = r"0|[1-9]\d{0,8}"
 _ONCE, _PERHAPS, _SOME, _ANY = (1, 1), (0, 1), (1, None), (0, None)
 
 _COMMON: Final = {"client": (_ONCE, _TEXT), "principal": (_ONCE, _TEXT), "nonce": (_ONCE, r"[0-9a-f]{32}"), "made-at": (_ONCE, _INSTANT)}
@@ -42,7 +43,7 @@ _FIELDS: Final[Mapping[Purpose, Mapping[str, tuple[tuple[int, int | None], str]]
         "archive-code": (_PERHAPS, _TEXT),
         "package-sha256": (_PERHAPS, _SHA256),
         "package-code": (_PERHAPS, _TEXT),
-        "credentials": (_PERHAPS, r"0|[1-9]\d{0,8}"),
+        "credentials": (_PERHAPS, _COUNT),
         "result": (_ONCE, r"accepted|accepted-with-exceptions|refused"),
         "exception": (_ANY, _TEXT),
     },
@@ -51,6 +52,21 @@ _FIELDS: Final[Mapping[Purpose, Mapping[str, tuple[tuple[int, int | None], str]]
     Purpose.ARMING: _COMMON | _PLAN | {"not-before": (_ONCE, _INSTANT), "not-after": (_ONCE, _INSTANT)},
     Purpose.CONTROL: _COMMON | {"system": (_SOME, _TEXT), "acted-at": (_ONCE, _INSTANT), "how": (_ONCE, _TEXT)},
     Purpose.READINESS: _COMMON | _PLAN | {"state": (_ONCE, r"ready|gap-accepted"), "what": (_ONCE, _TEXT)},
+    Purpose.LOOK: _COMMON
+    | _PLAN
+    | {
+        "system": (_ONCE, _TEXT),
+        "looked-at": (_ONCE, _INSTANT),
+        "asked-sha256": (_ONCE, _SHA256),
+        "looked-for-sha256": (_ONCE, _SHA256),
+        "looked-for": (_ONCE, _COUNT),
+        "sees-all": (_ONCE, r"yes|no"),
+        "still-there": (_ANY, _TEXT),
+        "could-not-see": (_ANY, _TEXT),
+        "beyond-the-plan": (_ANY, _TEXT),
+        "unlisted": (_PERHAPS, r"[1-9]\d{0,8}"),
+        "not-looked-at": (_ANY, _TEXT),
+    },
 }
 _VALIDITY: Final = ("not-before", "not-after")
 _ARCHIVE: Final = ("archive-manifest-sha256", "archive-code")
@@ -109,9 +125,17 @@ def _acknowledgement(values: Mapping[str, list[str]]) -> str:
     return ""
 
 
+def _look(values: Mapping[str, list[str]]) -> str:
+    """Insist that a look which could not see something, or has no room to say so, does not claim to see all."""
+    if (values["sees-all"] == ["yes"]) == bool(values.keys() & {"could-not-see", "unlisted"}):
+        return "sees-all is no if, and only if, something could not be seen or is not listed"
+    return ""
+
+
 _TOGETHER: Final[Mapping[Purpose, Callable[[Mapping[str, list[str]]], str]]] = {
     Purpose.APPROVAL: _approval,
     Purpose.ACKNOWLEDGEMENT: _acknowledgement,
     Purpose.ARMING: _arming,
+    Purpose.LOOK: _look,
 }
 """What has to hold between the fields of a statement."""

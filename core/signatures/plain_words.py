@@ -132,6 +132,24 @@ def _readiness(statement: Statement) -> list[str]:
     ]
 
 
+def _look(statement: Statement) -> list[str]:
+    system, plan = statement.one("system"), statement.one("plan-sha256")
+    found, unclear, beyond = (statement.many(key) for key in ("still-there", "could-not-see", "beyond-the-plan"))
+    more = [f"{count} more are not listed, since the text would be too long." for count in statement.many("unlisted")]
+    left_out = statement.many("not-looked-at")
+    return [
+        f"You state that at {_instant(statement.one('looked-at'))} you yourself, by a way in of your own, looked at {system}.",
+        f"You looked for {statement.one('looked-for')} of our ways in under the exit plan with the SHA-256 sum {plan}.",
+        f"The list of these has the SHA-256 sum {statement.one('looked-for-sha256')}; the whole request {statement.one('asked-sha256')}.",
+        *(["You found these still there:", *_list(found)] if found else ["You found none of them there."]),
+        *(["Of these you could not see whether they are there or not:", *_list(unclear)] if unclear else []),
+        *(["You found these of ours besides:", *_list(beyond)] if beyond else []),
+        *more,
+        *(["You did not look at:", *_list(left_out)] if left_out else []),
+        "The exit may be closed on your word.",
+    ]
+
+
 def _list(values: Sequence[str]) -> list[str]:
     return [f"- {value}" for value in values]
 
@@ -150,4 +168,5 @@ _WORDS: Final[dict[Purpose, Callable[[Statement], list[str]]]] = {
     Purpose.ARMING: _arming,
     Purpose.CONTROL: _control,
     Purpose.READINESS: _readiness,
+    Purpose.LOOK: _look,
 }

@@ -18,6 +18,7 @@ class Purpose(StrEnum):
     ARMING = "arming"
     CONTROL = "control"
     READINESS = "readiness"
+    LOOK = "look"
     CHECKPOINT = "checkpoint"
     ARCHIVE = "archive"
 
@@ -32,6 +33,7 @@ _WHO: Final[dict[Purpose, frozenset[Role]]] = {
     Purpose.ARMING: frozenset({Role.EXECUTIVE, Role.TECHNICIAN, Role.CLIENT}),
     Purpose.CONTROL: frozenset({Role.CLIENT}),
     Purpose.READINESS: frozenset({Role.CLIENT, Role.SUCCESSOR}),
+    Purpose.LOOK: frozenset({Role.CLIENT}),
     Purpose.CHECKPOINT: frozenset({Role.CLIENT, Role.SUCCESSOR}),
     Purpose.ARCHIVE: frozenset(),
 }

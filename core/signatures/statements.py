@@ -25,6 +25,12 @@ _KEY: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _INSTANT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
 _UNSEEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _REORDERING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_DONE: Final = {
+    "held-at": ("the conversation has not been held yet", "hold it, then sign that it was held"),
+    "acted-at": ("this has not been done yet", "do it, then sign that you did"),
+    "looked-at": ("this look lies in the future", "set the clock of the machine that looked, look again, and sign that"),
+}
+"""What has to lie in the past, what is said of it if it does not, and what to do."""
 _COUNTS_AS_NOT_GIVEN: Final = "everything; it counts as not given"
 
 
@@ -168,12 +174,10 @@ def read_instant(value: str) -> datetime:
 
 def _check_time(statement: Statement, now: datetime) -> None:
     read_instant(statement.one("made-at"))
-    for value in statement.many("held-at"):
-        if now < read_instant(value):
-            raise _refused(f"the conversation has not been held yet: it says {value}", "hold it, then sign that it was held")
-    for value in statement.many("acted-at"):
-        if now < read_instant(value):
-            raise _refused(f"this has not been done yet: it says {value}", "do it, then sign that you did")
+    for key, (what, todo) in _DONE.items():
+        for value in statement.many(key):
+            if now < read_instant(value):
+                raise _refused(f"{what}: it says {value}", todo)
     again = f"make and sign the {statement.purpose} anew"
     for value in statement.many("not-before"):
         if now < read_instant(value):

@@ -1,22 +1,30 @@
 """Close the exit: only when everything revoked was seen gone twice, and nothing of ours was found beyond the plan."""
 
+from collections.abc import Mapping
+from typing import Final
+
+from core.client_check.second_look import SecondCheck, assurances, systems_to_look_at
+from core.client_check.seen import note_what_the_client_found
+from core.client_check.what_to_do import what_to_do
 from core.dates import local
 from core.errors import HeldError
 from core.exit import Exit
-from core.model import EntryKind, ExitPlan, Grant, GrantState
+from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, Verdict
 from core.planning import not_looked_at, planned_at
-from core.steps.revoke import SECOND, UNSEEN, read_back, reinstated_at
+from core.steps.revoke import SECOND, UNSEEN, Weigh, read_back, reinstated_at
 from core.steps.sessions import Sessions, told_of_sessions, try_sessions
 
+_TODO: Final = "agree with the client who takes away what is still there; the next pass looks again and closes as soon as it is gone"
 
-def open_drift(exit_: Exit) -> tuple[str, ...]:
-    """Name every grant found beyond the plan that is not seen to be gone by now."""
+
+def open_drift(exit_: Exit, weigh: Weigh) -> tuple[tuple[Grant, Verdict], ...]:
+    """Find every grant beyond the plan that is not seen to be gone by now, by us or by the client."""
     found = []
     for entry in exit_.ledger.entries(kind=EntryKind.DRIFT):
         grant = Grant.model_validate(entry.data["grant"])
-        verdict = exit_.systems.target(grant.system).verify(grant, log_in=False)
+        verdict, _ = weigh(grant, exit_.systems.target(grant.system).verify(grant, log_in=False))
         if verdict.state != GrantState.REVOKED:
-            found.append(f"{grant.subject} of {grant.holder} was found beyond the signed plan and is {verdict.state}")
+            found.append((grant, verdict))
     return tuple(found)
 
 
@@ -27,14 +35,20 @@ def close(exit_: Exit, plan: ExitPlan, sessions: Sessions) -> None:
     """
     if is_closed(exit_, plan):
         return
-    open_ = [*read_back(exit_, plan, check=SECOND), *try_sessions(exit_, plan, sessions, check=SECOND), *open_drift(exit_)]
-    if open_:
+    note_what_the_client_found(exit_, plan)
+    check = SecondCheck(exit_, plan)
+    still = read_back(exit_, plan, check=SECOND, weigh=check.weigh)
+    still += try_sessions(exit_, plan, sessions, check=SECOND)
+    drift = open_drift(exit_, check.weigh)
+    beyond = [f"{one.subject} of {one.holder} was found beyond the signed plan and is {seen.state}" for one, seen in drift]
+    if still or drift:
+        unknown = systems_to_look_at(exit_, plan, [one for one, seen in drift if seen.state == GrantState.UNKNOWN])
         raise HeldError(
-            "the exit cannot be closed: " + "; ".join(open_),
+            "the exit cannot be closed: " + "; ".join([*still, *beyond]),
             untouched="whatever was found beyond the signed plan",
-            todo="agree with the client who takes it away; the next pass looks again and closes as soon as it is gone",
+            todo=". ".join([_TODO, *(what_to_do(exit_, plan, system) for system in unknown)]),
         )
-    exit_.record(EntryKind.CLOSED, data={"plan-sha256": plan.digest, "grants": len(plan.grants)})
+    exit_.record(EntryKind.CLOSED, data={"plan-sha256": plan.digest, "grants": len(plan.grants), **assurances(exit_, plan)})
     exit_.ledger.checkpoint()
 
 
@@ -66,4 +80,13 @@ def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:
     beyond += f"; not looked at: {left_out} kind{'s' if left_out > 1 else ''} of things, see the plan" if left_out else ""
     held = told_of_sessions(exit_, plan)
     beyond += f"; {held}" if held else ""
-    return f"Closed on {when}: {len(plan.grants)} grant(s) of ours are gone, seen twice{beyond}"
+    return f"Closed on {when}: {len(plan.grants)} grant(s) of ours are gone, {_how(assurances(exit_, plan))}{beyond}"
+
+
+def _how(counted: Mapping[str, int]) -> str:
+    """Say how it is known that everything is gone; who looked the second time is said where it was not always us."""
+    observed, attested, waived = (counted[one] for one in (Assurance.OBSERVED, Assurance.ATTESTED, Assurance.WAIVED))
+    if not attested + waived:
+        return "seen twice"
+    said = [f"{observed} observed", f"{attested} attested by the client's own look", f"{waived} waived by two executives"]
+    return f"seen by us at the first check; at the second {', '.join(said)}"

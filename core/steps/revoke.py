@@ -15,6 +15,16 @@ from core.steps.side_by_side import side_by_side
 FIRST, SECOND = "first", "second"
 UNSEEN = "nobody could look for further grants of ours"
 
+Weighed = tuple[Verdict, Mapping[str, str]]
+"""What is believed of a grant in the end, and what goes on record beside it."""
+Weigh = Callable[[Grant, Verdict], Weighed]
+"""Sets what we saw ourselves against what others saw."""
+
+
+def as_seen(_grant: Grant, verdict: Verdict) -> Weighed:
+    """Believe what we saw ourselves."""
+    return verdict, {}
+
 
 def all_gone(exit_: Exit, grants: Iterable[Grant]) -> bool:
     """Whether every one of these grants is seen, from outside, to open nothing any more."""
@@ -71,31 +81,31 @@ def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Ca
     return trouble
 
 
-def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST, leave: Collection[str] = ()) -> tuple[str, ...]:
+def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST, leave: Collection[str] = (), weigh: Weigh = as_seen) -> tuple[str, ...]:
     """See for every planned grant whether it still opens anything, systems side by side; try our own key where the contract lets us.
 
     Systems in `leave` are not looked at. Returns one sentence for each grant, or system, that is not seen to be revoked. A grant seen
-    revoked is not tried again in the same check.
+    revoked is not tried again in the same check; `weigh` is asked about it all the same. Our own ways in are looked at first in the
+    second check: what may be believed of the others can depend on them.
     """
     systems: dict[str, list[Grant]] = {}
-    for grant in (*plan.grants, *_touched_before(exit_, plan)):
+    for grant in (*plan.grants, *touched_before(exit_, plan)):
         if grant.system not in leave:
             systems.setdefault(grant.system, []).append(grant)
-    seen = side_by_side(systems, lambda name: [look_back(exit_, plan, grant, check=check) for grant in systems[name]])
+    if check == SECOND:
+        systems = {name: sorted(grants, key=lambda one: not one.own) for name, grants in systems.items()}
+    seen = side_by_side(systems, lambda name: [look_back(exit_, plan, grant, check=check, weigh=weigh) for grant in systems[name]])
     found = [[str(one)] if isinstance(one, GoodLeaverError) else one for one in seen.values()]
     return tuple(sentence for sentences in found for sentence in sentences if sentence)
 
 
-def look_back(exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST) -> str:
+def look_back(exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST, weigh: Weigh = as_seen) -> str:
     """See whether one grant still opens anything, and put it on record. Returns a sentence unless it is seen to be revoked."""
-    if _seen_revoked(exit_, grant, check):
+    known = _seen_revoked(exit_, grant, check)
+    verdict, more = weigh(grant, known or _look(exit_, plan, grant, check))
+    if known and verdict.state == GrantState.REVOKED:
         return ""
-    try:
-        log_in = plan.negative_login and not _checked(exit_, grant, check)  # one try for each credential and check
-        verdict = exit_.systems.target(grant.system).verify(grant, log_in=log_in)
-    except (UnavailableError, RefusedError) as error:
-        verdict = Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
-    judge(exit_, Action.REVOKE, grant.subject, verdict, check=check)
+    judge(exit_, Action.REVOKE, grant.subject, verdict, check=check, **more)
     return "" if verdict.state == GrantState.REVOKED else f"{grant.subject} is {verdict.state}: {verdict.evidence}"
 
 
@@ -132,12 +142,7 @@ def is_receipted(exit_: Exit, grant: Grant) -> bool:
     return entry is not None and entry.number > round_began(exit_, grant)
 
 
-def _one_by_one(todo: Mapping[str, Iterable[Grant]], take_away: Callable[[Grant], object], system: str) -> None:
-    for grant in todo[system]:
-        take_away(grant)
-
-
-def _touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
+def touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
     """Find the grants that an earlier plan began to revoke and this one does not name: they have to be seen gone as well."""
     planned = {grant.subject for grant in plan.grants}
     intents = exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE)
@@ -145,12 +150,32 @@ def _touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
     return tuple(touched[subject] for subject in sorted(touched))
 
 
-def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> bool:
-    seen = _checked(exit_, grant, check)
-    return bool(seen) and seen[-1].data["state"] == GrantState.REVOKED
+def _one_by_one(todo: Mapping[str, Iterable[Grant]], take_away: Callable[[Grant], object], system: str) -> None:
+    for grant in todo[system]:
+        take_away(grant)
 
 
-def _checked(exit_: Exit, grant: Grant, check: str) -> list[LedgerEntry]:
+def _look(exit_: Exit, plan: ExitPlan, grant: Grant, check: str) -> Verdict:
+    try:
+        log_in = plan.negative_login and not checked(exit_, grant, check)  # one try for each credential and check
+        return exit_.systems.target(grant.system).verify(grant, log_in=log_in)
+    except (UnavailableError, RefusedError) as error:
+        return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
+
+
+def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> Verdict | None:
+    seen = checked(exit_, grant, check)
+    newest = verdict_in(seen[-1]) if seen else None
+    return newest if newest and newest.state == GrantState.REVOKED else None
+
+
+def verdict_in(entry: LedgerEntry) -> Verdict:
+    """Read the verdict that an entry holds."""
+    return Verdict.model_validate({name: entry.data[name] for name in Verdict.model_fields})
+
+
+def checked(exit_: Exit, grant: Grant, check: str) -> list[LedgerEntry]:
+    """List what was seen of a grant in one check of this round, oldest first."""
     seen = exit_.ledger.entries(kind=EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
     since = round_began(exit_, grant)
     return [entry for entry in seen if entry.data["check"] == check and entry.number > since]

@@ -44,7 +44,8 @@ def send_closing_notice(exit_: Exit, plan: ExitPlan) -> None:
     """Tell the client that our access has ended and what we still hold; the successor, if it was told of the exit, gets the checkpoint."""
     closed = exit_.ledger.entries(kind=EntryKind.CLOSED)[-1]
     retained = ("the record of this exit", "the encrypted archive and the handover package, until you have had us dispose of them")
-    letter = write(exit_, plan, Letter.CLOSING, closed_at=closed.at, verified=len(plan.grants), retained=retained)
+    counts = {"attested": closed.data.get("attested", 0), "waived": closed.data.get("waived", 0)}
+    letter = write(exit_, plan, Letter.CLOSING, closed_at=closed.at, verified=len(plan.grants), retained=retained, **counts)
     send_with_checkpoint(exit_, plan, f"closing notice for plan {plan.digest[:12]}", Party.CLIENT, letter, why="closed")
     if any(one.party == Party.SUCCESSOR for one in plan.recipients):
         letter = write(exit_, plan, Letter.CHECKPOINT, closed_at=closed.at)

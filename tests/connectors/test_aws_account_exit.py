@@ -8,14 +8,14 @@ import pytest
 
 from core.errors import HeldError
 from core.exit import Exit
-from core.model import Action, EntryKind, ExitPlan
-from core.planning import draw_plan, require_saved_plan
+from core.model import Action, EntryKind
+from core.planning import draw_plan
 from core.steps.close import close
 from core.steps.discover import find_grants
 from core.steps.reinstate import reinstate
 from core.steps.revoke import read_back, revoke
 from core.steps.sessions import Sessions
-from tests.servers.aws_exit import exit_upon
+from tests.servers.aws_exit import cut, engagement, opened_exit
 from tests.servers.aws_world import OURS, AwsWorld
 
 
@@ -30,16 +30,8 @@ def world(tmp_path: Path) -> AwsWorld:
 
 @pytest.fixture
 def exit_(world: AwsWorld, tmp_path: Path) -> Iterator[Exit]:
-    with exit_upon(world, tmp_path) as exit_:
-        yield exit_
-
-
-def cut(exit_: Exit) -> ExitPlan:
-    plan = require_saved_plan(exit_)
-    present = find_grants(exit_, plan).present
-    for grant in plan.grants:
-        revoke(exit_, grant, present)
-    return plan
+    with opened_exit(engagement(world, tmp_path), tmp_path, world.target) as found:
+        yield found
 
 
 def test_an_exit_closes_and_what_was_taken_away_can_be_given_back(world: AwsWorld, exit_: Exit) -> None:

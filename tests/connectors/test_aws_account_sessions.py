@@ -14,7 +14,7 @@ from core.steps.close import close, closed_sentence
 from core.steps.discover import find_grants
 from core.steps.revoke import FIRST, SECOND, revoke
 from core.steps.sessions import ENDED_WITH_ITS_RUN, Sessions, open_sessions, try_sessions
-from tests.servers.aws_exit import exit_upon
+from tests.servers.aws_exit import engagement, opened_exit
 from tests.servers.aws_world import AwsWorld
 
 SESSION = "aws: session opened before the cutoff"
@@ -76,7 +76,7 @@ def test_a_key_of_a_user_opens_no_session(tmp_path: Path) -> None:
 
 def test_one_that_was_ended_is_seen_so_twice_and_the_exit_closes(tmp_path: Path) -> None:
     world = AwsWorld(tmp_path, "alone")
-    with exit_upon(world, tmp_path) as exit_, Sessions() as sessions:
+    with opened_exit(engagement(world, tmp_path), tmp_path, world.target) as exit_, Sessions() as sessions:
         plan = cut(exit_, sessions)
         own = next(grant for grant in plan.grants if grant.own)
         receipt = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=own.subject)
@@ -91,7 +91,8 @@ def test_one_that_was_ended_is_seen_so_twice_and_the_exit_closes(tmp_path: Path)
 
 
 def test_one_that_still_works_is_told_at_the_first_check_and_holds_at_the_second(tmp_path: Path) -> None:
-    with exit_upon(AwsWorld(tmp_path, "shared"), tmp_path) as exit_, Sessions() as sessions:
+    world = AwsWorld(tmp_path, "shared")
+    with opened_exit(engagement(world, tmp_path), tmp_path, world.target) as exit_, Sessions() as sessions:
         plan = cut(exit_, sessions)
         all_but_sessions(exit_, plan)
         assert try_sessions(exit_, plan, sessions, check=FIRST) == ()
@@ -105,7 +106,7 @@ def test_one_that_still_works_is_told_at_the_first_check_and_holds_at_the_second
 
 def test_one_that_was_said_to_be_ended_and_works_holds_at_once(tmp_path: Path) -> None:
     world = AwsWorld(tmp_path, "alone")
-    with exit_upon(world, tmp_path) as exit_, Sessions() as sessions:
+    with opened_exit(engagement(world, tmp_path), tmp_path, world.target) as exit_, Sessions() as sessions:
         plan = cut(exit_, sessions)
         world.root.put_role_policy(RoleName="for-connector", PolicyName="AWSRevokeOlderSessions", PolicyDocument=json.dumps(NOTHING_DENIED))
         (held,) = try_sessions(exit_, plan, sessions, check=FIRST)
@@ -121,7 +122,8 @@ NOTHING_DENIED = {
 
 
 def test_another_run_says_that_it_ended_with_the_one_that_held_it(tmp_path: Path) -> None:
-    with exit_upon(AwsWorld(tmp_path, "shared"), tmp_path) as exit_:
+    world = AwsWorld(tmp_path, "shared")
+    with opened_exit(engagement(world, tmp_path), tmp_path, world.target) as exit_:
         with Sessions() as sessions:
             plan = cut(exit_, sessions)
         all_but_sessions(exit_, plan)
@@ -138,7 +140,7 @@ def test_another_run_says_that_it_ended_with_the_one_that_held_it(tmp_path: Path
 @pytest.mark.parametrize("consent", [False, True])
 def test_without_consent_or_a_session_nothing_is_tried_and_nothing_held(tmp_path: Path, consent: bool) -> None:
     world = AwsWorld(tmp_path, "users" if consent else "shared")
-    with exit_upon(world, tmp_path, consent=consent) as exit_, Sessions() as sessions:
+    with opened_exit(engagement(world, tmp_path, consent=consent), tmp_path, world.target) as exit_, Sessions() as sessions:
         plan = cut(exit_, sessions)
         assert try_sessions(exit_, plan, sessions, check=FIRST) == ()
         assert verdicts(exit_) == []

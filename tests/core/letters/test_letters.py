@@ -55,7 +55,15 @@ FACTS = {
     Letter.CLOSING: {
         "closed_at": datetime(2027, 1, 1, 3, tzinfo=UTC),
         "verified": 7,
+        "attested": 0,
+        "waived": 0,
         "retained": ("the archive, until 1 April 2027",),
+    },
+    Letter.LOOK_REQUEST: {
+        "system": "files-server",
+        "attachment": "look-at-files-server.yaml",
+        "looked_for": 3,
+        "counts_from": datetime(2027, 1, 1, 3, tzinfo=UTC),
     },
     Letter.CHECKPOINT: {"closed_at": datetime(2027, 1, 1, 3, tzinfo=UTC)},
 }

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.model import Client, CutoffDate, Decision, Engagement, Party, Person, Provider, ReasonCode, Role, Transition
+from core.client_check.asked import Asked
+from core.client_check.looking import Look, look_statement
+from core.model import Client, CutoffDate, Decision, Engagement, Grant, Party, Person, Provider, ReasonCode, Role, Transition
 from core.signatures import forms
 from core.signatures.sshsig import sign
 from core.signatures.statements import Purpose, Statement, namespace
@@ -87,6 +89,21 @@ WEEK = timedelta(days=7)
 Signed = Callable[[Statement, str], str]
 
 
+def grant(id_: str) -> Grant:
+    return Grant(system="db1", id=id_, holder="tim", privilege="")
+
+
+LOOK = Look(
+    Asked("db1", DIGEST, (), {"kind": "ssh_host"}, (grant("SHA256:x"), grant("SHA256:y"))),
+    NOW - WEEK,
+    (grant("SHA256:x"),),
+    ((grant("SHA256:y"), "it may not be read"),),
+    (grant("SHA256:z"),),
+    ("passwords",),
+)
+"""What a client found: one grant of each sort."""
+
+
 def somebody(engagement: Engagement, name: str) -> Person:
     return next(one for one in engagement.people if one.principal.startswith(f"{name}@"))
 
@@ -136,6 +153,7 @@ def every_form(engagement: Engagement) -> dict[Purpose, tuple[Statement, str]]:
             forms.readiness_statement(DIGEST, sam, engagement, NOW, state="ready", what="backup, protection and monitoring"),
             "sam",
         ),
+        Purpose.LOOK: (look_statement(LOOK, client=engagement.slug, principal=carol.principal, now=NOW), "carol"),
     }
 
 

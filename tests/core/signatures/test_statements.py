@@ -84,7 +84,9 @@ def test_ssh_keygen_agrees_with_allowed_signers(engagement: Engagement, signed: 
             done = subprocess.run(command, cwd=tmp_path, input=statement.text.encode(), capture_output=True, check=False)
             assert (done.returncode == 0) == (asked is purpose)
     assert f'tim@msp.example namespaces="offboard-arming@{DOMAIN}" ssh' in allowed_signers(engagement)
-    theirs = ",".join(f"offboard-{one}@{DOMAIN}" for one in ["election", "acknowledgement", "arming", "control", "readiness", "checkpoint"])
+    theirs = ",".join(
+        f"offboard-{one}@{DOMAIN}" for one in ["election", "acknowledgement", "arming", "control", "readiness", "look", "checkpoint"]
+    )
     assert f'carol@acme.example namespaces="{theirs}" ecdsa' in allowed_signers(engagement)
 
 

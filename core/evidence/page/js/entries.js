@@ -23,7 +23,8 @@ export function canonical(value) {
   return `{${keys.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
 }
 
-function byCodePoint(left, right) {
+// Orders texts as Python does.
+export function byCodePoint(left, right) {
   if (!SURROGATE.test(left + right)) return left < right ? -1 : 1;
   const [one, other] = [[...left], [...right]];
   const at = one.findIndex((letter, index) => letter !== other[index]);
@@ -108,6 +109,11 @@ function statementWords(purpose, text) {
     arming: () => `armed the cutoff of plan ${of("plan-sha256").slice(0, 12)} until ${of("not-after")}`,
     control: () => `in control of ${of("system")} at ${of("acted-at")}: ${of("how")}`,
     readiness: () => `${of("state")}: ${of("what")}`,
+    look: () => {
+      const found =
+        after("; still there: ", of("still-there")) + after("; could not be seen: ", of("could-not-see")) + after("; besides: ", of("beyond-the-plan"));
+      return `looked at ${of("system")} at ${of("looked-at")} for ${of("looked-for")} grants${found || "; none is there"}`;
+    },
   };
   return clip(Object.hasOwn(words, purpose) ? words[purpose]() : purpose);
 }

@@ -1,6 +1,6 @@
 // What the exit promises, checked over the entries in the order in which they stand, as verify.py does.
 import { Withheld, hex, need, sha256, utf8 } from "./bytes.js";
-import { canonical, statementFields } from "./entries.js";
+import { byCodePoint, canonical, statementFields } from "./entries.js";
 
 const TWO = 2;
 const APPROVED = ["EXPORT", "HAND_OVER", "REVOKE"];
@@ -189,11 +189,67 @@ export async function receipts(bundle) {
   return `${shown.length} acknowledgements; nothing was revoked before codes found only inside had come back, or two executives waived it`;
 }
 
+// Remembers what stands for a look of the provider's own at the second check: the client's signed look, or two executives' waiver.
+class SecondLook {
+  constructor() {
+    [this.looks, this.waivers, this.taken, this.gone, this.others] = [new Map(), new Map(), new Map(), new Map(), new Map()];
+  }
+
+  take(entry, inForce, waiver) {
+    const { number, kind, action, subject, data } = entry;
+    if (number === inForce.since) this.gone = new Map();
+    if (kind === "statement" && subject === "look") this.looks.set(number, statementFields(data.text));
+    if (waiver) {
+      const key = `${inForce.since} ${waiver.get("subject").join("\n")}`;
+      this.waivers.set(key, (this.waivers.get(key) ?? new Set()).add(data.principal));
+    }
+    const touched = kind === "drift" || (kind === "intent" && action === "REVOKE");
+    if (touched && !this.others.has(subject)) this.others.set(subject, number);
+    if (action === "REVOKE" && kind === "receipt") this.taken.set(subject, entry.at);
+    if (action === "REVOKE" && kind === "verdict") {
+      const gone = data.state === "revoked" && data.assurance === "observed";
+      this.gone.set(`${data.check ?? ""} ${subject}`, gone);
+    }
+    if (action === "REINSTATE") for (const check of ["first", "second"]) this.gone.delete(`${check} ${subject}`);
+  }
+
+  // Whether a verdict that nobody of the provider's saw is what the client signed, or what two executives could waive.
+  async backs({ subject, data }, inForce) {
+    if (data.assurance === "attested") return this.attested(subject, Number(data.look ?? -1), inForce);
+    const system = inForce.systems.get(subject) ?? "";
+    const own = inForce.content.grants.filter((one) => one.own && one.system === system).map((one) => `${one.system}:${one.id}`);
+    const refused = own.length && !own.includes(subject) && own.every((one) => this.gone.get(`second ${one}`));
+    const people = this.waivers.get(`${inForce.since} second look on ${system}`) ?? new Set();
+    return data.assurance === "waived" && refused && this.gone.get(`first ${subject}`) && people.size >= TWO;
+  }
+
+  // Whether a look on record was for this grant, late enough, and does not list it.
+  async attested(subject, number, inForce) {
+    const said = this.looks.get(number) ?? new Map();
+    const of = (key) => (said.get(key) ?? []).join("\n");
+    const before = `${of("system")}:`;
+    if (!subject.startsWith(before) || of("plan-sha256") !== inForce.digest || said.has("unlisted")) return false;
+    const known = [...this.others].filter(([, since]) => since < number).map(([one]) => one);
+    const lookedFor = [...new Set([...inForce.systems.keys(), ...known])].filter((one) => one.startsWith(before)).sort(byCodePoint);
+    const listed = [...(said.get("still-there") ?? []), ...(said.get("could-not-see") ?? [])];
+    const taken = [...this.taken].filter(([one]) => inForce.systems.has(one) && one.startsWith(before)).map(([, at]) => Date.parse(at));
+    const late = taken.length && Date.parse(of("looked-at")) - Math.max(...taken) >= inForce.content.second_check_after_seconds * 1000;
+    const same = hex(await sha256(utf8(canonical(lookedFor)))) === of("looked-for-sha256");
+    return late && same && lookedFor.includes(subject) && !listed.includes(subject);
+  }
+}
+
 export async function closing(bundle) {
   needWhole(bundle);
+  const [able, second] = [await executives(bundle), new SecondLook()];
   let [seen, closed] = [new Map(), "the exit is not closed yet"];
   for (const [entry, inForce] of await underPlans(bundle)) {
     const { kind, action, subject } = entry;
+    second.take(entry, inForce, signed(entry, "waiver", inForce, able));
+    if (action === "REVOKE" && kind === "verdict" && entry.data.state === "revoked" && entry.data.assurance !== "observed") {
+      const what = `${subject} is called revoked (${entry.data.assurance}), and nothing on record bears that out`;
+      need(await second.backs(entry, inForce), `entry ${entry.number}: ${what}`);
+    }
     if (entry.number === inForce.since) seen = new Map([...seen.keys()].map((one) => [one, "not looked at"]));
     if (action === "REVOKE" && kind === "verdict") seen.set(subject, entry.data.state);
     else if (action === "REVOKE" && kind === "intent") seen.set(subject, "not looked at");
