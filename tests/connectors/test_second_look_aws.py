@@ -18,6 +18,7 @@ from core.signed_statements import OnRecordError, record_statement
 from core.steps.ask_client import ask_the_client_to_look
 from core.steps.close import close, closed_sentence
 from core.steps.discover import find_grants
+from core.steps.sessions import Sessions
 from tests.servers.aws_desk import Desk, opened_desk
 from tests.servers.aws_exit import PLANNED_AT
 from tests.servers.aws_world import AwsWorld, trust
@@ -42,13 +43,13 @@ def test_what_the_client_sees_gone_closes_the_exit(desk: Desk) -> None:
     desk.later()
     assert "unknown" in desk.held()
     desk.take_in(desk.text(desk.look()))
-    close(desk.exit, desk.plan)
+    close(desk.exit, desk.plan, Sessions())
     assert assurances(desk.exit, desk.plan) == {"observed": 1, "attested": 2, "waived": 0}
     assert "at the second 1 observed, 2 attested by the client's own look, 0 waived" in closed_sentence(desk.exit, desk.plan)
     entry = desk.exit.last(EntryKind.CLOSED)
     assert entry
     assert entry.data["attested"] == 2
-    close(desk.exit, desk.plan)
+    close(desk.exit, desk.plan, Sessions())
 
 
 def test_what_the_client_finds_put_back_keeps_the_exit_open_even_after_it_was_seen_gone(desk: Desk) -> None:
@@ -81,7 +82,7 @@ def test_what_the_client_finds_put_back_keeps_the_exit_open_even_after_it_was_se
     gone = desk.look()
     assert gone.still_there == ()
     desk.take_in(desk.text(gone))
-    close(desk.exit, desk.plan)
+    close(desk.exit, desk.plan, Sessions())
 
 
 def test_what_is_beyond_the_plan_is_drift_until_the_client_sees_it_gone(desk: Desk) -> None:
@@ -105,7 +106,7 @@ def test_what_is_beyond_the_plan_is_drift_until_the_client_sees_it_gone(desk: De
     again = desk.look()
     assert "aws:role hidden for our operator" in {grant.subject for grant in again.asked.grants}
     desk.take_in(desk.text(again))
-    close(desk.exit, desk.plan)
+    close(desk.exit, desk.plan, Sessions())
 
 
 def test_a_look_that_does_not_answer_our_question_is_refused_and_nothing_recorded(desk: Desk) -> None:
@@ -182,7 +183,7 @@ def test_two_executives_can_waive_the_second_look_once_the_client_was_asked(desk
     body = desk.mail.messages()[0]
     assert "offboard client-check look" in body.get_body(("plain",)).get_content()  # type: ignore[union-attr] # it has one
     desk.waive("second look on aws")
-    close(desk.exit, desk.plan)
+    close(desk.exit, desk.plan, Sessions())
     assert assurances(desk.exit, desk.plan) == {"observed": 1, "attested": 0, "waived": 2}
     assert "2 waived by two executives" in closed_sentence(desk.exit, desk.plan)
 

@@ -25,6 +25,7 @@ from core.signed_statements import record_statement
 from core.steps.close import close
 from core.steps.discover import find_grants
 from core.steps.revoke import look_back, read_back, revoke
+from core.steps.sessions import Sessions
 from demo.mail_server import MailServer
 from tests.servers.aws_exit import engagement, opened_exit
 from tests.servers.aws_world import AwsWorld
@@ -96,7 +97,7 @@ class Desk:
 
     def held(self) -> str:
         with pytest.raises(HeldError) as error:
-            close(self.exit, self.plan)
+            close(self.exit, self.plan, Sessions())
         return str(error.value)
 
 
