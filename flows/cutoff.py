@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from core.exit import Exit
 from core.steps.close import closed_sentence
 from core.steps.in_force import LATEST_START, require_plan_in_force
+from core.steps.swept import ended_sentence
 from flows.export_dataset import export_dataset
 from tasks.anchor import anchor_record
 from tasks.cutoff import close, find_grants, give_up, read_back, require_interlocks, wait_for_cutoff, wait_for_second_check
@@ -43,4 +44,4 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
         close(exit_, plan)
         anchor_record(exit_, "closed")
     send_closing_notice(exit_, plan)
-    return closed_sentence(exit_, plan)
+    return ended_sentence(exit_, plan)

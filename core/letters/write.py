@@ -30,9 +30,12 @@ class Letter(StrEnum):
     PASSPHRASE = "passphrase"  # noqa: S105 - the name of a letter
     """To the same, in a message of its own. `package_sha256`, `attachment` (its file name)."""
     CLOSING = "closing"
-    """To the client. `closed_at` (instant), `verified` (number of grants seen gone), `retained` (lines: what we still hold)."""
+    """To the client. `closed_at` (instant), `verified` (number of grants seen gone), `retained` (lines: what we still hold), `sweeps`
+    (instants at which we look again)."""
     CHECKPOINT = "checkpoint"
     """To the successor, with the last checkpoint. `closed_at` (instant)."""
+    ALARM = "alarm"
+    """To our own people: ways in of ours work again after the end. `found` (lines)."""
 
 
 def render(name: str, **facts: object) -> tuple[str, str]:

@@ -78,7 +78,7 @@ def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST, leave: Collect
     revoked is not tried again in the same check.
     """
     systems: dict[str, list[Grant]] = {}
-    for grant in (*plan.grants, *_touched_before(exit_, plan)):
+    for grant in (*plan.grants, *touched_before(exit_, plan)):
         if grant.system not in leave:
             systems.setdefault(grant.system, []).append(grant)
     seen = side_by_side(systems, lambda name: [look_back(exit_, plan, grant, check=check) for grant in systems[name]])
@@ -132,17 +132,17 @@ def is_receipted(exit_: Exit, grant: Grant) -> bool:
     return entry is not None and entry.number > round_began(exit_, grant)
 
 
-def _one_by_one(todo: Mapping[str, Iterable[Grant]], take_away: Callable[[Grant], object], system: str) -> None:
-    for grant in todo[system]:
-        take_away(grant)
-
-
-def _touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
+def touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
     """Find the grants that an earlier plan began to revoke and this one does not name: they have to be seen gone as well."""
     planned = {grant.subject for grant in plan.grants}
     intents = exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE)
     touched = {entry.subject: Grant.model_validate(entry.data["grant"]) for entry in intents if entry.subject not in planned}
     return tuple(touched[subject] for subject in sorted(touched))
+
+
+def _one_by_one(todo: Mapping[str, Iterable[Grant]], take_away: Callable[[Grant], object], system: str) -> None:
+    for grant in todo[system]:
+        take_away(grant)
 
 
 def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> bool:

@@ -101,7 +101,7 @@ MISTAKES = {
             "acme.yaml:37:15: decision.decided_on: write a date as 2026-12-31\n"
             "acme.yaml:54:16: people.0.principal: this has not the right form; write it like an e-mail address, e.g. ada@example.com\n"
             "acme.yaml:98:25: negative_login_consent: write yes or no\n"
-            "acme.yaml:99:21: second_check_after: write a length of time as 02:30:00 (hours, minutes, seconds)\n"
+            "acme.yaml:99:21: second_check_after: write a length of time as 02:30:00 (hours, minutes, seconds), or as 7 days\n"
             "acme.yaml:107:11: data_sources.0.port: write a whole number\n"
             "acme.yaml:122:11: access_targets.0.port: write a number that is at most 65535"
         ),
