@@ -45,7 +45,7 @@ class Story:
     def write_engagement(self) -> None:
         """Write the engagement file, with a cutoff that leaves time for what comes before it."""
         cutoff = datetime.now(UTC) + self.lead
-        self.acme.write_engagement(cutoff.replace(microsecond=0), second_check_after=timedelta(seconds=5))
+        self.acme.write_engagement(cutoff.replace(microsecond=0), timedelta(seconds=5), first_sweep_after=timedelta(seconds=1))
 
     def decide(self) -> None:
         """Draw the plan, looking only."""
@@ -133,7 +133,8 @@ class Story:
             note(f"{name} tries its key: {'comes in' if entered else 'refused'}{'' if entered == wanted else '  ← WRONG'}")
             if entered != wanted:
                 return False
-        return bool(run.state.name == "Closed")
+        swept = self.run_deployment("sweep", {"form": {"engagement": SLUG}})
+        return bool(run.state.name == swept.name == "Closed")
 
     def prove(self) -> bool:
         """Make the evidence bundle and verify it as a stranger would."""
