@@ -10,6 +10,7 @@ from core.steps.close import closed_sentence
 from core.steps.in_force import LATEST_START, require_plan_in_force
 from core.steps.swept import ended_sentence
 from flows.export_dataset import export_dataset
+from flows.sweep import look_from_outside
 from tasks.anchor import anchor_record
 from tasks.cutoff import close, find_grants, give_up, read_back, require_interlocks, wait_for_cutoff, wait_for_second_check
 from tasks.export import read_a_last_time
@@ -44,4 +45,5 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
         close(exit_, plan)
         anchor_record(exit_, "closed")
     send_closing_notice(exit_, plan)
+    look_from_outside(exit_, plan)
     return ended_sentence(exit_, plan)

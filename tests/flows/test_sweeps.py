@@ -11,6 +11,7 @@ from core.evidence.verifier import verify_bundle
 from core.model import Action, EntryKind
 from demo.acme import SLUG
 from tests.flows.exit_world import ENDED, ExitWorld
+from tests.flows.killed_pass import KillPoint, Pass
 from tests.flows.stage import at_stage
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def test_a_line_put_back_by_hand_is_an_alarm(closed: ExitWorld) -> None:
     assert "tell the client, which takes it away" in state.message
     assert closed.letters()[-1] == "exits@northwind.example: A way in of ours at Acme Dental works again"
     assert sweep().name == "Held"
-    assert closed.walk().name == "Held"
+    assert (closed.walk().name, closed.cut().name) == ("Held", "Held")
     assert len(closed.letters()) == ENDED + 1
     assert closed.logs_in("our-technician")  # not ours to take away any more
     assert len(closed.entries(EntryKind.INTENT, Action.REVOKE)) == 2
@@ -89,6 +90,18 @@ def test_a_host_that_is_down_is_not_known_and_asked_again(closed: ExitWorld) -> 
     assert "0 of 2 refused, 2 grants cannot be seen from outside; the client's own look would tell" in state.message
     closed.alter(lambda written: written["access_targets"][0].update(port=str(port)))
     assert "2 of 2 refused" in closed.walk().message
+
+
+def test_a_pass_that_is_killed_tries_no_credential_twice(closed: ExitWorld) -> None:
+    own = next(grant.subject for grant in closed.plan().grants if grant.own)
+    assert Pass("client-exit", closed.plan().digest, kill=KillPoint("verdict", "SWEEP", own, 0, "before")).was_killed()
+    assert closed.entries(EntryKind.SWEEP) == ()
+    state = closed.walk()
+    assert "2 of 2 refused" in state.message
+    announced = [entry.subject for entry in closed.entries(EntryKind.INTENT, Action.SWEEP)]
+    assert sorted(announced) == sorted(grant.subject for grant in closed.plan().grants)
+    (verdict,) = [entry for entry in closed.entries(EntryKind.VERDICT, Action.SWEEP) if entry.subject == own]
+    assert "asked without logging in" in verdict.data["evidence"]  # the killed pass had tried the key
 
 
 def test_before_the_closing_nothing_is_swept(world: ExitWorld) -> None:
