@@ -25,7 +25,7 @@ SIMPLE = {
     "bool": "write yes or no",
     "int": "write a whole number",
     "date": "write a date as 2026-12-31",
-    "time_delta": "write a length of time as 02:30:00 (hours, minutes, seconds)",
+    "time_delta": "write a length of time as 02:30:00 (hours, minutes, seconds), or as 7 days",
     "greater_than_equal": "write a number that is at least {ge}",
     "greater_than": "write a number above {gt}",
     "less_than_equal": "write a number that is at most {le}",

@@ -9,13 +9,15 @@ from core.errors import GoodLeaverError, Waiting
 from core.exit import Exit
 from core.gates import acknowledgements, awaited_receipts, elected, require_conversation, require_obligations, require_signatures
 from core.letters.subjects import confirmation
-from core.model import Action, EntryKind, ExitPlan, Noun, Party
+from core.model import Action, EntryKind, ExitPlan, GrantState, Noun, Party
 from core.offers import parties
 from core.planning import not_looked_at, planned_at
 from core.signed_statements import approvers, waived
 from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
 from core.steps.revoke import UNSEEN, newest_verdict
+from core.steps.sweep import sweeps, swept
+from core.steps.swept import what_was_seen
 
 STEPS = {
     Way.TIME_STAMP: ("Record time stamped", "the stamp holds by the authority's certificates"),
@@ -62,6 +64,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         _drift(exit_, plan),
         *_not_looked_at(exit_),
         Row(step="Closed", progress=_done(closed_sentence(exit_, plan)), what=closed_sentence(exit_, plan) or _cutoff(plan)),
+        *_sweeps(exit_, plan),
         *_anchored(exit_, plan),
     )
 
@@ -161,6 +164,23 @@ def _drift(exit_: Exit, plan: ExitPlan) -> Row:
 def _not_looked_at(exit_: Exit) -> Iterator[Row]:
     for system, words in sorted(not_looked_at(exit_).items()):
         yield Row(step=f"Not looked at on {system}", progress=Progress.UNKNOWN, what="; ".join(words))
+
+
+def _sweeps(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
+    """Show each look from outside: what it saw, or when it is due. One at which nothing of ours ran is not known."""
+    done = swept(exit_, plan)
+    missed = {name for one in done.values() for name in one.data["missed"]}
+    for one in sweeps(exit_, plan):
+        step, seen = f"Looked at from outside, {one.name}", done.get(one.name)
+        if seen:
+            settled = seen.data[GrantState.REVOKED] == seen.data["grants"]
+            progress = Progress.OPEN if seen.data[GrantState.ACTIVE] else Progress.DONE if settled else Progress.UNKNOWN
+            yield Row(step=step, progress=progress, what=what_was_seen(seen), verified=f"seen on {local(seen.at, plan.cutoff.zone)}")
+        elif one.name in missed:
+            yield Row(step=step, progress=Progress.UNKNOWN, what="missed: nothing of ours ran when it was due")
+        else:
+            when = "due since" if one.due <= exit_.now() else "due on"
+            yield Row(step=step, progress=Progress.OPEN, what=f"{when} {local(one.due, plan.cutoff.zone)}")
 
 
 def _anchored(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:

@@ -108,10 +108,12 @@ class Acme:
         proof = {"settled": datetime.now(UTC).date().isoformat(), "evidence": "courier slip 7781, signed by D. Reyes"}
         self.register.write_text(yaml.safe_dump([owed | (proof if settled else {}), invoice], sort_keys=False), encoding="utf-8")
 
-    def write_engagement(self, cutoff: datetime, second_check_after: timedelta) -> Path:
+    def write_engagement(self, cutoff: datetime, second_check_after: timedelta, first_sweep_after: timedelta = timedelta(days=7)) -> Path:
         """Write the engagement file with the cutoff as local time in the client's zone."""
         path = self.engagements / f"{SLUG}.yaml"
-        path.write_text(yaml.safe_dump(self._engagement(cutoff, second_check_after), sort_keys=False, allow_unicode=True), encoding="utf-8")
+        written = self._engagement(cutoff, second_check_after)
+        written["sweeps_after"] = [f"PT{int(first_sweep_after.total_seconds())}S", "30 days", "90 days"]
+        path.write_text(yaml.safe_dump(written, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return path
 
     def _engagement(self, cutoff: datetime, second_check_after: timedelta) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Story:
     def write_engagement(self) -> None:
         """Write the engagement file, with a cutoff that leaves time for what comes before it."""
         cutoff = datetime.now(UTC) + self.lead
-        self.acme.write_engagement(cutoff.replace(microsecond=0), second_check_after=timedelta(seconds=5))
+        self.acme.write_engagement(cutoff.replace(microsecond=0), timedelta(seconds=5), first_sweep_after=timedelta(seconds=1))
 
     def decide(self) -> None:
         """Draw the plan, looking only."""
@@ -132,7 +132,8 @@ class Story:
             note("what the account's policies and contacts say, only the client can see now; it was asked by mail to look")
             self.look_as_client(self.asked_to_look())
             run = self.next_pass()
-        return self.try_from_outside() and bool(run.state.name == "Closed")
+        swept = self.run_deployment("sweep", {"form": {"engagement": SLUG}})
+        return self.try_from_outside() and bool(run.state.name == swept.name == "Closed")
 
     def next_pass(self) -> Any:  # noqa: ANN401 - Prefect's own run
         """Have the next pass go on with the cutoff."""

@@ -11,8 +11,10 @@ from core.interlocks.ahead import require_people
 from core.steps.close import closed_sentence
 from core.steps.export import require_place_for_delta
 from core.steps.in_force import require_nothing_reinstated, revocation_has_begun
+from core.steps.swept import ended_sentence
 from flows.export_dataset import export_dataset
 from flows.forms import ExitForm
+from flows.sweep import look_from_outside
 from tasks.anchor import anchor_record
 from tasks.export import export_data, hand_over_package, take_first_inventory
 from tasks.fulfil import note_fulfilled
@@ -31,9 +33,11 @@ def client_exit(form: ExitForm) -> State[Any]:
 def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     """Do all that is due, in the order of the checklist; a gate that is shut ends the pass and says who can open it."""
     plan = plan_in_force(exit_, draw_new=draw_new)
-    if closed := closed_sentence(exit_, plan):
+    if closed_sentence(exit_, plan):
         send_closing_notice(exit_, plan)  # once; here as well, in case the cutoff's own run ended in between
-        return closed
+    look_from_outside(exit_, plan)
+    if ended := ended_sentence(exit_, plan):
+        return ended
     require_nothing_reinstated(exit_, plan)
     if revocation_has_begun(exit_, plan):
         ensure_cutoff_run(exit_, plan)

@@ -9,7 +9,9 @@ from core.exit import Exit
 from core.steps.close import closed_sentence
 from core.steps.in_force import LATEST_START, require_plan_in_force
 from core.steps.sessions import Sessions
+from core.steps.swept import ended_sentence
 from flows.export_dataset import export_dataset
+from flows.sweep import look_from_outside
 from tasks.anchor import anchor_record
 from tasks.cutoff import (
     close,
@@ -55,4 +57,5 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
             close(exit_, plan, sessions)
         anchor_record(exit_, "closed")
     send_closing_notice(exit_, plan)
-    return closed_sentence(exit_, plan)
+    look_from_outside(exit_, plan)
+    return ended_sentence(exit_, plan)

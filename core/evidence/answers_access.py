@@ -11,7 +11,7 @@ from core.model import Action, EntryKind, GrantState, LedgerEntry
 from core.signatures.statements import Purpose
 from core.statement_subjects import is_session
 
-SWEEPS = "No later look, such as after 7, 30 and 90 days, is in the record."
+SWEEPS = "No later look from outside, such as after 7, 30 and 90 days, is in the record."
 
 
 def day_zero(record: Record, summary: Summary) -> tuple[Said, ...]:
@@ -82,7 +82,7 @@ def since_the_cutoff(record: Record, _: Summary) -> tuple[Said, ...]:
         said.append(shown(f"The exit was closed on {at(record.closed)}.", record.closed.number))
     if not record.plan.negative_login:
         said.append(lacking("Our own credentials were not tried: the plan has no consent for it.", record.since, holds=Holds.NOT_ASKED))
-    return (*most(said, "the timeline"), lacking(SWEEPS, holds=Holds.NOT_YET))
+    return (*most(said, "the timeline"), *_swept(record))
 
 
 def trouble(record: Record, summary: Summary) -> tuple[Said, ...]:
@@ -164,9 +164,39 @@ def _control(system: str, entries: list[LedgerEntry]) -> Said:
     return shown(words, *numbers)
 
 
+def _swept(record: Record) -> Iterator[Said]:
+    """Say what each sweep since the closing saw, what was open and for how long, and what is still to come."""
+    newest = {one.subject: one for one in record.of(EntryKind.SWEEP) if one.number > record.since}
+    if not newest:
+        yield lacking(SWEEPS, holds=Holds.NOT_YET)
+        return
+    looks = [one for one in record.of(EntryKind.VERDICT, Action.SWEEP) if one.number > record.since]
+    for name, entry in newest.items():
+        here = [one.number for one in looks if one.data.get("check") == f"sweep {name}"]
+        yield shown(f"{sentence(entry)}; on {at(entry)}.", entry.number, *here)
+    yield from _opened_again(looks)
+    last = max(newest.values(), key=lambda one: one.number)
+    if last.data.get("next"):
+        yield lacking(f"The next look from outside is due on {last.data['next']}.", last.number, holds=Holds.NOT_YET)
+
+
+def _opened_again(looks: Sequence[LedgerEntry]) -> Iterator[Said]:
+    """Say of each way in that a sweep saw open from when on, and when it was seen refused again."""
+    for subject in sorted({one.subject for one in looks if one.data.get("state") == GrantState.ACTIVE}):
+        told = [one for one in looks if one.subject == subject and one.data.get("state") != GrantState.UNKNOWN]
+        first = next(one for one in told if one.data.get("state") == GrantState.ACTIVE)
+        words = f"{subject} was seen open by a sweep on {at(first)}: {first.data.get('evidence', '')}"
+        if told[-1].data.get("state") == GrantState.ACTIVE:
+            yield lacking(f"{words}. It was not seen refused since.", first.number, told[-1].number)
+        else:
+            yield shown(f"{words}. It was seen refused again on {at(told[-1])}.", first.number, told[-1].number)
+
+
 def _repeated(record: Record) -> Iterator[Said]:
     begun = defaultdict[tuple[str, str], list[int]](list)
     for one in record.of(EntryKind.INTENT):
+        if one.action == Action.SWEEP:  # each sweep is another look
+            continue
         begun[str(one.action), one.subject].append(one.number)
     for (action, subject), numbers in begun.items():
         if len(numbers) > 1:

@@ -30,14 +30,16 @@ _STEPS: Final = {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.FAILED, EntryKin
 _LOG: Final = {EntryKind.ANCHOR, EntryKind.ROTATION}
 
 KINDS: Final = {
-    Audience.SUCCESSOR: frozenset({*_LOG, EntryKind.CONTROL, EntryKind.CLOSED}),
-    Audience.INSURER: frozenset({*_LOG, EntryKind.CONTROL, EntryKind.CLOSED, EntryKind.GUARD, EntryKind.SCHEDULED, EntryKind.HELD}),
+    Audience.SUCCESSOR: frozenset({*_LOG, EntryKind.CONTROL, EntryKind.CLOSED, EntryKind.SWEEP}),
+    Audience.INSURER: frozenset(
+        {*_LOG, EntryKind.CONTROL, EntryKind.CLOSED, EntryKind.SWEEP, EntryKind.GUARD, EntryKind.SCHEDULED, EntryKind.HELD}
+    ),
 }
 """Entries that are shown whatever they are about."""
 
 ACTIONS: Final = {
-    Audience.SUCCESSOR: frozenset({Action.HAND_OVER, Action.REVOKE, Action.REINSTATE}),
-    Audience.INSURER: frozenset({Action.EXPORT, Action.HAND_OVER, Action.REVOKE, Action.REINSTATE, Action.DISPOSE}),
+    Audience.SUCCESSOR: frozenset({Action.HAND_OVER, Action.REVOKE, Action.REINSTATE, Action.SWEEP}),
+    Audience.INSURER: frozenset({Action.EXPORT, Action.HAND_OVER, Action.REVOKE, Action.REINSTATE, Action.SWEEP, Action.DISPOSE}),
 }
 """What was done: intent, receipt, failure and verdict of these. SETTLE names tickets and debts, NOTIFY has the letters themselves."""
 

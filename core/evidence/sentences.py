@@ -13,10 +13,14 @@ DOING = {
     Action.HAND_OVER: "hand over",
     Action.REVOKE: "take away our access",
     Action.REINSTATE: "put back our access",
+    Action.SWEEP: "look from outside at",
     Action.NOTIFY: "send",
     Action.DISPOSE: "dispose of our copy",
 }
 """What each action does, in plain words."""
+
+SWEPT = {"revoked": "refused", "active": "open", "unknown": "not to be seen"}
+"""How a sweep counts what it saw, in plain words."""
 
 SHOWN = 400
 """Characters of a value that are shown; the whole of it stands in ledger.jsonl."""
@@ -115,7 +119,7 @@ def _failed(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
 
 
 def _verdict(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
-    judged = data.get("state") or entry.action in {Action.REVOKE, Action.REINSTATE}
+    judged = data.get("state") or entry.action in {Action.REVOKE, Action.REINSTATE, Action.SWEEP}
     state = f" is {data.get('state', 'unknown')}" if judged else ""
     return f"Read back, {entry.subject}{state} ({data.get('assurance', 'unknown')}): {data.get('evidence', '')}"
 
@@ -156,6 +160,12 @@ def _closed(_: LedgerEntry, data: Mapping[str, Any]) -> str:
     return f"The exit was closed ({_listed(data)})"
 
 
+def _sweep(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
+    missed = f"; missed before: {', '.join(map(str, data['missed']))}" if data.get("missed") else ""
+    seen = ", ".join(f"{data.get(state, '?')} {words}" for state, words in SWEPT.items())
+    return f"Swept from outside, {entry.subject}: of {data.get('grants', '?')} grants {seen}{missed}"
+
+
 def _anchor(entry: LedgerEntry, data: Mapping[str, Any]) -> str:
     return f"Anchored outside this machine, {entry.subject}: {data.get('how', '')} by {data.get('by', '')} ({data.get('why', '')})"
 
@@ -183,6 +193,7 @@ _SENTENCES: Mapping[EntryKind, Callable[[LedgerEntry, Mapping[str, Any]], str]] 
     EntryKind.SCHEDULED: _scheduled,
     EntryKind.HELD: _held,
     EntryKind.CLOSED: _closed,
+    EntryKind.SWEEP: _sweep,
     EntryKind.ANCHOR: _anchor,
     EntryKind.ROTATION: _rotation,
 }

@@ -104,7 +104,7 @@ def _event(entry: LedgerEntry) -> Event:
 
 
 def _is_trouble(entry: LedgerEntry) -> bool:
-    if entry.kind == EntryKind.VERDICT and entry.action == Action.REVOKE:
+    if entry.kind == EntryKind.VERDICT and entry.action in {Action.REVOKE, Action.SWEEP}:
         return entry.data.get("state") != GrantState.REVOKED
     if entry.kind == EntryKind.VERDICT and is_session(entry):
         return entry.data.get("state") == GrantState.ACTIVE
@@ -148,7 +148,7 @@ def _access(entries: Sequence[LedgerEntry], plan: ExitPlan | None) -> tuple[Acce
     rows = []
     for subject in [*planned, *sorted({entry.subject for entry in mine} - planned.keys())]:
         grant = planned.get(subject)
-        about = [entry for entry in entries if entry.subject == subject and entry.action in {Action.REVOKE, Action.REINSTATE}]
+        about = [entry for entry in entries if entry.subject == subject and _tells(entry)]
         done = next((entry for entry in reversed(about) if entry.kind == EntryKind.RECEIPT), None)
         seen = next((entry for entry in reversed(about) if entry.kind == EntryKind.VERDICT), None)
         if done and done.action == Action.REINSTATE and (seen is None or seen.number < done.number):
@@ -176,6 +176,13 @@ def _not_looked_at(drawn: Sequence[LedgerEntry], document: Callable[[str], bytes
         return ()
     found = json.loads(document(drawn[-1].data["not-looked-at-document"]))
     return tuple(Unseen(entry=drawn[-1].number, system=system, what=one) for system in sorted(found) for one in found[system])
+
+
+def _tells(entry: LedgerEntry) -> bool:
+    """Whether an entry tells how a way in stands. A sweep that could not see it takes nothing from what was seen before."""
+    if entry.action == Action.SWEEP:
+        return entry.kind == EntryKind.VERDICT and entry.data["state"] != GrantState.UNKNOWN
+    return entry.action in {Action.REVOKE, Action.REINSTATE}
 
 
 def _done(entries: Sequence[LedgerEntry], action: Action) -> tuple[Done, ...]:

@@ -33,9 +33,11 @@ class Letter(StrEnum):
     """To the client, to look at one system itself. `system`, `attachment` (file name), `looked_for` (number), `counts_from` (instant)."""
     CLOSING = "closing"
     """To the client. `closed_at` (instant), `verified` (number of grants), of these `attested` (by the client) and `waived` at the second
-    check, `retained` (lines: what we still hold)."""
+    check, `retained` (lines: what we still hold), `sweeps` (instants at which we look again)."""
     CHECKPOINT = "checkpoint"
     """To the successor, with the last checkpoint. `closed_at` (instant)."""
+    ALARM = "alarm"
+    """To our own people: ways in of ours work again after the end. `found` (lines)."""
 
 
 def render(name: str, **facts: object) -> tuple[str, str]:

@@ -3,9 +3,10 @@
 import re
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from core.model.noun import Noun
 
@@ -25,6 +26,25 @@ def _written_out(value: object) -> object:
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out)]
 """An instant as a person writes it, with its zone."""
+
+
+SHORTEST_SWEEP, LONGEST_SWEEP = timedelta(seconds=1), timedelta(days=3653)
+
+
+def _bearable(after: timedelta) -> timedelta:
+    if not SHORTEST_SWEEP <= after <= LONGEST_SWEEP:
+        raise ValueError("write a length of time from one second to ten years, such as 7 days")
+    return after
+
+
+def _each_later(after: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if any(later <= earlier for earlier, later in pairwise(after)):
+        raise ValueError("each has to be longer than the one before it; write them from the shortest to the longest")
+    return after
+
+
+SweepAfter = Annotated[timedelta, AfterValidator(_bearable)]
+"""How long after the cutoff a sweep is due; days count as 24 hours."""
 
 
 class ReasonCode(StrEnum):
@@ -170,6 +190,11 @@ class Engagement(Noun):
         default=False, description="the contract lets us try our own credentials after the cutoff, once a check"
     )
     second_check_after: timedelta = timedelta(hours=2)
+    sweeps_after: Annotated[tuple[SweepAfter, ...], AfterValidator(_each_later)] = Field(
+        default=(timedelta(days=7), timedelta(days=30), timedelta(days=90)),
+        max_length=10,
+        description="how long after the cutoff we look from outside whether what was ours is still refused; [] for never",
+    )
 
     @property
     def slug(self) -> str:

@@ -17,6 +17,7 @@ class Action(StrEnum):
     HAND_OVER = "HAND_OVER"
     REVOKE = "REVOKE"
     REINSTATE = "REINSTATE"
+    SWEEP = "SWEEP"
     NOTIFY = "NOTIFY"
     DISPOSE = "DISPOSE"
 
@@ -38,6 +39,7 @@ class EntryKind(StrEnum):
     SCHEDULED = "scheduled"
     HELD = "held"
     CLOSED = "closed"
+    SWEEP = "sweep"
     ANCHOR = "anchor"
     ROTATION = "rotation"
 

@@ -9,7 +9,7 @@ from core.client_check.what_to_do import what_to_do
 from core.dates import local
 from core.errors import HeldError
 from core.exit import Exit
-from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, Verdict
+from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Verdict
 from core.planning import not_looked_at, planned_at
 from core.steps.revoke import SECOND, UNSEEN, Weigh, read_back, reinstated_at
 from core.steps.sessions import Sessions, told_of_sessions, try_sessions
@@ -61,12 +61,16 @@ def unseen_systems(exit_: Exit) -> tuple[str, ...]:
     )
 
 
+def closing(exit_: Exit, plan: ExitPlan) -> LedgerEntry | None:
+    """Find the entry that closed the exit under this plan, whatever was given back since."""
+    entry = exit_.last(EntryKind.CLOSED)
+    return entry if entry and entry.data["plan-sha256"] == plan.digest else None
+
+
 def is_closed(exit_: Exit, plan: ExitPlan) -> bool:
     """Whether the exit is closed under this plan, and nothing was given back since."""
-    entry = exit_.last(EntryKind.CLOSED)
-    if entry is None or entry.data["plan-sha256"] != plan.digest:
-        return False
-    return all(reinstated_at(exit_, grant) < entry.number for grant in plan.grants)
+    entry = closing(exit_, plan)
+    return entry is not None and all(reinstated_at(exit_, grant) < entry.number for grant in plan.grants)
 
 
 def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:

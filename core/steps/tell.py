@@ -1,6 +1,6 @@
 """Tell the client and the successor: letters, each sent once, and only after the spoken word."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.actions import perform
 from core.anchors.record import Way, anchors, named, record_anchor
@@ -14,6 +14,7 @@ from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Message, Party,
 from core.planning import cutoff_set_at
 from core.signatures.statements import read_instant
 from core.signed_statements import waived
+from core.steps.sweep import sweeps
 
 KEYS_FILE = "exit-keys.txt"
 CHECKPOINT_FILE = "checkpoint"
@@ -45,11 +46,18 @@ def send_closing_notice(exit_: Exit, plan: ExitPlan) -> None:
     closed = exit_.ledger.entries(kind=EntryKind.CLOSED)[-1]
     retained = ("the record of this exit", "the encrypted archive and the handover package, until you have had us dispose of them")
     counts = {"attested": closed.data.get("attested", 0), "waived": closed.data.get("waived", 0)}
-    letter = write(exit_, plan, Letter.CLOSING, closed_at=closed.at, verified=len(plan.grants), retained=retained, **counts)
+    again = [one.due for one in sweeps(exit_, plan)]
+    letter = write(exit_, plan, Letter.CLOSING, closed_at=closed.at, verified=len(plan.grants), retained=retained, sweeps=again, **counts)
     send_with_checkpoint(exit_, plan, f"closing notice for plan {plan.digest[:12]}", Party.CLIENT, letter, why="closed")
     if any(one.party == Party.SUCCESSOR for one in plan.recipients):
         letter = write(exit_, plan, Letter.CHECKPOINT, closed_at=closed.at)
         send_with_checkpoint(exit_, plan, f"last checkpoint for plan {plan.digest[:12]}", Party.SUCCESSOR, letter, why="closed")
+
+
+def send_alarm(exit_: Exit, plan: ExitPlan, what: str, found: Sequence[str], since: int) -> None:
+    """Tell our own people that ways in of ours work again, once under this name since that entry."""
+    letter = write(exit_, plan, Letter.ALARM, found=found)
+    send(exit_, plan, what, (exit_.engagement.provider.address,), *letter, since=since)
 
 
 def keys(exit_: Exit) -> Mapping[str, bytes]:

@@ -138,7 +138,7 @@ MISTAKES = {
             "acme.yaml:37:15: decision.decided_on: write a date as 2026-12-31\n"
             "acme.yaml:54:16: people.0.principal: this has not the right form; write it like an e-mail address, e.g. ada@example.com\n"
             "acme.yaml:98:25: negative_login_consent: write yes or no\n"
-            "acme.yaml:99:21: second_check_after: write a length of time as 02:30:00 (hours, minutes, seconds)\n"
+            "acme.yaml:99:21: second_check_after: write a length of time as 02:30:00 (hours, minutes, seconds), or as 7 days\n"
             "acme.yaml:107:11: data_sources.0.port: write a whole number\n"
             "acme.yaml:122:11: access_targets.0.port: write a number that is at most 65535"
         ),
@@ -314,6 +314,18 @@ MISTAKES = {
         (
             "acme.yaml:30:13: decision.evidence: this list is too short; it needs at least 1\n"
             "acme.yaml:83:11: holders.1.keys: this list is too short; it needs at least 1"
+        ),
+    ),
+    "sweeps out of order": (
+        [("sweeps_after: [7 days, 30 days, 90 days]", "sweeps_after: [30 days, 7 days]")],
+        ("acme.yaml:171:15: sweeps_after: each has to be longer than the one before it; write them from the shortest to the longest"),
+    ),
+    "sweeps that cannot be": (
+        [("sweeps_after: [7 days, 30 days, 90 days]", "sweeps_after: [a week, 0 days, 4000 days]")],
+        (
+            "acme.yaml:171:16: sweeps_after.0: write a length of time as 02:30:00 (hours, minutes, seconds), or as 7 days\n"
+            "acme.yaml:171:24: sweeps_after.1: write a length of time from one second to ten years, such as 7 days\n"
+            "acme.yaml:171:32: sweeps_after.2: write a length of time from one second to ten years, such as 7 days"
         ),
     ),
     "no YAML at all": (

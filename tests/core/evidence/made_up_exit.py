@@ -240,6 +240,17 @@ class Story:
     def close(self) -> None:
         self.entry(EntryKind.CLOSED, {"plan-sha256": self.digest, "grants": len(GRANTS)})
 
+    def sweep(self, name: str, states: Sequence[GrantState], *, following: str = "", missed: Sequence[str] = ()) -> None:
+        """Look from outside at each grant, as the program does: announced, seen, and counted at the end."""
+        for grant, state in zip(GRANTS, states, strict=True):
+            self.entry(EntryKind.INTENT, {"check": f"sweep {name}"}, action=Action.SWEEP, subject=grant.subject)
+            self.see(grant.subject, state, f"sweep {name}", Action.SWEEP)
+        found = [grant.subject for grant, state in zip(GRANTS, states, strict=True) if state is GrantState.ACTIVE]
+        counts = {str(state): list(states).count(state) for state in GrantState}
+        self.entry(
+            EntryKind.SWEEP, {"grants": 2, **counts, "found": found, "missed": list(missed), "next": following, "due": ""}, subject=name
+        )
+
     def bundle(self, name: str = "bundle") -> EvidenceBundle:
         return write_bundle(
             self.ledger, self.engagement, self.folder / name, key=self.key, now=self.now + timedelta(hours=1), audience="the client"

@@ -86,7 +86,7 @@ def test_what_the_ledger_does_not_have_is_said(closed: Story) -> None:
         (2, "Under which clause", Holds.NOT_SHOWN),
         (7, "When a new owner replaced", Holds.NOT_SHOWN),
         (11, "backup and protection", Holds.NOT_SHOWN),
-        (12, "after 7, 30 and 90 days", Holds.NOT_YET),
+        (12, "such as after 7, 30 and 90 days", Holds.NOT_YET),
         (14, "disposed of any of them", Holds.NOT_YET),
         (15, "No checkpoint was anchored", Holds.NOT_SHOWN),
     ):

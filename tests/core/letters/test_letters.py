@@ -1,6 +1,6 @@
 """Every letter is complete, says dates as people do, and none leaves that blames."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import jinja2
 import pytest
@@ -58,6 +58,7 @@ FACTS = {
         "attested": 0,
         "waived": 0,
         "retained": ("the archive, until 1 April 2027",),
+        "sweeps": (CUTOFF.instant + timedelta(days=7),),
     },
     Letter.LOOK_REQUEST: {
         "system": "files-server",
@@ -65,6 +66,7 @@ FACTS = {
         "looked_for": 3,
         "counts_from": datetime(2027, 1, 1, 3, tzinfo=UTC),
     },
+    Letter.ALARM: {"found": ("Tess, shell on db1",)},
     Letter.CHECKPOINT: {"closed_at": datetime(2027, 1, 1, 3, tzinfo=UTC)},
 }
 
@@ -174,3 +176,21 @@ def test_the_review_finds_blame(word: str) -> None:
 
 def test_harmless_words_are_not_blame() -> None:
     assert review_letter(written(Letter.CONFIRMATION)[1] + "\nFoolproof plans; a cheatsheet.\n", ENGAGEMENT) == ()
+
+
+def test_the_closing_letter_says_when_we_look_again() -> None:
+    body = written(Letter.CLOSING)[1]
+    for words in (
+        "- Thursday 7 January 2027, 17:00 (America/Vancouver)",
+        "from outside only, and try each key of ours once",
+        "refused attempts",
+    ):
+        assert words in body
+    assert "look again\n" not in written(Letter.CLOSING, sweeps=())[1]
+
+
+def test_the_alarm_names_what_is_open_and_what_to_do() -> None:
+    subject, body = written(Letter.ALARM)
+    assert subject == "A way in of ours at Acme Bcc: & Söhne works again"
+    for words in ("- Tess, shell on db1", "Please do not use it", "Tell the client now", "start the flow sweep for\nacme", SAID):
+        assert words in body

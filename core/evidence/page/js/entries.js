@@ -7,9 +7,11 @@ const DOING = {
   HAND_OVER: "hand over",
   REVOKE: "take away our access",
   REINSTATE: "put back our access",
+  SWEEP: "look from outside at",
   NOTIFY: "send",
   DISPOSE: "dispose of our copy",
 };
+const SWEPT = { revoked: "refused", active: "open", unknown: "not to be seen" };
 const SHOWN = 400;
 const CLOSED = "(destroyed or withheld)";
 export const COMMITMENT = /salted:[0-9a-f]{64}/g;
@@ -132,8 +134,14 @@ function what(entry) {
 }
 
 function verdictWords(entry, data) {
-  const state = data.state || ["REVOKE", "REINSTATE"].includes(entry.action) ? ` is ${data.state ?? "unknown"}` : "";
+  const state = data.state || ["REVOKE", "REINSTATE", "SWEEP"].includes(entry.action) ? ` is ${data.state ?? "unknown"}` : "";
   return `Read back, ${entry.subject}${state} (${data.assurance ?? "unknown"}): ${data.evidence ?? ""}`;
+}
+
+function sweepWords(entry, data) {
+  const missed = data.missed?.length ? `; missed before: ${data.missed.join(", ")}` : "";
+  const seen = Object.entries(SWEPT).map(([state, words]) => `${data[state] ?? "?"} ${words}`);
+  return `Swept from outside, ${entry.subject}: of ${data.grants ?? "?"} grants ${seen.join(", ")}${missed}`;
 }
 
 const SENTENCES = {
@@ -153,6 +161,7 @@ const SENTENCES = {
   scheduled: (entry, data) => `Scheduled: ${entry.subject} ${listed(data)}`,
   held: (_, data) => `Held: ${data.why ?? ""}`,
   closed: (_, data) => `The exit was closed (${listed(data)})`,
+  sweep: sweepWords,
   anchor: (entry, data) => `Anchored outside this machine, ${entry.subject}: ${data.how ?? ""} by ${data.by ?? ""} (${data.why ?? ""})`,
   rotation: (_, data) => `The key of this log was replaced: ${data.reason ?? ""}`,
 };
@@ -180,7 +189,7 @@ export function stepOf(entry) {
 
 export function systemOf(entry) {
   if (["control", "inventory"].includes(entry.kind)) return entry.subject;
-  const named = ["REVOKE", "REINSTATE", "SETTLE"].includes(entry.action) || entry.kind === "drift";
+  const named = ["REVOKE", "REINSTATE", "SWEEP", "SETTLE"].includes(entry.action) || entry.kind === "drift";
   return named ? entry.subject.split(":")[0] : "";
 }
 
@@ -188,7 +197,7 @@ export function systemOf(entry) {
 export function peopleOf(entry, holders) {
   const { data } = entry;
   const grant = data.grant && typeof data.grant === "object" ? data.grant.holder : undefined;
-  const held = entry.action === "REVOKE" || entry.action === "REINSTATE" ? holders.get(entry.subject) : undefined;
+  const held = ["REVOKE", "REINSTATE", "SWEEP"].includes(entry.action) ? holders.get(entry.subject) : undefined;
   const people = [data.principal, grant ?? held, ...(Array.isArray(data.to) ? data.to : [])];
   return people.filter((one) => typeof one === "string" && one);
 }
