@@ -29,7 +29,7 @@ def main() -> int:
     stop_on_signals()
     shutil.rmtree(FOLDER, ignore_errors=True)
     with ExitStack() as stack:
-        acme = Acme(FOLDER)
+        acme = Acme(FOLDER, aws=True)
         os.environ |= {"OFFBOARD_ENGAGEMENTS": str(acme.engagements), "OFFBOARD_STATE": str(acme.state)}
         services = Services(FOLDER / "prefect")
         stack.callback(services.stop)
@@ -38,7 +38,7 @@ def main() -> int:
         services.start_server()
         started = time.monotonic() - began
         services.start_worker()
-        out.print("Starting Acme Dental: a file server (SSH), a bucket (S3), a mail server, a vault, a register …")
+        out.print("Starting Acme Dental: a file server (SSH), a bucket (S3), an AWS account, a mail server, a vault, a register …")
         stack.enter_context(acme)
         out.print(f"     the file server is {acme.ssh.implementation}; everything listens on 127.0.0.1 only")
         os.environ |= services.environment()

@@ -12,8 +12,10 @@ from pykeepass import PyKeePass
 from pykeepass.pykeepass import BLANK_DATABASE_LOCATION, BLANK_DATABASE_PASSWORD
 
 from core.dates import load_zone
+from demo.acme_account import account, fill_account
 from demo.acme_bucket import BUCKET, fill_bucket
 from demo.acme_files import LARGE_FILE_BYTES, RestlessFile, write_files
+from demo.aws_server import AwsServer
 from demo.keys import age_key, ssh_key
 from demo.mail_server import MailServer
 from demo.s3_server import S3Server
@@ -40,16 +42,16 @@ CREDENTIALS = (
 
 
 class Acme:
-    """Everything simulated, in one folder. Entering starts the servers; leaving stops them."""
+    """Everything simulated, in one folder. Entering starts the servers; leaving stops them. `aws`: with an AWS account."""
 
-    def __init__(self, folder: Path, *, large: int = LARGE_FILE_BYTES, ssh: Implementation | None = None) -> None:
+    def __init__(self, folder: Path, *, large: int = LARGE_FILE_BYTES, ssh: Implementation | None = None, aws: bool = False) -> None:
         self.folder = folder
         self.keys = folder / "keys"
         self.source = folder / "source"
         self.state = folder / "state"
         self.engagements = folder / "engagements"
         self.register = folder / "provider" / "obligations.yaml"
-        self._large, self._implementation, self._stack = large, ssh, ExitStack()
+        self._large, self._implementation, self._with_aws, self._stack = large, ssh, aws, ExitStack()
 
     def __enter__(self) -> Self:
         for path in (self.keys, self.source, self.state, self.engagements, self.register.parent):
@@ -61,6 +63,9 @@ class Acme:
         self.mail = self._stack.enter_context(MailServer(self.folder / "mail"))
         self.s3 = self._stack.enter_context(S3Server.start(self.folder / "s3"))
         fill_bucket(self.s3)
+        self.aws = self._stack.enter_context(AwsServer.start(self.folder / "aws")) if self._with_aws else None
+        if self.aws:
+            fill_account(self.aws, self.keys)
         self.stamps = self._stack.enter_context(TimeStampServer(self.folder / "time-stamps")) if shutil.which("openssl") else None
         for name, key in (("s3-access-key", self.s3.access_key), ("s3-secret-key", self.s3.secret_key)):
             (self.keys / name).write_text(key, encoding="ascii")
@@ -168,6 +173,7 @@ class Acme:
             ],
             "access_targets": [
                 host | {"authorized_keys": [str(self.ssh.authorized_keys)], "client_keys": [self.public["client-admin"]]},
+                *([account(self.aws)] if self.aws else []),
             ],
             "credential_sources": [
                 {

@@ -66,7 +66,7 @@ class AwsServer:
         environment |= {"S3_DATA_DIR": str(self.folder / "s3"), "MINISTACK_REGION": self.region}
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                dying_with_us([sys.executable, "-m", "ministack"]),
+                dying_with_us([sys.executable, str(Path(__file__).with_name("aws_process.py").resolve())]),
                 cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ Statement = dict[str, Any]
 
 SID: Final = "GoodLeaver"
 """How the Sid of every statement of ours begins: letters and digits only, as IAM wants it."""
-_POSITIVE: Final = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike"}
+_POSITIVE: Final = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
 _OPEN: Final = ("Federated", "Service")
 """Kinds of principals that let many in, so that a condition may say who: somebody's identity provider, a service of AWS."""
 
@@ -78,12 +78,6 @@ def others(document: Document, marks: Marks) -> list[Statement]:
         if rest and not str(one.get("Sid", "")).startswith(SID):
             found.append(rest)
     return found
-
-
-def lets_anybody_in(document: Document) -> bool:
-    """Tell whether a statement lets in everybody, and so us: it does not name us, and is not ours to change."""
-    allowing = [one for one in statements(document) if one.get("Effect") == "Allow" and not one.get("Condition")]
-    return any("NotPrincipal" in one or ("AWS", "*") in principals(one) for one in allowing)
 
 
 def take_out(document: Document, marks: Marks, holder: str) -> Taken:

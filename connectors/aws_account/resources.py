@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from connectors.aws_account.anybody import let_in_besides
 from connectors.aws_account.errors import GoneError
 from connectors.aws_account.guard import Errand
 from connectors.aws_account.policies import (
     Document,
     conditions,
     dumped,
-    lets_anybody_in,
     loaded,
     pieces_of,
     principals,
@@ -169,8 +169,7 @@ def _in_region(visit: Visit, service: str, region: str) -> Iterator[Grant]:
         document: Document = {}
         with visit.noting(f"{service} {name} in {region}"):
             document = _policy(visit, service, name, region)
-        if lets_anybody_in(document):
-            visit.unseen.append(f"{service} {name} in {region} lets in anybody, and so us")
+        visit.unseen += let_in_besides(document, f"{service} {name} in {region}", visit.account)
         for holder in visit.holders:
             pieces = pieces_of(document, visit.marks(holder))
             if pieces:

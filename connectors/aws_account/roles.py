@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from connectors.aws_account.anybody import let_in_besides
 from connectors.aws_account.denials import OLDER_SESSIONS, cuts_sessions, end_sessions
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
@@ -15,7 +16,6 @@ from connectors.aws_account.policies import (
     Document,
     conditions,
     dumped,
-    lets_anybody_in,
     loaded,
     others,
     pieces_of,
@@ -39,10 +39,10 @@ class Roles:
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the roles that trust these holders."""
         for detail in visit.session.pages("iam", "GetAccountAuthorizationDetails", "RoleDetailList", Filter=["Role"]):
-            if lets_anybody_in(_read(detail["AssumeRolePolicyDocument"])):
-                visit.unseen.append(f"the role {detail['RoleName']} lets in anybody, and so us")
+            trust = _read(detail["AssumeRolePolicyDocument"])
+            visit.unseen += let_in_besides(trust, f"the role {detail['RoleName']}", visit.account)
             for holder in visit.holders:
-                if pieces_of(_read(detail["AssumeRolePolicyDocument"]), visit.marks(holder)):
+                if pieces_of(trust, visit.marks(holder)):
                     yield _grant(visit, holder, detail)
 
     def look(self, visit: Visit, grant: Grant) -> Seen:

@@ -1,6 +1,7 @@
 """What the engagement file says of an AWS account: how we come in, what there is ours, and what is the client's."""
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -183,6 +184,8 @@ class Account(Noun):
             raise ValueError("role_arn has to be a role in the account account_id")
         if self.account_id in {one.id for one in self.ours.accounts}:
             raise ValueError("ours.accounts names the client's own account: that would be everybody in it")
+        if any(not re.search(r":(user|role)/", arn) for arn in self.client.administrators):
+            raise ValueError("client.administrators takes users and roles alone; the root user cannot be looked at")
         users = {one.name for one in self.ours.users}
         if any(":user/" in arn and arn.rpartition("/")[2] in users for arn in self.client.administrators):
             raise ValueError("client.administrators names a user that stands under ours.users")

@@ -35,7 +35,7 @@ class Visit:
         except (GuardError, WayInRefusedError):
             raise
         except RefusedError as error:
-            self.unseen.append(f"{what} ({error})")
+            self.unseen.append(f"{what} ({error.what})")
 
 
 class Seen(NamedTuple):

@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.aws_account.anybody import lets_anybody_in, unnamed_accounts
 from connectors.aws_account.guard import Errand, may_send
 from connectors.aws_account.marks import Marks
 from connectors.aws_account.policies import SID, dumped, loaded, others, pieces_of, put_back, same, statements, take_out
 
 US, CLIENT, OTHER = "999999999999", "111111111111", "777777777777"
 TESS, BEN = f"arn:aws:iam::{US}:user/tess", f"arn:aws:iam::{US}:user/ben"
-OURS = Marks(accounts=frozenset({US}), values=frozenset({"harbour-7", "o-msp1234567", f"arn:aws:iam::{CLIENT}:saml-provider/Northlight"}))
+OURS = Marks(
+    accounts=frozenset({US}),
+    values=frozenset({"harbour-7", "o-msp1234567", "203.0.113.0/24", f"arn:aws:iam::{CLIENT}:saml-provider/Northlight"}),
+)
 THEIRS = (f"arn:aws:iam::{CLIENT}:root", f"arn:aws:iam::{OTHER}:user/sam", "*", "AIDAEXAMPLE")
 
 
@@ -38,6 +42,7 @@ def document(*every: dict[str, Any]) -> dict[str, Any]:
         allow("*", {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{US}:role/*"}}),
         allow("*", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-msp1234567"}}),
         allow({"AWS": "*"}, {"StringEquals": {"sts:ExternalId": "harbour-7"}}),
+        allow("*", {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
         allow({"Federated": f"arn:aws:iam::{CLIENT}:saml-provider/Northlight"}, {"StringEquals": {"SAML:aud": "https://signin"}}),
         allow({"Service": "sns.amazonaws.com"}, {"ArnEquals": {"aws:SourceArn": f"arn:aws:sns:us-east-1:{US}:topic"}}),
     ],
@@ -144,3 +149,32 @@ def test_any_policy_is_left_without_us_and_with_everybody_else_and_comes_back(ev
         for at in theirs:
             less = document(*harmed[:at], *harmed[at + 1 :])
             assert not may_send("iam", "UpdateAssumeRolePolicy", params | {"PolicyDocument": json.dumps(less)}, errand)
+
+
+@pytest.mark.parametrize(
+    ("statement", "anybody"),
+    [
+        (allow("*"), True),
+        (allow({"AWS": ["*", TESS]}), True),
+        (allow("*", {"Bool": {"aws:SecureTransport": "true"}}), True),
+        (allow("*", {"StringNotEquals": {"aws:PrincipalAccount": OTHER}}), True),
+        (allow("*", {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-client"}}), True),
+        (allow("*", {"StringLike": {"aws:PrincipalArn": "*"}}), True),
+        (allow("*", {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/backup"}}), True),
+        (allow("*", {"IpAddress": {"aws:SourceIp": ["198.51.100.7/32", "0.0.0.0/0"]}}), True),
+        (allow("*", {"StringEquals": {"aws:PrincipalAccount": CLIENT}}), False),
+        (allow({"AWS": "*"}, {"StringEquals": {"kms:CallerAccount": CLIENT}, "Bool": {"aws:SecureTransport": "true"}}), False),
+        (allow("*", {"IpAddress": {"aws:SourceIp": "198.51.100.7/32"}}), False),
+        (allow({"AWS": THEIRS[1]}), False),
+        (allow("*") | {"Effect": "Deny"}, False),
+        ({"Effect": "Allow", "NotPrincipal": {"AWS": THEIRS[1]}, "Action": "*"}, True),
+    ],
+)
+def test_whether_a_statement_lets_in_anybody(statement: dict[str, Any], anybody: bool) -> None:
+    assert lets_anybody_in(document(statement)) is anybody
+
+
+def test_an_account_of_which_nobody_said_anything_is_named() -> None:
+    named = {"AWS": [TESS, THEIRS[0], THEIRS[1], "222222222222", "*", "AIDAEXAMPLE", "arn:aws:sts::333333333333:assumed-role/Ops/sam"]}
+    found = document(allow(named), allow({"Service": "ec2.amazonaws.com"}), allow({"AWS": "444444444444"}) | {"Effect": "Deny"})
+    assert unnamed_accounts(found, CLIENT, OURS) == ("222222222222", "333333333333", OTHER)

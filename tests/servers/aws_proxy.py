@@ -18,7 +18,7 @@ class Answer(NamedTuple):
 
 
 Spoil = Callable[[str, Callable[[], Answer]], Answer]
-"""Given the action (`GetRole`; empty where it is no query) and a way to ask the server, gives the answer."""
+"""Given the action (`GetRole`; `GET /bucket?policy` where it has no name) and a way to ask the server, gives the answer."""
 
 
 class AwsProxy:
@@ -32,7 +32,8 @@ class AwsProxy:
 
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                action = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+                query = parse_qs(body.decode("utf-8", "replace")).get("Action", [""])[0]
+                action = query or self.headers.get("X-Amz-Target", "").rpartition(".")[2] or f"{self.command} {self.path}"
                 asked[action] += 1
                 found = spoil(action, lambda: self.forward(body))
                 self.send_response(found.status)
@@ -65,6 +66,16 @@ class AwsProxy:
     def __exit__(self, *_exception: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def json_error(code: str, status: int = 400) -> Answer:
+    """An error as the JSON services of AWS write it."""
+    return Answer(status, f'{{"__type": "{code}"}}'.encode(), (("Content-Type", "application/x-amz-json-1.1"),))
+
+
+def s3_error(code: str, status: int) -> Answer:
+    """An error as S3 writes it."""
+    return Answer(status, f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode())
 
 
 def error(code: str, status: int = 400) -> Answer:

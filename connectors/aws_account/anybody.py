@@ -1,0 +1,68 @@
+"""Whom a policy lets in besides those it names as ours: everybody, and so us; or accounts that nobody has said anything about.
+
+Neither is ours to change, and neither may be passed over in silence: both are told as what was not looked at.
+Source: IAM User Guide, "AWS JSON policy elements: Principal"; Service Authorization Reference, global condition keys.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from connectors.aws_account.marks import Marks, account_of
+from connectors.aws_account.policies import Document, Statement, principals, statements
+from connectors.aws_account.settings import Account
+
+_WHO: Final = frozenset(
+    {
+        *("aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:userid", "aws:username"),
+        *("aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourceowner", "aws:sourceip"),
+        *("aws:sourcevpc", "aws:sourcevpce", "aws:federatedprovider", "kms:calleraccount", "sts:externalid", "s3:dataaccesspointaccount"),
+    }
+)
+"""Conditions that say who it is, or from where; others, such as aws:SecureTransport or s3:prefix, let in anybody who keeps to them."""
+_SAYING: Final = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
+_EVERYWHERE: Final = {"0.0.0.0/0", "::/0"}
+_ACCOUNT_DIGITS: Final = 12
+
+
+def let_in_besides(document: Document, what: str, account: Account) -> Iterator[str]:
+    """Say in words what else a policy lets in, as far as that may be us."""
+    if lets_anybody_in(document):
+        yield f"{what} lets in anybody, and so us"
+    for other in unnamed_accounts(document, account.account_id, account.ours.all_marks()):
+        yield f"{what} lets in the account {other}, of which the engagement file says nothing"
+
+
+def lets_anybody_in(document: Document) -> bool:
+    """Tell whether a statement lets in everybody, and so us: it names no principal, and no condition of it says who."""
+    allowing = [one for one in statements(document) if one.get("Effect") == "Allow"]
+    return any(("NotPrincipal" in one or ("AWS", "*") in principals(one)) and not _says_who(one) for one in allowing)
+
+
+def unnamed_accounts(document: Document, own: str, marks: Marks) -> tuple[str, ...]:
+    """Name the accounts that are let in, and are neither the client's own nor known as ours. One of them may be ours all the same."""
+    found = set[str]()
+    for one in statements(document):
+        if one.get("Effect") == "Allow":
+            for kind, value in principals(one):
+                account = value if value.isdigit() and len(value) == _ACCOUNT_DIGITS else account_of(value)
+                if kind == "AWS" and account and account != own and not marks.name(value):
+                    found.add(account)
+    return tuple(sorted(found))
+
+
+def _says_who(statement: Statement) -> bool:
+    return any(
+        operator.lower().removeprefix("foranyvalue:") in _SAYING and key.lower() in _WHO and not any(map(_is_anybody, values))
+        for operator, pairs in statement.get("Condition", {}).items()
+        for key, values in _pairs(pairs)
+    )
+
+
+def _pairs(pairs: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    for key, values in pairs.items():
+        yield key, [str(one) for one in (values if isinstance(values, list) else [values])]
+
+
+def _is_anybody(value: str) -> bool:
+    """Tell whether a value fits everybody: a star alone, an ARN of any account, all addresses."""
+    return value.strip("*") == "" or "*" in account_of(value) or value in _EVERYWHERE

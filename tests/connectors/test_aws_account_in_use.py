@@ -1,0 +1,116 @@
+"""A key that somebody used lately is left to a person; contacts and all credentials of a user, by the server that checks who may."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.aws_account import users
+from connectors.aws_account.denials import deny_all
+from core.errors import RefusedError
+from core.model import Grant, GrantState
+from tests.servers.aws_world import EVERYTHING, AwsWorld, client, works
+
+OURS = {"Name": "NOC", "Title": "On call", "EmailAddress": "NOC@northlight.example", "PhoneNumber": "+1 555 0199"}
+CLIENTS = {"name": "Rosa", "title": "Owner", "email": "rosa@harbour-dental.example", "phone": "+1 555 0100"}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> AwsWorld:
+    """The technician's user is not said to be used by us alone."""
+    world = AwsWorld(tmp_path, "users")
+    ours = world.settings()["ours"]
+    for user in ours["users"]:
+        user["used_by_us_alone"] = user["name"] != "technician"
+    ours["addresses"] = [{"address": "noc@northlight.example", "holder": "our technician"}]
+    world.target = world.aws(ours=ours, client={"administrators": [world.arn("client")], "contact": CLIENTS})
+    return world
+
+
+def grant(world: AwsWorld, id_: str) -> Grant:
+    return next(one for one in world.target.discover(world.holders) if one.id == id_)
+
+
+def use(world: AwsWorld) -> None:
+    """Do something by the technician's key, as a program of the client's might."""
+    assert works("s3", "list_buckets", world.keys["technician"])
+
+
+def test_a_key_that_somebody_used_lately_is_left_with_all_the_user_has(world: AwsWorld) -> None:
+    use(world)
+    before, found = world.state(), grant(world, "user technician")
+    assert f"{world.keys['technician'].id} last used 20" in found.privilege
+    assert "for s3 in us-east-1" in found.privilege
+    with pytest.raises(RefusedError, match=r"was used on 20\S+ \d\d:\d\d UTC for s3 in us-east-1: something of the client's may run by it"):
+        world.target.revoke(found)
+    assert world.state() == before
+    assert world.target.verify(found, log_in=False).state == GrantState.ACTIVE
+    assert all(world.ways_in("technician"))
+
+
+def test_whoever_says_that_only_we_used_it_may_take_it_away(world: AwsWorld) -> None:
+    use(world)
+    found = grant(world, "user technician")
+    world.aws().revoke(found)
+    assert not any(world.ways_in("technician"))
+
+
+def test_a_key_that_nobody_used_for_long_is_taken_away(world: AwsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(world)
+    monkeypatch.setattr(users, "LATELY", 0 * users.LATELY)
+    world.target.revoke(grant(world, "user technician"))
+    assert not any(world.ways_in("technician"))
+
+
+def test_what_was_begun_is_finished_whoever_used_it_meanwhile(world: AwsWorld) -> None:
+    found = grant(world, "user technician")
+    use(world)
+    ids = found.undo["credentials"].split()
+    world.root.put_user_policy(UserName="technician", PolicyName="GoodLeaverDenyAll", PolicyDocument=deny_all(ids, own=False))
+    world.target.revoke(found)
+    assert not any(world.ways_in("technician"))
+
+
+def test_every_sort_of_credential_is_found_and_switched_off_and_on(world: AwsWorld) -> None:
+    made = [
+        world.root.upload_ssh_public_key(UserName="technician", SSHPublicKeyBody="ssh-rsa AAAA")["SSHPublicKey"]["SSHPublicKeyId"],
+        world.root.upload_signing_certificate(UserName="technician", CertificateBody="PEM")["Certificate"]["CertificateId"],
+        world.root.create_service_specific_credential(UserName="technician", ServiceName="codecommit.amazonaws.com")[
+            "ServiceSpecificCredential"
+        ]["ServiceSpecificCredentialId"],
+    ]
+    found = grant(world, "user technician")
+    for words, id_ in zip(("SSH key", "signing certificate", "service credential"), made, strict=True):
+        assert f"{words} {id_}" in found.privilege
+    receipt = world.aws().revoke(found)
+    assert statuses(world) == ["Inactive", "Inactive", "Inactive"]
+    world.target.reinstate(found.model_copy(update={"undo": receipt.undo}))
+    assert statuses(world) == ["Active", "Active", "Active"]
+
+
+def statuses(world: AwsWorld) -> list[str]:
+    listed: list[Any] = [
+        *world.root.list_ssh_public_keys(UserName="technician")["SSHPublicKeys"],
+        *world.root.list_signing_certificates(UserName="technician")["Certificates"],
+        *world.root.list_service_specific_credentials(UserName="technician")["ServiceSpecificCredentials"],
+    ]
+    return [one["Status"] for one in listed]
+
+
+def test_a_contact_of_ours_gives_way_and_who_may_not_read_contacts_says_so(world: AwsWorld) -> None:
+    account = client("account", world.account)
+    account.put_alternate_contact(AlternateContactType="SECURITY", **OURS)
+    found = grant(world, "contact SECURITY")
+    receipt = world.target.revoke(found)
+    assert account.get_alternate_contact(AlternateContactType="SECURITY")["AlternateContact"]["EmailAddress"] == CLIENTS["email"]
+    world.target.reinstate(found.model_copy(update={"undo": receipt.undo}))
+    assert account.get_alternate_contact(AlternateContactType="SECURITY")["AlternateContact"]["EmailAddress"] == OURS["EmailAddress"]
+    denied = EVERYTHING["Statement"] + [{"Effect": "Deny", "Action": "account:*", "Resource": "*"}]
+    policy = json.dumps(EVERYTHING | {"Statement": denied})
+    world.root.put_user_policy(UserName="connector", PolicyName="everything", PolicyDocument=policy)
+    assert not [one for one in world.target.discover(world.holders) if one.id.startswith("contact ")]
+    unseen = [words for words in world.target.not_looked_at() if words.startswith("the alternate contact for ")]
+    assert len(unseen) == 3
+    with pytest.raises(RefusedError, match="our credential may not do this"):
+        world.target.revoke(found)
