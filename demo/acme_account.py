@@ -83,6 +83,18 @@ def key_of(keys: Path, arn: str) -> tuple[str, str]:
     return identity, secret
 
 
+def clients_own(server: AwsServer) -> dict[str, Any]:
+    """Give what of the account is the client's, as its root sees it: the imaging software's role, and whom the bucket lets in."""
+    iam, s3 = (_client(service, server, CLIENT) for service in ("iam", "s3"))
+    role = iam.get_role(RoleName=_name(IMAGING))["Role"]
+    rights = iam.get_role_policy(RoleName=_name(IMAGING), PolicyName="work")["PolicyDocument"]
+    return {
+        "trust": role["AssumeRolePolicyDocument"],
+        "rights": rights,
+        "bucket": json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"][0]["Principal"]["AWS"],
+    }
+
+
 def _bucket_policy() -> dict[str, Any]:
     both = {"AWS": [IMAGING, WORKER]}
     one = {"Sid": "Invoices", "Effect": "Allow", "Principal": both, "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}

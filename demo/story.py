@@ -17,7 +17,7 @@ from rich.console import Console
 from cli.services import PROJECT, Services
 from core.model import Party
 from demo.acme import SLUG, Acme
-from demo.acme_account import ways_in
+from demo.acme_account import DANA, key_of, ways_in
 from demo.recipient import Recipient
 
 SHORTEST_LEAD = timedelta(seconds=100)
@@ -126,11 +126,34 @@ class Story:
         say(5, "The cutoff runs by itself at its instant")
         note(f"{self.cutoff_run().name} is scheduled in Prefect")
         run = self.finished_cutoff()
-        if run.state.name == "Held":
+        if run.state.name == "Held" and not self.asked_to_look().exists():
             note("the people here were later than the clock, on this slow machine; the next pass makes up for it")
-            self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
-            run = self.finished_cutoff()
+            run = self.next_pass()
+        if self.asked_to_look().exists():
+            note("what the account's policies and contacts say, only the client can see now; it was asked by mail to look")
+            self.look_as_client(self.asked_to_look())
+            run = self.next_pass()
         return self.who_comes_in() and bool(run.state.name == "Closed")
+
+    def next_pass(self) -> Any:  # noqa: ANN401 - Prefect's own run
+        """Have the next pass go on with the cutoff."""
+        self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
+        return self.finished_cutoff()
+
+    def asked_to_look(self) -> Path:
+        """Name the request to look into the account, as it comes to the client by mail."""
+        return self.mailed_checkpoint("acme-dental.example").with_name("look-at-aws.yaml")
+
+    def look_as_client(self, request: Path) -> None:
+        """As the client: look by its own key where nobody of ours can look any more, and sign what is there."""
+        looks = request.with_name("looks")
+        identity, secret = key_of(self.acme.keys, DANA)
+        own = {"AWS_ACCESS_KEY_ID": identity, "AWS_SECRET_ACCESS_KEY": secret}
+        said = self.offboard("client-check", "look", str(request), "--out", str(looks), **own)
+        note(f"Dana looks by her own key: {said.strip().splitlines()[0].strip()}; all are gone")
+        for text in looks.glob("*.txt"):
+            self.sign_by_hand(text, "offboard-look@northwind.example", "client-director")
+            note(self.offboard("sign", "take-in", SLUG, str(text)).splitlines()[-1])
 
     def who_comes_in(self) -> bool:
         """Try every key from outside. Returns whether the client's come in, and none of ours."""
@@ -184,7 +207,7 @@ class Story:
         """Wait for the end of the newest run of the cutoff."""
         while not ((run := self.cutoff_run()).state and run.state.is_final()):
             time.sleep(0.5)
-        note(f"{run.state.name}: {run.state.message}")
+        note(f"{run.state.name}: {first_sentence(str(run.state.message))}")
         return run
 
     def cutoff_run(self) -> Any:  # noqa: ANN401 - Prefect's own run
@@ -207,10 +230,10 @@ class Story:
         except asyncssh.PermissionDenied:
             return False
 
-    def offboard(self, *words: str) -> str:
-        """Run the command as a person does."""
+    def offboard(self, *words: str, **secrets: str) -> str:
+        """Run the command as a person does, who has these secrets in the environment."""
         command = [sys.executable, "-m", "cli.main", *words]
-        done = subprocess.run(command, cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, cwd=PROJECT, env=self.environment | secrets, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"offboard {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout

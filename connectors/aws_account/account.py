@@ -38,7 +38,7 @@ NEVER_LOOKED_AT: Final = (
     "the root user: its mailbox, password, keys and second factor",
     "Organizations, and what its policies allow",
     "access lists and access points of S3, images and snapshots of EC2, IAM Roles Anywhere, SSM hybrid activations, delegation requests",
-    "policies of resources of other services than S3, KMS, SNS, SQS, Secrets Manager, ECR and Lambda; policies of Lambda versions and layers",
+    "policies of Lambda versions and layers, and of all services but S3, KMS, SNS, SQS, Secrets Manager, ECR and Lambda",
     "sessions of the client's own roles that our users opened before: they run out by themselves, within twelve hours",
     "keys, agents and accounts on machines in the account",
     "regions that the engagement file does not name",

@@ -29,7 +29,7 @@ def test_the_example_says_what_it_says() -> None:
     assert engagement.negative_login_consent is True
     assert engagement.second_check_after == timedelta(hours=2)
     assert [source.name for source in engagement.data_sources] == ["files", "scans"]
-    assert [target.name for target in engagement.access_targets] == ["files"]
+    assert [target.name for target in engagement.access_targets] == ["files", "aws"]
 
 
 def test_relative_paths_count_from_the_files_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ MISTAKES = {
         [("document_sources:", "document_source:")],
         (
             "acme.yaml:9:1: document_sources: this field is missing; add it (where documents for the handover package are read)\n"
-            "acme.yaml:139:1: document_source: this field is not known; did you mean document_sources?"
+            "acme.yaml:163:1: document_source: this field is not known; did you mean document_sources?"
         ),
     ),
     "nothing after the colon": (
@@ -162,7 +162,11 @@ MISTAKES = {
             "acme.yaml:85:11: holders.1.name: this name is in the list already; give each holder their own\n"
             "acme.yaml:95:10: recipients.1.age: recipients.0 has this key already; each party needs a key of its own, named once\n"
             "acme.yaml:115:11: data_sources.1.name: this name is taken in this section already; give each its own\n"
-            "acme.yaml:153:3: delta_store: this is the same place as archive_store; each store needs its own"
+            "acme.yaml:144:19: access_targets.1.ours.accounts.0.holder: no holder has this name, so this would not be given up; "
+            "write it as it stands under holders\n"
+            "acme.yaml:151:19: access_targets.1.ours.addresses.0.holder: no holder has this name, so this would not be given up; "
+            "write it as it stands under holders\n"
+            "acme.yaml:177:3: delta_store: this is the same place as archive_store; each store needs its own"
         ),
     ),
     "keys that are none, or not ours": (
@@ -200,16 +204,16 @@ MISTAKES = {
         [
             (CLIENTS_OWN, f"{ADA} ada"),
             (
-                "credential_sources:",
-                f"      - ssh-ed25519 {TESS}\n      - ssh-ed25519   {WORKER} x\n      - ssh-ed25519 {ROSA}\n\ncredential_sources:",
+                "  - kind: aws_account",
+                f"      - ssh-ed25519 {TESS}\n      - ssh-ed25519   {WORKER} x\n      - ssh-ed25519 {ROSA}\n  - kind: aws_account",
             ),
         ],
         (
             "acme.yaml:131:9: access_targets.0.client_keys.0: this key is ours (people.0), so it shows nothing about the client; "
             "name a key of the client's own\n"
-            "acme.yaml:133:9: access_targets.0.client_keys.1: this key is ours (people.2), so it shows nothing about the client; "
+            "acme.yaml:132:9: access_targets.0.client_keys.1: this key is ours (people.2), so it shows nothing about the client; "
             "name a key of the client's own\n"
-            "acme.yaml:134:9: access_targets.0.client_keys.2: this key is ours (holders.1), so it shows nothing about the client; "
+            "acme.yaml:133:9: access_targets.0.client_keys.2: this key is ours (holders.1), so it shows nothing about the client; "
             "name a key of the client's own"
         ),
     ),
@@ -240,9 +244,21 @@ MISTAKES = {
             "name each file once, with the one account that it opens"
         ),
     ),
+    "a holder of what is ours that nobody is": (
+        [
+            ("        - name: tess\n          holder: Tess Marlow", "        - name: tess\n          holder: Tess"),
+            ("          holder: offboarding worker\n      users", "          holder: worker\n      users"),
+        ],
+        (
+            "acme.yaml:144:19: access_targets.1.ours.accounts.0.holder: no holder has this name, so this would not be given up; "
+            "write it as it stands under holders\n"
+            "acme.yaml:147:19: access_targets.1.ours.users.0.holder: no holder has this name, so this would not be given up; "
+            "write it as it stands under holders"
+        ),
+    ),
     "what a connector says itself": (
         [("security: starttls", "security: none")],
-        "acme.yaml:161:3: notifier: security: none is for a server on this machine alone: write starttls or tls",
+        "acme.yaml:185:3: notifier: security: none is for a server on this machine alone: write starttls or tls",
     ),
     "too little": (
         [(f"keys:\n      - ssh-ed25519 {WORKER} worker", "keys: []"), (EVIDENCE, ""), ("evidence: # dated", "evidence: []")],
@@ -284,8 +300,8 @@ def test_everything_at_once(changed: Callable[..., str], problems: Callable[[str
         ["acme.yaml:56:9", "people.0.keys.0"],
         ["acme.yaml:74:11", "people.4.role"],
         ["acme.yaml:92:12", "recipients.1.party"],
-        ["acme.yaml:134:10", "credential_sources.0.path"],
-        ["acme.yaml:159:9", "notifier.kind"],
+        ["acme.yaml:158:10", "credential_sources.0.path"],
+        ["acme.yaml:183:9", "notifier.kind"],
     ]
 
 

@@ -13,7 +13,7 @@ from core.planning import draw_plan
 from core.steps.close import close
 from core.steps.discover import find_grants
 from core.steps.reinstate import reinstate
-from core.steps.revoke import read_back, revoke
+from core.steps.revoke import give_up, read_back, revoke
 from tests.servers.aws_exit import cut, engagement, opened_exit
 from tests.servers.aws_world import OURS, AwsWorld
 
@@ -21,9 +21,20 @@ from tests.servers.aws_world import OURS, AwsWorld
 @pytest.fixture
 def world(tmp_path: Path) -> AwsWorld:
     """Everybody's credential is named, so that the second look can try it."""
-    world = AwsWorld(tmp_path, "users")
+    return made(tmp_path, "aws")
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> AwsWorld:
+    """Another account of the same client's."""
+    (tmp_path / "second").mkdir()
+    return made(tmp_path / "second", "aws-second")
+
+
+def made(folder: Path, name: str) -> AwsWorld:
+    world = AwsWorld(folder, "users")
     users = [one | {"credential": world.pair(one["name"])} for one in world.settings()["ours"]["users"]]
-    world.target = world.aws(ours={"users": users})
+    world.target = world.aws(name=name, ours={"users": users})
     return world
 
 
@@ -91,3 +102,40 @@ def test_what_is_found_beyond_the_plan_is_drift_and_untouched(world: AwsWorld, e
     assert drift
     assert drift.subject == "aws:user technician"
     assert world.dump()["users"]["technician"]["keys"] == {world.keys["technician"].id: "Active"}
+
+
+def test_two_accounts_are_given_up_side_by_side_with_our_own_ways_in_last(world: AwsWorld, second: AwsWorld, exit_: Exit) -> None:
+    exit_.systems = replace(exit_.systems, access_targets=(world.target, second.target))
+    plan = draw_plan(exit_)
+    assert sorted((grant.system, grant.id) for grant in plan.grants) == [
+        (system, f"user {name}") for system in ("aws", "aws-second") for name in sorted(OURS)
+    ]
+    present = find_grants(exit_, plan).present
+    assert give_up(exit_, plan, {}, lambda grant: revoke(exit_, grant, present)) == {}
+    intents = [entry.subject for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE)]
+    assert sorted(intents[-2:]) == ["aws-second:user connector", "aws:user connector"]
+    assert read_back(exit_, plan) == ()
+    close(exit_, plan)
+    assert exit_.last(EntryKind.CLOSED)
+    for account in (world, second):
+        assert not any(any(account.ways_in(name)) for name in OURS)
+        assert all(account.ways_in("client"))
+
+
+def test_an_account_that_is_silent_is_told_and_the_other_is_given_up(world: AwsWorld, second: AwsWorld, exit_: Exit) -> None:
+    exit_.systems = replace(exit_.systems, access_targets=(world.target, second.target))
+    plan, before = draw_plan(exit_), second.state()
+    present = find_grants(exit_, plan).present
+    silent = second.target.model_copy(update={"endpoint": "http://127.0.0.1:1"})
+    exit_.systems = replace(exit_.systems, access_targets=(world.target, silent))
+    trouble = give_up(exit_, plan, {}, lambda grant: revoke(exit_, grant, present))
+    assert set(trouble) == {"aws-second"}
+    assert not any(any(world.ways_in(name)) for name in OURS)
+    assert second.state() == before
+    assert read_back(exit_, plan, leave=trouble) == ()
+    exit_.systems = replace(exit_.systems, access_targets=(world.target, second.target))
+    assert give_up(exit_, plan, {}, lambda grant: revoke(exit_, grant, present)) == {}
+    assert read_back(exit_, plan) == ()
+    assert not any(any(second.ways_in(name)) for name in OURS)
+    receipts = exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)
+    assert len(receipts) == len(plan.grants)
