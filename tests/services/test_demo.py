@@ -29,9 +29,11 @@ def shell(command: str, folder: Path) -> str:
 
 def test_it_tells_that_the_keys_of_ours_are_refused_and_the_clients_is_not(demo: tuple[Path, str]) -> None:
     told = demo[1]
-    assert "our-automation tries its key: refused" in told
-    assert "our-technician tries its key: refused" in told
-    assert "client-admin tries its key: comes in" in told
+    ours = ("our-automation's SSH key", "our-technician's SSH key", "northwind-monitoring's access key", "tariq's access key")
+    assert [what for what in (*ours, "our account's role northwind-support") if f"{what} is tried: refused" not in told] == []
+    assert [what for what in ("client-admin's SSH key", "dana's access key") if f"{what} is tried: comes in" not in told] == []
+    assert "On record: look, signed by Dana Reyes" in told
+    assert "7 grant(s) of ours are gone" in told
     assert "The exit closed and its evidence verified." in told
 
 
@@ -71,6 +73,8 @@ def test_the_keys_from_the_first_letter_fit_the_evidence(demo: tuple[Path, str],
 def test_no_secret_is_in_prefects_database_or_logs(demo: tuple[Path, str]) -> None:
     folder = demo[0]
     secrets = [line.encode() for key in (folder / "keys").glob("*") if not key.suffix for line in key.read_text().splitlines()[1:3]]
+    secrets += [key.read_bytes() for key in (folder / "keys").glob("aws-*.secret")]
+    assert len(secrets) > 4
     secrets += [b"a simulated provider's vault", b"Kiefer-Molar-42"]
     for place in ("prefect", "state", "evidence"):
         for path in (folder / place).rglob("*"):
