@@ -1,6 +1,5 @@
 """Walk the exit of Acme Dental, and tell it."""
 
-import asyncio
 import shutil
 import subprocess
 import sys
@@ -11,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 from rich.console import Console
 
 from cli.services import PROJECT, Services
 from core.model import Party
 from demo.acme import SLUG, Acme
-from demo.acme_account import DANA, key_of, ways_in
+from demo.acme_account import DANA, key_of
+from demo.outsiders import THE_CLIENTS, who_comes_in
 from demo.recipient import Recipient
 
 SHORTEST_LEAD = timedelta(seconds=100)
@@ -133,7 +132,7 @@ class Story:
             note("what the account's policies and contacts say, only the client can see now; it was asked by mail to look")
             self.look_as_client(self.asked_to_look())
             run = self.next_pass()
-        return self.who_comes_in() and bool(run.state.name == "Closed")
+        return self.try_from_outside() and bool(run.state.name == "Closed")
 
     def next_pass(self) -> Any:  # noqa: ANN401 - Prefect's own run
         """Have the next pass go on with the cutoff."""
@@ -155,14 +154,13 @@ class Story:
             self.sign_by_hand(text, "offboard-look@northwind.example", "client-director")
             note(self.offboard("sign", "take-in", SLUG, str(text)).splitlines()[-1])
 
-    def who_comes_in(self) -> bool:
-        """Try every key from outside. Returns whether the client's come in, and none of ours."""
-        tried = {f"{name}'s SSH key": asyncio.run(self.enters(name)) for name in ("our-automation", "our-technician", "client-admin")}
-        tried |= ways_in(self.acme.aws, self.acme.keys) if self.acme.aws else {}
+    def try_from_outside(self) -> bool:
+        """Try every way in. Returns whether the client's still open, and none of ours."""
+        tried = who_comes_in(self.acme)
         for what, entered in tried.items():
-            wanted = what in ("client-admin's SSH key", "dana's access key")
-            note(f"{what} is tried: {'comes in' if entered else 'refused'}{'' if entered == wanted else '  ← WRONG'}")
-        return [what for what, entered in tried.items() if entered] == ["client-admin's SSH key", "dana's access key"]
+            wrong = "" if entered == (what in THE_CLIENTS) else "  ← WRONG"
+            note(f"{what} is tried: {'comes in' if entered else 'refused'}{wrong}")
+        return [what for what, entered in tried.items() if entered] == list(THE_CLIENTS)
 
     def prove(self) -> bool:
         """Make the evidence bundle and verify it as a stranger would."""
@@ -219,16 +217,6 @@ class Story:
         tags = FlowRunFilter(tags=FlowRunFilterTags(all_=[SLUG, "cutoff"]))
         with get_client(sync_client=True) as client:
             return client.read_flow_runs(flow_run_filter=tags, sort=FlowRunSort.EXPECTED_START_TIME_DESC)[0]
-
-    async def enters(self, key: str) -> bool:
-        """Try one private key against the client's server, with a client that is not the program's own."""
-        known = asyncssh.import_known_hosts(f"[127.0.0.1]:{self.acme.ssh.port} {self.acme.ssh.host_key_line}\n")
-        try:
-            own = {"username": self.acme.ssh.user, "client_keys": [self.key(key)], "agent_path": None, "config": None}
-            async with asyncssh.connect("127.0.0.1", self.acme.ssh.port, known_hosts=known, **own):
-                return True
-        except asyncssh.PermissionDenied:
-            return False
 
     def offboard(self, *words: str, **secrets: str) -> str:
         """Run the command as a person does, who has these secrets in the environment."""
