@@ -39,7 +39,6 @@ def cross_check(raw: Mapping[str, Any]) -> list[Finding]:
         _people,
         _keys,
         _client_keys,
-        _named_holders,
         _recipients,
         _successor,
         _connector_names,
@@ -128,18 +127,6 @@ def _client_keys(raw: Mapping[str, Any]) -> Iterator[Finding]:
         for path, text in _texts(target, ("access_targets", place, "client_keys")):
             if (key := _spelled(text)) and key in ours:
                 yield Finding(path, f"this key is ours ({ours[key]}), so it shows nothing about the client; name a key of the client's own")
-
-
-def _named_holders(raw: Mapping[str, Any]) -> Iterator[Finding]:
-    """Find what a target says is somebody's who is not in the list: nobody would ask for it, and it would stay."""
-    known = {str(_get(holder, "name")) for holder in _items(raw, "holders")}
-    for place, target in enumerate(_items(raw, "access_targets")):
-        kinds = _get(target, "ours")
-        for kind in kinds if isinstance(kinds, Mapping) else ():
-            for number, one in enumerate(_items(kinds, kind)):
-                if isinstance(name := _get(one, "holder"), str) and name not in known:
-                    path = ("access_targets", place, "ours", kind, number, "holder")
-                    yield Finding(path, "no holder has this name, so this would not be given up; write it as it stands under holders")
 
 
 def _spelled(text: str) -> str | None:

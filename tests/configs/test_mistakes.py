@@ -162,10 +162,6 @@ MISTAKES = {
             "acme.yaml:85:11: holders.1.name: this name is in the list already; give each holder their own\n"
             "acme.yaml:95:10: recipients.1.age: recipients.0 has this key already; each party needs a key of its own, named once\n"
             "acme.yaml:115:11: data_sources.1.name: this name is taken in this section already; give each its own\n"
-            "acme.yaml:144:19: access_targets.1.ours.accounts.0.holder: no holder has this name, so this would not be given up; "
-            "write it as it stands under holders\n"
-            "acme.yaml:151:19: access_targets.1.ours.addresses.0.holder: no holder has this name, so this would not be given up; "
-            "write it as it stands under holders\n"
             "acme.yaml:177:3: delta_store: this is the same place as archive_store; each store needs its own"
         ),
     ),
@@ -242,18 +238,6 @@ MISTAKES = {
         (
             "acme.yaml:127:7: access_targets.0.authorized_keys: a file is named twice here; "
             "name each file once, with the one account that it opens"
-        ),
-    ),
-    "a holder of what is ours that nobody is": (
-        [
-            ("        - name: tess\n          holder: Tess Marlow", "        - name: tess\n          holder: Tess"),
-            ("          holder: offboarding worker\n      users", "          holder: worker\n      users"),
-        ],
-        (
-            "acme.yaml:144:19: access_targets.1.ours.accounts.0.holder: no holder has this name, so this would not be given up; "
-            "write it as it stands under holders\n"
-            "acme.yaml:147:19: access_targets.1.ours.users.0.holder: no holder has this name, so this would not be given up; "
-            "write it as it stands under holders"
         ),
     ),
     "what a connector says itself": (
