@@ -42,7 +42,7 @@ class LookFor(Noun):
 class System(Noun):
     """One system: the client's own way in, where to look, and for what."""
 
-    access: Mapping[str, Any]
+    way_in: Mapping[str, Any] = Field(alias="way-in")
     where: Mapping[str, Any]
     look_for: tuple[LookFor, ...] = Field(alias="look-for")
 
@@ -90,7 +90,7 @@ def read_request(path: Path) -> tuple[Request, tuple[ToLookAt, ...]]:
 
 
 def _ready(request: Request, system: System, folder: Path) -> ToLookAt:
-    target = with_absolute_paths(_TARGET.validate_python({**system.where, **system.access}), folder)
+    target = with_absolute_paths(_TARGET.validate_python({**system.where, **system.way_in}), folder)
     name: str = target.name
     if not isinstance(target, LooksForTheClient):
         raise ConfigurationError([f"{name}: this program cannot look at a system of this kind for you"])

@@ -14,7 +14,7 @@ FORMAT = "offboard-client-check/v1"
 
 _HEAD = """\
 # {provider} asks you to look for yourself whether its access to your systems is gone.
-# Fill in, under each system, by which access of your own it is looked at (it only has to read); change nothing else.
+# Fill in, under `way-in` of each system, by which access of your own it is looked at (it only has to read); change nothing else.
 # A secret is named by where it is, env:NAME or file:PATH, and never written here; a path counts from this file's folder.
 # An AWS session has its token beside: `session_token: env:AWS_SESSION_TOKEN`.
 # Then run:  offboard client-check look THIS-FILE --out looks
@@ -43,4 +43,4 @@ def _system(exit_: Exit, one: Asked) -> dict[str, Any]:
     target = target_for_client(exit_, one.system)
     holders = sorted({grant.holder for grant in one.grants})
     look_for = [{"holder": name, "grants": [grant.id for grant in one.grants if grant.holder == name]} for name in holders]
-    return {"access": {**target.way_in_of_the_client()}, "where": dict(one.where), "look-for": look_for}
+    return {"way-in": {**target.way_in_of_the_client()}, "where": dict(one.where), "look-for": look_for}

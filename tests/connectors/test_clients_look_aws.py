@@ -107,7 +107,7 @@ def test_the_request_holds_no_way_in_of_ours(desk: Desk) -> None:
     [
         (lambda asked: asked.update(format="offboard-client-check/v2"), "format"),
         (
-            lambda asked: asked["systems"][0]["access"].update(access={"access_key": "AKIASECRET", "secret_key": "x"}),
+            lambda asked: asked["systems"][0]["way-in"].update(access={"access_key": "AKIASECRET", "secret_key": "x"}),
             "env:NAME or file:PATH",
         ),
         (lambda asked: asked["systems"][0].update(more="x"), "more"),

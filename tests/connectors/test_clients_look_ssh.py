@@ -34,7 +34,7 @@ def exit_(host: SshWorld, tmp_path: Path) -> Iterator[Exit]:
 def ready(exit_: Exit, host: SshWorld, folder: Path, key: str = "client") -> ToLookAt:
     """Fill in a request as the client does, by its own key and user."""
     request = yaml.safe_load(request_text(exit_, saved_plan(exit_) or draw_plan(exit_), ("db1",)))
-    way_in = request["systems"][0]["access"]
+    way_in = request["systems"][0]["way-in"]
     assert way_in.keys() == {"host", "port", "user", "private_key"}
     assert str(host.folder / "connector") not in str(request)
     way_in |= {"user": host.server.user, "private_key": f"file:{host.folder / key}"}

@@ -9,9 +9,8 @@ from typing import Any
 import yaml
 
 from tests.flows.exit_world import CHECKOUT, ExitWorld
-from tests.servers.aws_world import PUBLIC_KEY, AwsWorld, Keys, client
+from tests.servers.aws_world import AwsWorld
 
-__all__ = ["PUBLIC_KEY", "ClientsDesk"]
 SPACE = "offboard-look@northwind.example"
 
 
@@ -22,8 +21,7 @@ class ClientsDesk:
         self.world, self.aws, self.folder = world, aws, folder
 
     def add_account(self, written: dict[str, Any]) -> None:
-        """Put the account into the engagement file: our user in it, a technician's, and a bucket that lets the technician in."""
-        self.aws.root.put_user_policy  # noqa: B018 - the account answers
+        """Put the account into the engagement file: our user in it, and a technician's."""
         users = [
             {"name": "connector", "holder": "Northwind automation", "used_by_us_alone": "true"},
             {"name": "technician", "holder": "Tariq, technician", "used_by_us_alone": "true"},
@@ -39,7 +37,7 @@ class ClientsDesk:
         return self.fill_in(request, self.aws.pair("client"))
 
     def fill_in(self, request: dict[str, Any], access: dict[str, Any]) -> Path:
-        request["systems"][0]["access"] = {"access": access}
+        request["systems"][0]["way-in"] = {"access": access}
         path = self.folder / f"request-{len(list(self.folder.glob('request-*')))}.yaml"
         path.write_text(yaml.safe_dump(request, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return path
@@ -78,6 +76,3 @@ class ClientsDesk:
             self.aws.root.delete_user_policy(UserName="technician", PolicyName=name)
         self.aws.root.delete_access_key(UserName="technician", AccessKeyId=self.aws.keys["technician"].id)
         self.aws.root.delete_user(UserName="technician")
-
-    def root_client(self, service: str) -> Any:  # noqa: ANN401 - boto3's types
-        return client(service, Keys(self.aws.account, "unchecked"))

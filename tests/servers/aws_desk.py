@@ -56,7 +56,7 @@ class Desk:
     def request(self, who: str = "client", change: Any = None) -> Path:  # noqa: ANN401 - what a person edits
         """Fill in a request by a key of the client's."""
         question = yaml.safe_load(request_text(self.exit, self.plan, ("aws",)))
-        question["systems"][0]["access"] = {"access": self.world.pair(who)}
+        question["systems"][0]["way-in"] = {"access": self.world.pair(who)}
         if change:
             change(question)
         path = self.folder / "request.yaml"
