@@ -91,7 +91,9 @@ def test_all_that_would_be_sent_is_told_and_nothing_is(world: AccountsWorld) -> 
         "run our script leave for /var/lib/good-leaver-db1 northlight yes /home/northlight/.ssh/authorized_keys /etc/sudoers.d/northlight",
     ):
         assert said in told
-    assert told.index("run our script way-back-prepare for /var/lib/good-leaver-db1") == 0
+    armed = told.index("run our script way-back-start for /var/lib/good-leaver-db1 900")
+    changing = ("usermod", "script leave", "drop-in-out", "authorities.good-leaver", "end-account", "key-sessions")
+    assert [one for one in told[:armed] if any(word in one for word in changing)] == []
 
 
 def test_an_operation_that_the_guard_would_hold_back_is_told_as_that(world: AccountsWorld) -> None:
