@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.model import Assurance, GrantState
 from tests.contracts.access_target import AccessTargetContract
 from tests.servers.linux_world import AccountsWorld, KeysWorld
 
@@ -39,6 +40,17 @@ class TestAccountsBySudo(AccessTargetContract):
     def world(self, accounts_host: AccountsWorld) -> AccountsWorld:
         accounts_host.reset()
         return accounts_host
+
+
+def test_a_session_by_the_key_that_we_come_in_by_ends_with_it(keys_host: KeysWorld) -> None:
+    keys_host.reset()
+    held = keys_host.target.open_session()
+    assert held.verify().state == GrantState.ACTIVE
+    (own,) = [grant for grant in keys_host.target.discover(keys_host.holders) if grant.own]
+    assert keys_host.target.revoke(own).facts["sessions ended"] == "1"
+    seen = held.verify()
+    assert (seen.state, seen.assurance) == (GrantState.REVOKED, Assurance.OBSERVED)
+    held.close()
 
 
 def test_keys_are_given_up_and_back_with_pam(keys_host: KeysWorld) -> None:

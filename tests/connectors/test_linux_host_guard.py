@@ -174,7 +174,9 @@ def test_sftp_as_root_is_one_of_the_known_programs_and_only_by_sudo() -> None:
     for path in SFTP_SERVERS:
         line = Commands(Root.SUDO).sftp_server(path)
         assert [line in Commands(root) for root in (Root.SUDO, Root.LOGIN, Root.NONE)] == [True, False, False]
-    assert Commands(Root.SUDO).sftp_server("/bin/sh") not in Commands(Root.SUDO)
+    for commands, path in ((Commands(Root.SUDO), "/bin/sh"), (Commands(Root.LOGIN), SFTP_SERVERS[0])):
+        with pytest.raises(GuardError):
+            commands.sftp_server(path)
 
 
 def test_no_command_removes_anything_but_our_own_copies() -> None:

@@ -146,11 +146,16 @@ class Commands:
     def told(self, name: str, *values: str) -> str:
         """Say in words what one command would be. Raises GuardError as `line`."""
         line = self.line(name, *values).decode("utf-8", "backslashreplace")
-        return f"run our script {name} for {shlex.join(values)}" if TABLE[name].words[:2] == ("sh", "-c") else f"run {line}"
+        if TABLE[name].words[:2] != ("sh", "-c"):
+            return f"run {line}"
+        return f"run our script {name}" + (f" for {shlex.join(values)}" if values else "")
 
     def sftp_server(self, path: str) -> bytes:
-        """Spell how SFTP is spoken as root over a command of its own."""
-        return shlex.join((*_SUDO, path)).encode()
+        """Spell how SFTP is spoken as root over a command of its own. Raises GuardError for a program that is none of the known."""
+        line = shlex.join((*_SUDO, path)).encode()
+        if line not in self:
+            raise refused(f"{path} by sudo")
+        return line
 
     def __contains__(self, line: object) -> bool:
         """Whether this very line is one of the table's: taken apart it fits a template, and put together again it is the same."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.end_state import planned_operations
-from connectors.ssh_host.linux.commands import DROP_IN, Root
+from connectors.ssh_host.linux.commands import DROP_IN, SFTP_SERVERS, Root
 from connectors.ssh_host.linux.discovery import state
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import Survey, look
@@ -49,6 +49,7 @@ def planned(host: "LinuxHost", grants: Sequence[Grant]) -> Iterator[str]:
     """Name what would be sent for each grant, having asked the guard. Raises GuardError for what it would hold back."""
     commands = host.commands()
     folder = host.folder(f"/home/{host.user}")
+    yield from _looks(host)
     yield commands.told("way-back-prepare", folder)
     laid = [f"{folder}/{name}" for name in ("restore.sh", "ours", "kept", "keep.0")]
     yield from _written(laid)
@@ -57,6 +58,23 @@ def planned(host: "LinuxHost", grants: Sequence[Grant]) -> Iterator[str]:
         yield from _for_one(host, grant, host.named(grant), folder)
     yield commands.told("way-back-check", folder)
     yield commands.told("way-back-confirm", folder)
+
+
+def _looks(host: "LinuxHost") -> Iterator[str]:
+    """Name what is asked before anything is changed; the addresses are known once we are there."""
+    commands, ours = host.commands(), [one.name for one in host.accounts]
+    yield from (commands.told(name) for name in ("where-from", "accounts", "groups"))
+    if host.root == Root.NONE:
+        return
+    yield commands.told("user-id")
+    yield commands.told("server-settings", "127.0.0.1", str(host.port), host.user)
+    yield commands.told("sudo-rules")
+    for account in ours:
+        yield from (commands.told(name, account) for name in ("account-state", "processes", "jobs"))
+    if host.agents:
+        yield commands.told("agents", *(one.unit for one in host.agents))
+    if host.root == Root.SUDO:
+        yield f"run {commands.sftp_server(SFTP_SERVERS[0]).decode()}, or where else OpenSSH's is, to read and write files"
 
 
 def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Iterator[str]:
