@@ -14,7 +14,7 @@ def main(folder: Path, port: int) -> None:
     """Serve until somebody ends the process."""
     seed = json.loads((folder / "seed.json").read_text(encoding="utf-8"))
     world = World(seed, f"https://127.0.0.1:{port}")
-    application = Service(world, (folder / "control-secret").read_text(encoding="ascii")).application()
+    application = Service(world, (folder / "control-secret").read_text(encoding="ascii"))
     pair = {"ssl_certfile": str(folder / "server.pem"), "ssl_keyfile": str(folder / "server.key")}
     uvicorn.run(application, host="127.0.0.1", port=port, log_level="warning", access_log=False, **pair)  # type: ignore[arg-type]  # all its options at once
 

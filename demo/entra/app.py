@@ -22,8 +22,6 @@ from demo.entra.refusals import GraphRefusedError, SignInRefusedError
 from demo.entra.token_endpoint import TokenEndpoint, answer_device
 from demo.entra.world import GRAPH, PARTNER_CENTER, World
 
-METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
-
 
 class CutResponse(Response):
     """An answer of which nothing arrives: more is promised than sent, so that the server closes the connection."""
@@ -34,27 +32,32 @@ class CutResponse(Response):
 
 
 class Service:
-    """The routes. `secret` opens the controls."""
+    """The ASGI application. `secret` opens the controls."""
 
     def __init__(self, world: World, secret: str) -> None:
         self._world, self._secret = world, secret
         self._tokens = TokenEndpoint(world)
-        self._graph = Graph(world, graph(), "/v1.0", GRAPH)
-        self._partner = PartnerCenter(world, partner_center(), "", PARTNER_CENTER)
-
-    def application(self) -> Starlette:
-        """Give the ASGI application."""
-        return Starlette(
+        self._routes = Starlette(
             routes=[
                 Route("/control/{what}", self._control, methods=["POST"]),
                 Route("/download/{key}", self._download),
-                Route("/v1.0/{rest:path}", self._on_graph, methods=METHODS),
-                Route("/v1/{rest:path}", self._on_partner_center, methods=METHODS),
                 Route("/{tenant}/oauth2/v2.0/{what:str}", self._sign_in, methods=["POST"]),
                 Route("/{tenant}/v2.0/.well-known/openid-configuration", self._sign_in),
                 Route("/{tenant}/discovery/v2.0/keys", self._sign_in),
             ]
         )
+        self._graph = Graph(world, graph(), "/v1.0", GRAPH)
+        self._partner = PartnerCenter(world, partner_center(), "", PARTNER_CENTER)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. What is Graph's is not for the router, which does not know every path that can be written."""
+        path = scope.get("raw_path", b"")
+        if path.startswith(b"/v1.0/"):
+            await (await self._answer(self._graph, Request(scope, receive), "/v1.0"))(scope, receive, send)
+        elif path.startswith(b"/v1/"):
+            await (await self._answer(self._partner, Request(scope, receive), ""))(scope, receive, send)
+        else:
+            await self._routes(scope, receive, send)
 
     async def _sign_in(self, request: Request) -> Response:
         name, what = request.path_params["tenant"], request.path_params.get("what")
@@ -69,12 +72,6 @@ class Service:
         except SignInRefusedError as refused:
             return JSONResponse(refused.body(), refused.status)
         return Response(status_code=404)
-
-    async def _on_graph(self, request: Request) -> Response:
-        return await self._answer(self._graph, request, "/v1.0")
-
-    async def _on_partner_center(self, request: Request) -> Response:
-        return await self._answer(self._partner, request, "")
 
     async def _answer(self, service: Graph, request: Request, root: str) -> Response:
         path = request.scope["raw_path"].decode("ascii", "replace").removeprefix(root)

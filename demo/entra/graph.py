@@ -140,6 +140,9 @@ class Graph:
         for name in names:
             if name not in schema["properties"]:
                 raise bad_request(f"Could not find a property named '{name}'.", "BadRequest")
+            needed = schema.get("x-select-needs", {}).get(name)
+            if needed and needed not in {*call.claims.get("roles", []), *call.claims.get("scp", "").split()}:
+                raise GraphRefusedError(403, "Authentication_MSGraphPermissionMissing", f"The property '{name}' needs {needed} besides.")
         if isinstance(found, Iterator):
             return self._pages(call, path, found, schema, names)
         created = found if isinstance(found, Created) else None

@@ -23,7 +23,7 @@ JSON = Any
 """Bodies, answers, and credentials as MSAL takes them."""
 
 
-def strict(contract: Contract, address: str) -> OpenAPI:
+def strict(contract: Contract, address: str) -> dict[str, Any]:
     """The contract at the simulator's address, with nothing in an answer that it does not name."""
     document = copy.deepcopy(contract.document) | {"servers": [{"url": address}]}
 
@@ -38,7 +38,12 @@ def strict(contract: Contract, address: str) -> OpenAPI:
                 close(one)
 
     close(document["components"]["schemas"])
-    return OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
+    return document
+
+
+def checker(contract: Contract, address: str) -> OpenAPI:
+    """What checks requests and answers by the strict contract."""
+    return OpenAPI.from_dict(strict(contract, address), config=Config(spec_validator_cls=None))
 
 
 class GraphWorld:
@@ -46,13 +51,19 @@ class GraphWorld:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._ahead = 0
         self.acme = AcmeTenant(folder / "keys")
         self.server = GraphServer.start(folder / "server", self.acme.seed())
         self.plain = requests.Session()
         self.plain.trust_env = False
         self.plain.verify = str(self.server.authority)
-        self.graph = strict(graph(), f"{self.server.address}/v1.0")
-        self.partner_center = strict(partner_center(), self.server.address)
+        self.graph = checker(graph(), f"{self.server.address}/v1.0")
+        self.partner_center = checker(partner_center(), self.server.address)
+
+    def later(self, seconds: int) -> None:
+        """Let simulated time pass. In all less than five minutes, beyond which sign-ins are refused."""
+        self._ahead += seconds
+        self.server.control("controls", clock_seconds=self._ahead)
 
     def text(self, name: str) -> str:
         """What is in a file of the keys."""
@@ -151,4 +162,4 @@ def graph_world(folder: Path) -> Iterator[GraphWorld]:
         yield world
 
 
-__all__ = ["GRAPH", "PARTNER_CENTER", "Client", "GraphWorld", "aadsts", "graph_world"]
+__all__ = ["GRAPH", "JSON", "PARTNER_CENTER", "Client", "GraphWorld", "aadsts", "graph_world"]
