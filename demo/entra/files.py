@@ -38,6 +38,7 @@ def _items(call: Call) -> Answer:
 
 @answers("list_items_since")
 def _items_since(call: Call) -> Answer:
+    _find(call)
     try:
         said = json.loads(base64.urlsafe_b64decode(call.places["token"].encode()))
         token = {"from": int(said["from"]), "since": int(said["since"])}
