@@ -114,5 +114,6 @@ def _segments(template: str) -> tuple[re.Pattern[str], ...]:
 
 
 def _segment(piece: str) -> re.Pattern[str]:
-    parts = re.split(r"{[^}]+}", piece)
-    return re.compile(r"([^/']+)".join(re.escape(part) for part in parts))
+    if re.fullmatch(r"{[^}]+}", piece):
+        return re.compile(r"(?!\.{1,2}$)([^/\x00]+)", re.DOTALL)  # `.` and `..` would be another path by the time it arrives
+    return re.compile(r"([^/'\x00]+)".join(re.escape(part) for part in re.split(r"{[^}]+}", piece)))

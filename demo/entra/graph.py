@@ -151,8 +151,8 @@ class Graph:
 
     def _pages(self, call: Call, path: str, found: Iterator[Entity], schema: Entity, names: list[str]) -> Answer:
         advanced = call.headers.get("consistencylevel", "").lower() == "eventual" and call.options.get("$count") == "true"
-        if text := call.options.get("$filter"):
-            test = parse_filter(text, call.operation.said["x-filter"], advanced=advanced)
+        if "$filter" in call.options:
+            test = parse_filter(call.options["$filter"], call.operation.said["x-filter"], advanced=advanced)
             found = (one for one in found if test(one))
         body: Entity = {"@odata.context": f"{self._world.base}{self._root}/$metadata#{path.strip('/')}"}
         if advanced:
