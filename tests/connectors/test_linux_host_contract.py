@@ -47,9 +47,22 @@ def test_a_session_by_the_key_that_we_come_in_by_ends_with_it(keys_host: KeysWor
     held = keys_host.target.open_session()
     assert held.verify().state == GrantState.ACTIVE
     (own,) = [grant for grant in keys_host.target.discover(keys_host.holders) if grant.own]
-    assert keys_host.target.revoke(own).facts["sessions ended"] == "1"
+    facts = keys_host.target.revoke(own).facts
+    assert (facts["sessions ended"], facts["sessions_ended"]) == ("1", True)
     seen = held.verify()
     assert (seen.state, seen.assurance) == (GrantState.REVOKED, Assurance.OBSERVED)
+    held.close()
+
+
+def test_where_the_log_does_not_tell_whose_a_login_is_nobody_says_that_ours_ended(keys_host: KeysWorld) -> None:
+    keys_host.reset()
+    held = keys_host.target.open_session()
+    keys_host.server.run("truncate", "-s", "0", "/var/log/auth.log")
+    (own,) = [grant for grant in keys_host.target.discover(keys_host.holders) if grant.own]
+    facts = keys_host.target.revoke(own).facts
+    assert facts["sessions of which nobody can tell by which key"] == "1"
+    assert "sessions_ended" not in facts
+    assert held.verify().state == GrantState.ACTIVE
     held.close()
 
 

@@ -190,6 +190,7 @@ def test_a_session_that_was_open_before_ends_and_those_of_others_go_on(world: Od
     open_sessions = {who: start_session(world, who, "service") for who in ("technician", "neighbour")}
     receipt = world.target.revoke(grants(world)["KEY in /etc/ssh/keys/service"])
     assert receipt.facts["sessions ended"] == "1"
+    assert "sessions_ended" not in receipt.facts  # that is said of the way by which we come in alone
     assert open_sessions["technician"].wait(20) != 0
     assert open_sessions["neighbour"].poll() is None
     open_sessions["neighbour"].kill()
@@ -235,6 +236,7 @@ def test_our_own_sessions_end_last_and_what_we_were_is_closed(world: OddWorld) -
     own = grants(world)["account northlight"]
     assert world.people.by_ssh(world.server, "connector", "northlight", "sudo -n id -u")
     receipt = world.target.revoke(own)
+    assert receipt.facts["sessions_ended"] is True
     assert session.wait(20) != 0
     assert not any(world.ways_in("connector"))
     assert (world.server.root / "var/lib/good-leaver-db1/confirmed").exists()

@@ -1,16 +1,36 @@
 """What may be run on a whole Linux host: the table's commands and no others, whatever stands in their slots."""
 
+import itertools
 import shlex
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paramiko.sftp import (
+    CMD_CLOSE,
+    CMD_FSTAT,
+    CMD_INIT,
+    CMD_LSTAT,
+    CMD_OPEN,
+    CMD_OPENDIR,
+    CMD_READ,
+    CMD_READDIR,
+    CMD_READLINK,
+    CMD_REALPATH,
+    CMD_STAT,
+    SFTP_FLAG_READ,
+)
 
-from connectors.ssh_host.guard import may_send
+from connectors.ssh_host.guard import Guard, may_send
 from connectors.ssh_host.linux.commands import SFTP_SERVERS, TABLE, Commands, Root, Slot
 from core.errors import GuardError
 
 ROOTS = tuple(Root)
+LOOKING = {
+    *("user-id", "where-from", "accounts", "groups", "server-settings", "sudo-rules", "may-sudo", "account-state", "processes", "jobs"),
+    *("agents", "key-sessions", "logins"),
+}
+PATHS = (b"/etc/shadow", b"/etc/shadow.good-leaver")
 OURS = ("app", "agent.service")
 FITTING = {
     "server-settings": ("127.0.0.1", "22", "root", "app"),
@@ -31,7 +51,8 @@ FITTING = {
     "label-like": ("/home/o'brien/.ssh/authorized_keys",),
     "end-account": ("app",),
     "logins": ("SHA256:" + "a" * 43, "SHA256:" + "b" * 43),
-    "key-sessions": ("22", "50000", "SHA256:" + "a" * 43, "yes"),
+    "key-sessions": ("22", "50000", "SHA256:" + "a" * 43),
+    "end-key-sessions": ("22", "50000", "SHA256:" + "a" * 43),
     "leave": ("/var/lib/good-leaver-db1", "app", "yes", "/home/app/.ssh/authorized_keys", "/etc/sudoers.d/app"),
     "way-back-prepare": ("/var/lib/good-leaver-db1",),
     "way-back-start": ("/home/app/.good-leaver-db1", "900"),
@@ -96,8 +117,8 @@ def test_each_command_of_the_table_has_words_that_fit_and_passes() -> None:
 @pytest.mark.parametrize("line", CORPUS)
 def test_no_other_command_leaves(root: Root, line: str) -> None:
     assert line.encode() not in Commands(root, OURS)
-    request = b"\x62" + bytes(4) + len(b"exec").to_bytes(4, "big") + b"exec" + b"\x01" + len(line).to_bytes(4, "big") + line.encode()
-    assert not may_send(request, Commands(root, OURS))
+    for only_looks in (False, True):
+        assert not may_send(execute(line.encode()), Commands(root, OURS, only_looks=only_looks))
 
 
 @pytest.mark.parametrize("root", ROOTS)
@@ -186,3 +207,50 @@ def test_no_command_removes_anything_but_our_own_copies() -> None:
     assert {line.strip() for text in texts for line in text.splitlines() if "rm " in line.replace("confirm ", "")} == {
         'rm -rf "$dir/before"'
     }
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_who_only_looks_may_run_the_commands_that_look_and_none_that_change(root: Root) -> None:
+    looking, every = Commands(root, OURS, only_looks=True), Commands(Root.LOGIN, OURS)
+    passed = set()
+    for name in TABLE:
+        for spelled in {every.line(name, *FITTING.get(name, ())), Commands(Root.SUDO, OURS).line(name, *FITTING.get(name, ()))}:
+            assert may_send(execute(spelled), looking) is (spelled in looking)
+            passed |= {name} if spelled in looking else set()
+        if name not in LOOKING:
+            with pytest.raises(GuardError):
+                looking.line(name, *FITTING.get(name, ()))
+    assert passed == LOOKING if root != Root.NONE else passed < LOOKING
+    assert passed
+
+
+def test_who_only_looks_has_sftp_as_root_by_a_server_that_writes_nothing() -> None:
+    looking, changing = Commands(Root.SUDO, only_looks=True), Commands(Root.SUDO)
+    for path in SFTP_SERVERS:
+        assert shlex.split(looking.sftp_server(path).decode()) == ["sudo", "-n", "--", path, "-R"]
+        assert changing.sftp_server(path) not in looking
+        assert looking.sftp_server(path) not in changing
+
+
+def test_of_all_sftp_packets_only_those_that_read_leave_a_session_that_only_looks() -> None:
+    """Every kind from 0 to 255, about a file that may be read and one that may not; OPEN with every flag of SFTP 3."""
+    passed = set()
+    for kind, path in itertools.product(range(256), PATHS):
+        for flags in range(64) if kind == CMD_OPEN else (0,):
+            for first in (path, b"posix-rename@openssh.com", b"fsync@openssh.com", b"handle"):
+                body = bytes(4) + text(first) + flags.to_bytes(4, "big") + text(path) + text(PATHS[0])
+                try:
+                    Guard(PATHS[:1]).check(kind, body)
+                except GuardError:
+                    continue
+                passed.add((kind, flags if kind == CMD_OPEN else None))
+    kinds = (CMD_INIT, CMD_CLOSE, CMD_READ, CMD_LSTAT, CMD_FSTAT, CMD_OPENDIR, CMD_READDIR, CMD_REALPATH, CMD_STAT, CMD_READLINK)
+    assert passed == {(CMD_OPEN, SFTP_FLAG_READ), *((kind, None) for kind in kinds)}
+
+
+def execute(line: bytes) -> bytes:
+    return b"\x62" + bytes(4) + text(b"exec") + b"\x01" + text(line)
+
+
+def text(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value

@@ -25,22 +25,25 @@ from core.signed_statements import record_statement
 from core.steps.close import close
 from core.steps.discover import find_grants
 from core.steps.revoke import look_back, read_back, revoke
-from core.steps.sessions import Sessions
+from core.steps.sessions import Sessions, open_sessions
 from demo.mail_server import MailServer
 from tests.servers.aws_exit import engagement, opened_exit
-from tests.servers.aws_world import AwsWorld
 
 
 class Desk:
     """The exit, and a client with keys of its own; `now` is everybody's clock."""
 
-    def __init__(self, exit_: Exit, world: AwsWorld, folder: Path, keys: dict[str, bytes], mail: MailServer) -> None:
+    system = "aws"
+
+    def __init__(self, exit_: Exit, world: Any, folder: Path, keys: dict[str, bytes], mail: MailServer) -> None:  # noqa: ANN401 - one of several worlds
         self.exit, self.world, self.folder, self.keys, self.mail = exit_, world, folder, keys, mail
         self.plan: ExitPlan = draw_plan(exit_)
 
-    def cut(self) -> None:
-        """Take everything away, see it gone from within, then from outside."""
+    def cut(self, sessions: Sessions | None = None) -> None:
+        """Take everything away, see it gone from within, then from outside; open sessions before where somebody holds them."""
         present = find_grants(self.exit, self.plan).present
+        if sessions:
+            open_sessions(self.exit, self.plan, present, (), sessions)
         for grant in self.plan.grants:
             revoke(self.exit, grant, present)
             if not grant.own:
@@ -55,13 +58,17 @@ class Desk:
 
     def request(self, who: str = "client", change: Any = None) -> Path:  # noqa: ANN401 - what a person edits
         """Fill in a request by a key of the client's."""
-        question = yaml.safe_load(request_text(self.exit, self.plan, ("aws",)))
-        question["systems"][0]["way-in"] = {"access": self.world.pair(who)}
+        question = yaml.safe_load(request_text(self.exit, self.plan, (self.system,)))
+        question["systems"][0]["way-in"] |= self.way_in(who)
         if change:
             change(question)
         path = self.folder / "request.yaml"
         path.write_text(yaml.safe_dump(question), encoding="utf-8")
         return path
+
+    def way_in(self, who: str) -> dict[str, Any]:
+        """Give the fields by which the client comes in, filled in by it."""
+        return {"access": self.world.pair(who)}
 
     def ready(self, who: str = "client") -> ToLookAt:
         return read_request(self.request(who))[1][0]
@@ -95,9 +102,9 @@ class Desk:
                 self.world.root.delete_user_policy(UserName=name, PolicyName=policy)
         self.world.root.update_access_key(UserName=name, AccessKeyId=self.world.keys[name].id, Status="Active")
 
-    def held(self) -> str:
+    def held(self, sessions: Sessions | None = None) -> str:
         with pytest.raises(HeldError) as error:
-            close(self.exit, self.plan, Sessions())
+            close(self.exit, self.plan, sessions or Sessions())
         return str(error.value)
 
 
@@ -114,10 +121,10 @@ def people(made: Any) -> tuple[Any, dict[str, bytes]]:  # noqa: ANN401 - an enga
 
 
 @contextmanager
-def opened_desk(world: AwsWorld, folder: Path) -> Iterator[Desk]:
+def opened_desk(world: Any, folder: Path, desk: type[Desk] = Desk) -> Iterator[Desk]:  # noqa: ANN401 - one of several worlds
     """Open the exit, with a mail server that takes its letters."""
     made, keys = people(engagement(world, folder))
     with MailServer(folder / "mail") as mail:
         post = Smtp(kind="smtp", name="mail", host="127.0.0.1", port=mail.port, security="none", sender="exits@northlight.example")
         with opened_exit(made, folder, world.target, notifier=post) as exit_:
-            yield Desk(exit_, world, folder, keys, mail)
+            yield desk(exit_, world, folder, keys, mail)

@@ -17,6 +17,7 @@ from demo.ssh_server import START_SECONDS
 from tests.servers.ssh_world import make_key
 
 MAKING = Path(__file__).with_name("linux_world.sh")
+SYSTEMCTL = Path(__file__).with_name("systemctl.sh")
 NEEDED = ("unshare", "nsenter", "setpriv", "sudo", "visudo", "cvtsudoers", "at", "cron", "sshd", "ss")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PATIENCE = 40.0
@@ -96,6 +97,14 @@ class LinuxHostServer:
             yield
         finally:
             self.run("umount", "/usr/bin/date")
+
+    def service(self, unit: str, command: str) -> None:
+        """Have a service run there, by a stand-in for systemctl(1): no systemd runs on this host."""
+        self.run("mkdir", "-p", "/run/systemd/system")
+        self.write("/run/systemctl", SYSTEMCTL.read_bytes(), mode=0o755)
+        self.run("mount", "--bind", "/run/systemctl", "/usr/bin/systemctl")
+        self.write(f"/etc/systemd/system/{unit}", f"[Service]\nExecStart={command}\n".encode())
+        self.run("systemctl", "enable", "--now", unit)
 
     def reload(self) -> None:
         """Have the server read its settings again."""

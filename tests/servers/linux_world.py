@@ -213,6 +213,34 @@ class AccountsWorld(LinuxWorld):
         return [self.people.by_ssh(self.server, who, account), self.people.by_paramiko(self.server, account, who=who)]
 
 
+class AgentWorld(AccountsWorld):
+    """A rule of sudo and a service of ours besides, which nobody sees from outside; the client is root by sudo without a password."""
+
+    unit = "our-agent.service"
+
+    def make(self) -> None:
+        """Make the accounts, the rule and the service."""
+        super().make()
+        self.server.write("/etc/sudoers.d/tech", b"tech ALL=(root) /bin/true\n", mode=0o440)
+        self.server.write("/etc/sudoers.d/admin", b"admin ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+        self.server.run("su", "admin", "-c", "sudo -n true")  # Debian's sudo leaves a mark in the home when it is used for the first time
+        self.server.service(self.unit, "sleep 86400")
+
+    def fields(self) -> dict[str, Any]:
+        """Say what is ours besides."""
+        return super().fields() | {"agents": ({"unit": self.unit, "holder": "technician"},)}
+
+    def reset(self) -> None:
+        """Put the host back to its start; the service runs."""
+        super().reset()
+        self.server.run("systemctl", "enable", "--now", self.unit)
+
+    def as_client(self, **changed: Any) -> LinuxHost:  # noqa: ANN401 - fields of several types
+        """The host as the client names it: by its own account and key."""
+        way_in = {"user": "admin", "root": "sudo", "private_key": f"file:{self.people.private('client')}"}
+        return self.access(**(way_in | changed))
+
+
 def _die_at(command: str) -> None:
     start = Shell.start
 

@@ -55,30 +55,36 @@ Word = str | Slot
 
 
 class Template(NamedTuple):
-    """One command. `as_root`: it is run as root, where we can become root."""
+    """One command. `as_root`: it is run as root, where we can become root. `looks`: it only reads, so that the client may run it, too."""
 
     words: tuple[Word, ...]
     as_root: bool = True
+    looks: bool = False
 
 
-def _script(text: str, *slots: Slot, as_root: bool = True) -> Template:
-    return Template(("sh", "-c", text, "good-leaver", *slots), as_root=as_root)
+def _script(text: str, *more: Word) -> Template:
+    return Template(("sh", "-c", text, "good-leaver", *more))
+
+
+def _look(text: str, *more: Word) -> Template:
+    return _script(text, *more)._replace(looks=True)
 
 
 TABLE: Final = {
     # looking
-    "user-id": Template(("id", "-u")),
-    "where-from": Template(("printenv", "SSH_CONNECTION"), as_root=False),
-    "accounts": Template(("getent", "passwd"), as_root=False),
-    "groups": Template(("getent", "group"), as_root=False),
-    "server-settings": _script(scripts.SERVER_SETTINGS, ADDRESS, NUMBER, ACCOUNTS),
-    "sudo-rules": _script(scripts.SUDO_RULES),
-    "may-sudo": Template(("env", "LC_ALL=C", "sudo", "-n", "-l", "-U", ACCOUNT)),
-    "account-state": _script(scripts.ACCOUNT_STATE, ACCOUNT),
-    "processes": _script(scripts.PROCESSES, ACCOUNT),
-    "jobs": _script(scripts.JOBS, ACCOUNTS),
-    "agents": _script(scripts.AGENTS, UNITS),
-    "logins": _script(scripts.LOGINS, FINGERPRINTS),
+    "user-id": Template(("id", "-u"), looks=True),
+    "where-from": Template(("printenv", "SSH_CONNECTION"), as_root=False, looks=True),
+    "accounts": Template(("getent", "passwd"), as_root=False, looks=True),
+    "groups": Template(("getent", "group"), as_root=False, looks=True),
+    "server-settings": _look(scripts.SERVER_SETTINGS, ADDRESS, NUMBER, ACCOUNTS),
+    "sudo-rules": _look(scripts.SUDO_RULES),
+    "may-sudo": Template(("env", "LC_ALL=C", "sudo", "-n", "-l", "-U", ACCOUNT), looks=True),
+    "account-state": _look(scripts.ACCOUNT_STATE, ACCOUNT),
+    "processes": _look(scripts.PROCESSES, ACCOUNT),
+    "jobs": _look(scripts.JOBS, ACCOUNTS),
+    "agents": _look(scripts.AGENTS, UNITS),
+    "key-sessions": _look(scripts.KEY_SESSIONS, "no", NUMBER, NUMBER, FINGERPRINT),
+    "logins": _look(scripts.LOGINS, FINGERPRINTS),
     # changing
     "close-account": Template(("usermod", "-L", "-e", "1", OUR_ACCOUNT)),
     "open-account": Template(("usermod", "-e", DAYS, OUR_ACCOUNT)),
@@ -91,7 +97,7 @@ TABLE: Final = {
     "agent-stop": Template(("systemctl", "stop", OUR_UNIT)),
     "label-like": _script(scripts.LABEL_LIKE, PATH),
     "end-account": _script(scripts.END_ACCOUNT, OUR_ACCOUNT),
-    "key-sessions": _script(scripts.KEY_SESSIONS, NUMBER, NUMBER, FINGERPRINT, YES_NO),
+    "end-key-sessions": _script(scripts.KEY_SESSIONS, "yes", NUMBER, NUMBER, FINGERPRINT),
     "leave": _script(way_back_scripts.LEAVE, OWN_FOLDER, OUR_ACCOUNT, YES_NO, PATH, DROP_INS),
     # the way back
     "way-back-prepare": _script(way_back_scripts.PREPARE, OWN_FOLDER),
@@ -109,7 +115,7 @@ SFTP_SERVERS: Final = (
 _SUDO: Final = ("sudo", "-n", "--")
 _HARMLESS_WITHOUT_ROOT: Final = {
     "user-id", "where-from", "accounts", "groups", "way-back-prepare", "way-back-start", "way-back-check", "way-back-confirm", "label-like",
-    "key-sessions",
+    "key-sessions", "end-key-sessions",
 }  # fmt: skip
 """What an account without root may run: it only reaches what is the account's own."""
 
@@ -117,14 +123,16 @@ _HARMLESS_WITHOUT_ROOT: Final = {
 class Commands:
     """The command lines that one connection may send: those of the table, each as root or not as the table says.
 
-    `ours`: the accounts and units that may be changed; all others can only be looked at.
+    `ours`: the accounts and units that may be changed; all others can only be looked at. With `only_looks` nothing can be changed: the
+    commands are those that look, and SFTP as root is spoken by a server that is told to write nothing (sftp-server(8), `-R`).
     """
 
-    def __init__(self, root: Root, ours: Collection[str] = ()) -> None:
+    def __init__(self, root: Root, ours: Collection[str] = (), *, only_looks: bool = False) -> None:
         self._root = root
         self._ours = frozenset(ours)
+        self.only_looks = only_looks
         names = TABLE.keys() if root != Root.NONE else _HARMLESS_WITHOUT_ROOT
-        self._templates = {name: self._words(TABLE[name]) for name in names}
+        self._templates = {name: self._words(TABLE[name]) for name in names if TABLE[name].looks or not only_looks}
 
     def line(self, name: str, *values: str) -> bytes:
         """Spell one command with its slots filled. Raises GuardError for a value that does not fit its slot."""
@@ -152,7 +160,7 @@ class Commands:
 
     def sftp_server(self, path: str) -> bytes:
         """Spell how SFTP is spoken as root over a command of its own. Raises GuardError for a program that is none of the known."""
-        line = shlex.join((*_SUDO, path)).encode()
+        line = shlex.join((*_SUDO, path, *self._write_nothing)).encode()
         if line not in self:
             raise refused(f"{path} by sudo")
         return line
@@ -168,9 +176,13 @@ class Commands:
             return False
         if shlex.join(words) != text:
             return False
-        if self._root == Root.SUDO and tuple(words[:-1]) == _SUDO and words[-1] in SFTP_SERVERS:
+        if self._root == Root.SUDO and tuple(words) in {(*_SUDO, path, *self._write_nothing) for path in SFTP_SERVERS}:
             return True
         return any(self._fits(words, template) for template in self._templates.values())
+
+    @property
+    def _write_nothing(self) -> tuple[str, ...]:
+        return ("-R",) if self.only_looks else ()
 
     def _words(self, template: Template) -> tuple[Word, ...]:
         return (*_SUDO, *template.words) if template.as_root and self._root == Root.SUDO else template.words

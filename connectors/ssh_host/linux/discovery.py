@@ -1,10 +1,11 @@
 """Finding every grant of ours on a whole host, each with its undo."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.ours import OurAccount, OurAgent, OurAuthority
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN
 from connectors.ssh_host.linux.survey import Survey
@@ -16,21 +17,27 @@ from core.signatures.public_key import PublicKey, read_blob, read_line
 if TYPE_CHECKING:
     from connectors.ssh_host.linux.host import LinuxHost
 
+UNCLEAR: Final = "?"
 _CLOSED: Final = ("!", "*")
 _NO_SYSTEMD: Final = "; no systemd runs on this host, so it can be neither looked at nor stopped here"
 
 
-def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes, str]) -> Iterator[Grant]:
-    """Give every grant of these keys' holders. Raises RefusedError if it is not certain how we ourselves come in."""
+class OwnLine(NamedTuple):
+    """The one line by which we come in: our key, and the file in which it stands."""
+
+    key: PublicKey
+    path: str
+
+
+def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes, str], own: OwnLine | None) -> Iterator[Grant]:
+    """Give every grant of these keys' holders. `own` is how we ourselves come in; None if it is not we who look."""
     holders = set(owners.values())
     accounts = {one.name: one.holder for one in host.accounts if one.holder in holders}
     authorities = {read_line(one.key).blob: one.holder for one in host.authorities if one.holder in holders}
     certificates = {read_line(one.key).blob: (one.certificate, one.account or host.user) for one in host.authorities}
-    own = host.own_key()
-    path = own_path(host, survey, own, owners)
-    closing = shell.is_root and host.user in accounts  # then our own account goes as a whole, with the line that lets us in
-    for grant in key_grants(host.name, survey, owners, (own.blob, path) if closing else None):
-        yield grant.model_copy(update={"own": grant.id == f"{own.fingerprint} in {path}"})
+    leaving = own if shell.is_root and host.user in accounts else None  # our own account goes as a whole, with the line that lets us in
+    for grant in key_grants(host.name, survey, owners, (leaving.key.blob, leaving.path) if leaving else None):
+        yield grant.model_copy(update={"own": own is not None and grant.id == f"{own.key.fingerprint} in {own.path}"})
     yield from authority_grants(host.name, survey, authorities, certificates)
     yield from _command_keys(host, survey, owners)
     states = {name: seen for name in accounts if name in survey.accounts and (seen := state(shell, name))}
@@ -39,28 +46,30 @@ def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes,
             continue
         noted = {"account": name, "locked": locked, "expires": expires, "keys": standing_keys(survey, [name], owners)}
         privilege = account_privilege(survey, name)
-        if closing and name == host.user:
-            file = survey.file(path)
-            assert file is not None  # noqa: S101 - own_path gave the path of one of its files
-            noted |= undo(file, [line for line in file.lines if line.blob == own.blob])
+        mine = leaving if name == host.user else None
+        if mine:
+            file = survey.file(mine.path)
+            assert file is not None  # noqa: S101 - own_line gave the path of one of its files
+            noted |= undo(file, [line for line in file.lines if line.blob == mine.key.blob])
             noted["drop-ins"] = json.dumps(own_drop_ins(host, survey))
-            privilege += f"; with our key {own.fingerprint} in {path}"
+            privilege += f"; with our key {mine.key.fingerprint} in {mine.path}"
         yield Grant(
             system=host.name,
             id=f"account {name}",
             holder=accounts[name],
             privilege=privilege,
-            own=closing and name == host.user,
+            own=mine is not None,
             undo=noted,
         )
-    yield from _sudoers(host, survey, accounts, owners)
+    yield from _sudoers(host, survey, accounts, owners, own_drop_ins(host, survey) if leaving else [])
     if shell.is_root:
         yield from jobs(host, shell, {name: accounts[name] for name, (locked, expires) in states.items() if not is_closed(locked, expires)})
         yield from _agents(host, shell, holders)
 
 
-def own_path(host: "LinuxHost", survey: Survey, own: PublicKey, owners: Mapping[bytes, str]) -> str:
-    """Find the one file by which we come in. Raises RefusedError if there is none or more, or our key is nobody's under holders."""
+def own_line(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]) -> OwnLine:
+    """Find the one line by which we come in. Raises RefusedError if there is none or more, or our key is nobody's under holders."""
+    own = host.own_key()
     paths = [one.path for one in survey.files if host.user in one.accounts and any(line.blob == own.blob for line in one.lines)]
     if own.blob not in owners:
         problem, todo = "belongs to nobody under holders, so that its line would stay", "add it to the keys of a holder"
@@ -68,21 +77,30 @@ def own_path(host: "LinuxHost", survey: Survey, own: PublicKey, owners: Mapping[
         problem = f"stands in {len(paths)} files that open {host.user}, so that it is not certain when it is gone"
         todo = "leave it in one of the files that sshd reads"
     else:
-        return paths[0]
+        return OwnLine(own, paths[0])
     raise RefusedError(f"our key {own.fingerprint}, by which we come in at {host.address}, {problem}", untouched="the host", todo=todo)
+
+
+def not_asked_for(host: "LinuxHost", owners: Mapping[bytes, str]) -> list[str]:
+    """Say what is left out since it belongs to holders who were not asked for."""
+    ours: tuple[OurAccount | OurAuthority | OurAgent, ...] = (*host.accounts, *host.authorities, *host.agents)
+    strangers = sorted({one.holder for one in ours} - set(owners.values()))
+    return [f"what belongs to {name}, who was not asked for" for name in strangers]
 
 
 def state(shell: Shell, account: str) -> tuple[str, str] | None:
     """Say whether an account is locked («!» or «*», «!!» if there is nothing to unlock; empty if not), and its day of expiry.
 
-    None if there is no such account; a question mark for what is not known without root.
+    None if there is no such account; UNCLEAR for what is not known, without root or as it is kept elsewhere.
     """
     if not shell.is_root:
-        return "?", "?"
-    out = shell.run("account-state", account).out.strip()
+        return UNCLEAR, UNCLEAR
+    out = shell.must("account-state", account, failing=f"it cannot be seen whether {account} is locked").strip()
     if not out:
         return None
     first, length, expires = out.split("|")
+    if first == UNCLEAR:
+        return UNCLEAR, UNCLEAR
     return (first * 2 if length == "1" and first == "!" else first if first in _CLOSED else ""), expires
 
 
@@ -103,15 +121,18 @@ def own_drop_ins(host: "LinuxHost", survey: Survey) -> list[str]:
 
 def jobs(host: "LinuxHost", shell: Shell, accounts: Mapping[str, str]) -> Iterator[Grant]:
     """Give what runs by itself under these accounts (name: holder)."""
-    for line in shell.run("jobs", *accounts).out.splitlines() if accounts else ():
+    failing = "it cannot be seen what runs by itself"
+    for line in shell.must("jobs", *accounts, failing=failing).splitlines() if accounts else ():
         account, kind, path = line.split("|", 2)
         yield Grant(
             system=host.name, id=f"job {kind} of {account} at {path}", holder=accounts[account], privilege=f"runs by itself as {account}"
         )
 
 
-def _sudoers(host: "LinuxHost", survey: Survey, accounts: Mapping[str, str], owners: Mapping[bytes, str]) -> Iterator[Grant]:
-    own = own_drop_ins(host, survey) if host.user in accounts else []
+def _sudoers(
+    host: "LinuxHost", survey: Survey, accounts: Mapping[str, str], owners: Mapping[bytes, str], own: Collection[str]
+) -> Iterator[Grant]:
+    """Give the files of rules that name these accounts, but those that go with our own account."""
     ours = {one.name for one in host.accounts}
     hidden: set[str] = set()
     for one in survey.rules:
@@ -160,7 +181,7 @@ def _command_keys(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]
 
 def _agents(host: "LinuxHost", shell: Shell, holders: set[str]) -> Iterator[Grant]:
     named = {one.unit: one.holder for one in host.agents if one.holder in holders}
-    out = shell.run("agents", *named).out.splitlines() if named else []
+    out = shell.must("agents", *named, failing="it cannot be seen which services run").splitlines() if named else []
     for unit, holder in named.items():
         seen = next((line.split("|") for line in out if line.startswith(f"{unit}|")), None)
         if out == ["none"]:

@@ -84,7 +84,7 @@ def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Itera
     elif what.kind in (Kind.KEY, Kind.AUTHORITY):
         yield from planned_operations([encode(what.where)])
         yield commands.told("label-like", what.where)
-        yield commands.told("key-sessions", str(host.port), "0", what.what, "yes")
+        yield commands.told("end-key-sessions", str(host.port), "0", what.what)
     elif grant.own:
         path = grant.undo.get("file", "/")
         yield from _written([path])

@@ -1,12 +1,13 @@
 """Taking one grant away, behind a way back, and ending its sessions last."""
 
 import json
+import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from connectors.ssh_host.authorized_keys import KeyLine, take_out
 from connectors.ssh_host.linux import discovery, giving_back
-from connectors.ssh_host.linux.looking import keys_of, open_sessions, stands
+from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, sessions_by_key, stands
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey, look
 from connectors.ssh_host.linux.things import Kind, Named
@@ -21,6 +22,8 @@ from core.model import Grant, Receipt
 if TYPE_CHECKING:
     from connectors.ssh_host.linux.host import LinuxHost
 
+_FAREWELL_SECONDS: Final = 5.0
+
 
 def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
     """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do."""
@@ -29,8 +32,9 @@ def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Recei
         host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
         if not open_sessions(host, shell, what):
             return Receipt(done=f"it was already so: {grant.id} is not there", undo=grant.undo, facts={"changed": False})
-        ended = _end_sessions(host, shell, survey, what)  # we were interrupted before them
-        return Receipt(done=f"ended what was still open by {grant.id}", undo=grant.undo, facts={"changed": True, **ended})
+        ended = _end_sessions(host, shell, survey, what)  # we were interrupted before
+        facts = {"changed": True, **ended, **_told_of_ours(host, shell, grant, what)}
+        return Receipt(done=f"ended what was still open by {grant.id}", undo=grant.undo, facts=facts)
     _refuse_what_a_person_does(host, shell, survey, grant, what)
     drop_ins = [what.what] if what.kind == Kind.SUDOERS else discovery.own_drop_ins(host, survey) if grant.own else []
     lines = _lines(survey, what, host.own_key().blob if grant.own else None)
@@ -46,7 +50,8 @@ def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Recei
     gone = _closed_now(survey, keys_of(host, grant.model_copy(update={"undo": undo}), what), what) if what.kind == Kind.KEY else []
     way.confirm(lambda: host.require_client(gone))
     ended = _end_sessions(host, shell, survey, what)
-    return Receipt(done=f"took {grant.id} away on {host.host}", undo=undo, facts={"changed": True, "way back": waits, **ended})
+    facts = {"changed": True, "way back": waits, **ended, **_told_of_ours(host, shell, grant, what)}
+    return Receipt(done=f"took {grant.id} away on {host.host}", undo=undo, facts=facts)
 
 
 def _may_sudo(host: "LinuxHost", shell: Shell) -> list[str]:
@@ -148,9 +153,14 @@ def _end_sessions(host: "LinuxHost", shell: Shell, survey: Survey, what: Named) 
         before, after = ([*shell.run("end-account", what.what).out.split(), "?", "?"])[:2]
         return {"processes ended": before, "processes left": after}
     if what.kind in (Kind.KEY, Kind.AUTHORITY):
-        ended, unknown = ([*shell.run("key-sessions", str(host.port), survey.our_port, what.what, "yes").out.split(), "?", "?"])[:2]
+        ended, unknown = ([*shell.run("end-key-sessions", str(host.port), survey.our_port, what.what).out.split(), "?", "?"])[:2]
         return {"sessions ended": ended, "sessions of which nobody can tell by which key": unknown}
     return {}
+
+
+def _told_of_ours(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> dict[str, object]:
+    """Say `sessions_ended` once the host itself tells, of every login that is open now, that it is none by our own key."""
+    return {"sessions_ended": True} if grant.own and sessions_by_key(host, shell, what) == NO_SESSION else {}
 
 
 def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: WayBack, lines: tuple[KeyFile, list[KeyLine]]) -> Receipt:
@@ -169,11 +179,20 @@ def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: W
         with suppress(UnavailableError):  # our own session ends here
             while running.read():
                 pass
+        ended = {"sessions_ended": True} if _was_thrown_out(shell) else {}
     return Receipt(
         done=f"closed our own account {host.user} on {host.host}, with our key and {len(drop_ins)} file(s) of sudo rules",
         undo=grant.undo if dict(grant.undo) and grant.undo.get("lines") == undo["lines"] else undo,
-        facts={"changed": True, "sessions": "ours ended last"},
+        facts={"changed": True, "sessions": "ours ended last", **ended},
     )
+
+
+def _was_thrown_out(shell: Shell) -> bool:
+    """Wait until the host has ended the very connection by which we came: then it has ended every other of this account as well."""
+    deadline = time.monotonic() + _FAREWELL_SECONDS
+    while shell.transport.is_active() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return shell.transport.was_ended_by_server
 
 
 def _account_state(shell: Shell, account: str) -> dict[str, str]:

@@ -4,17 +4,19 @@ Sources: sshd(8), sshd_config(5), usermod(8), sudoers(5), cvtsudoers(1), ssh-key
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
+from pydantic.main import IncEx
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
 from connectors.ssh_host.linux import discovery, giving_back, giving_up, looking
 from connectors.ssh_host.linux import end_state as simulated
+from connectors.ssh_host.linux.clients_view import ClientsHost
 from connectors.ssh_host.linux.commands import Commands, Root
 from connectors.ssh_host.linux.ours import AccountName, OurAccount, OurAgent, OurAuthority
 from connectors.ssh_host.linux.own_act import last_login
@@ -33,6 +35,11 @@ NEVER_LOOKED_AT: Final = (
     "other ways in than SSH: Kerberos, remote consoles, VPNs, containers, and services that are not named",
     "files of our accounts, and what runs on the host for the client's sake",
 )
+_NOT_FOR_THE_CLIENT: Final[Mapping[str, IncEx | bool]] = {
+    **dict.fromkeys(("host", "port", "user", "private_key", "root", "way_back_seconds"), True),
+    "authorities": {"__all__": {"certificate", "account"}},
+}
+"""Our own way in, and what only giving up needs."""
 
 
 class LinuxHost(SshHost):
@@ -79,10 +86,8 @@ class LinuxHost(SshHost):
             return ()
         with self.shell() as shell:
             survey = look(shell, self.user)
-            found = list(discovery.find(self, shell, survey, owners))
-        ours: tuple[OurAccount | OurAuthority | OurAgent, ...] = (*self.accounts, *self.authorities, *self.agents)
-        strangers = sorted({one.holder for one in ours} - set(owners.values()))
-        self._unseen[:] = [*survey.unseen, *(f"what belongs to {name}, who was not asked for" for name in strangers)]
+            found = list(discovery.find(self, shell, survey, owners, discovery.own_line(self, survey, owners)))
+        self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners)]
         return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))
 
     def not_looked_at(self) -> tuple[str, ...]:
@@ -139,6 +144,20 @@ class LinuxHost(SshHost):
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Ask the guard about each command and SFTP call that `revoke` would send; nothing is sent. Raises as `revoke`."""
         return tuple(simulated.planned(self, grants))
+
+    def to_be_looked_at(self) -> Mapping[str, Any]:
+        """Give what says which server it is, by its key, and what is ours and the client's there; no way in of ours is among it."""
+        return {"kind": self.kind, **self.model_dump(mode="json", exclude=_NOT_FOR_THE_CLIENT, exclude_defaults=True)}
+
+    def way_in_of_the_client(self) -> Mapping[str, Any]:
+        """Give the place for an account and a key of the client's, and the address by which we know the server."""
+        user = self.client_admins[0]
+        root = Root.LOGIN if user == "root" else Root.SUDO
+        return {"host": self.host, "port": self.port, "user": user, "private_key": "file:~/.ssh/id_ed25519", "root": root.value}
+
+    def as_client(self) -> ClientsHost:
+        """Give the host as `user`, the client's own account here, lets it be seen; nothing can be changed."""
+        return ClientsHost(self, NEVER_LOOKED_AT)
 
     def open_session(self) -> SshSession:
         """Log in by our own key, and stay. Raises as `SshHost.log_in`, and UnavailableError if nothing can be opened on it."""

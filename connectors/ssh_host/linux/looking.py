@@ -2,7 +2,7 @@
 
 import base64
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connectors.ssh_host.authentication import Answer, ask
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
@@ -10,7 +10,8 @@ from connectors.ssh_host.grants import doubt
 from connectors.ssh_host.host import ANSWER_SECONDS
 from connectors.ssh_host.linux import discovery
 from connectors.ssh_host.linux.shell import Shell
-from connectors.ssh_host.linux.sudoers import rules_files
+from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN, rules_files
+from connectors.ssh_host.linux.survey import sudo_rules
 from connectors.ssh_host.linux.things import Kind, Named
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular
@@ -20,7 +21,8 @@ from core.model import Assurance, Grant, GrantState, Verdict
 if TYPE_CHECKING:
     from connectors.ssh_host.linux.host import LinuxHost
 
-_BY_KEY = (Kind.KEY, Kind.COMMAND_KEY)
+NO_SESSION: Final = "0 0"
+_BY_KEY: Final = (Kind.KEY, Kind.COMMAND_KEY)
 
 
 class Certificate(NamedTuple):
@@ -85,18 +87,19 @@ def keys_of(host: "LinuxHost", grant: Grant, what: Named) -> list[tuple[str, str
 
 
 def stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool | None:
-    """See whether a grant is on the host; None if our rights do not show it."""
+    """See whether a grant is on the host; None if that is not known, by our rights or by what runs there.
+
+    Raises RefusedError for a file that may not be read, or a command that may not be run.
+    """
     if what.kind in (Kind.KEY, Kind.AUTHORITY):
         return any(line.fingerprint == what.what for line in _lines(shell, what))
     if what.kind == Kind.COMMAND_KEY or not shell.is_root:
         return None
     if what.kind == Kind.ACCOUNT:
         seen = discovery.state(shell, what.what)
-        return seen is not None and not discovery.is_closed(*seen)
+        return None if seen and discovery.UNCLEAR in seen else seen is not None and not discovery.is_closed(*seen)
     if what.kind == Kind.SUDOERS:
-        names = set(grant.undo.get("accounts", "").split()) or {one.name for one in host.accounts}
-        rules = rules_files(shell.run("sudo-rules").out)
-        return any(one.path == what.what and (one.users is None or one.users & names) for one in rules)
+        return _rule_stands(host, shell, grant, what)
     if what.kind == Kind.JOB:
         account = what.what.rpartition(" of ")[2]
         return any(one.id == grant.id for one in discovery.jobs(host, shell, {account: grant.holder}))
@@ -107,11 +110,15 @@ def stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool |
 def open_sessions(host: "LinuxHost", shell: Shell, what: Named) -> int:
     """Count what still runs by this grant, whether or not it lets anybody in anew; our own connection does not count."""
     if what.kind == Kind.ACCOUNT and shell.is_root:
-        return _number(shell.run("processes", what.what).out)
-    if what.kind in (Kind.KEY, Kind.AUTHORITY):
-        came = [*shell.run("where-from").out.split(), "0", "0"]
-        return _number(shell.run("key-sessions", str(host.port), came[1], what.what, "no").out)
-    return 0
+        return _number(shell.must("processes", what.what, failing="it cannot be seen what still runs"))
+    return _number(sessions_by_key(host, shell, what)) if what.kind in (Kind.KEY, Kind.AUTHORITY) else 0
+
+
+def sessions_by_key(host: "LinuxHost", shell: Shell, what: Named) -> str:
+    """Give how many logins beside our own connection are by a key or authority, and of how many the host's log does not tell it."""
+    came = [*shell.run("where-from").out.split(), "0", "0"]
+    failing = "open sessions cannot be counted"
+    return shell.must("key-sessions", str(host.port), came[1], what.what, failing=failing).strip()
 
 
 def _number(out: str) -> int:
@@ -122,11 +129,21 @@ def _number(out: str) -> int:
 def _lines(shell: Shell, what: Named) -> list[KeyLine]:
     with shell.sftp((what.where,)) as sftp:
         try:
-            sftp.lstat(encode(what.where))
-        except FileNotFoundError:
-            return []
-        lines = key_lines(read_regular(sftp, encode(what.where))[0])
+            lines = key_lines(read_regular(sftp, encode(what.where))[0])
+        except RefusedError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return []
+            raise
     return [line for line in lines if what.kind == Kind.AUTHORITY or not line.is_certificate_authority]
+
+
+def _rule_stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool | None:
+    names = set(grant.undo.get("accounts", "").split()) or {one.name for one in host.accounts}
+    rules = {one.path: one for one in rules_files(sudo_rules(shell))}
+    if what.what in (MAIN, EVERYTHING) and EVERYTHING in rules and rules[EVERYTHING].users is None:
+        return None  # sudo's parser is not there, or could not read them
+    there = rules.get(what.what)
+    return there is not None and (there.users is None or bool(there.users & names))
 
 
 def _seen_from_inside(host: "LinuxHost", grant: Grant, what: Named) -> tuple[bool | None, int]:

@@ -55,9 +55,14 @@ ps -o pid= -u "$1" | wc -l
 """
 
 ACCOUNT_STATE: Final = """
-awk -F: -v name="$1" '$1 == name { print substr($2, 1, 1) "|" length($2) "|" $8 }' /etc/shadow
+awk -F: -v name="$1" '$1 == name { print substr($2, 1, 1) "|" length($2) "|" $8 }' /etc/shadow | grep . || {
+  getent passwd "$1" >/dev/null && echo "?|0|?"
+}
+exit 0
 """
-"""Whether an account is locked, whether it could be unlocked again, and when it expires. The password's hash stays where it is."""
+"""Whether an account is locked, whether it could be unlocked again, and when it expires. The password's hash stays where it is.
+
+An account that is kept elsewhere (LDAP, say) is there all the same: nothing is known of it then."""
 
 JOBS: Final = """
 for account; do
@@ -139,9 +144,10 @@ echo "$ended $(ps -o pid= -u "$1" | wc -l)"
 KEY_SESSIONS: Final = (
     _END_TREE
     + """
-server=$1 mine=$2 key=$3 end=$4
+end=$1 server=$2 mine=$3 key=$4
 log() { cat /var/log/auth.log /var/log/secure 2>/dev/null
   [ -d /run/systemd/system ] && journalctl -q -o cat -t sshd -t sshd-session --grep '^Accepted ' 2>/dev/null; }
+command -v ss >/dev/null || { echo "? ?"; exit 0; }
 ss -Htnp state established "( sport = :$server )" | {
   ended=0 unknown=0
   while read -r _ _ _ peer users; do
@@ -155,6 +161,7 @@ ss -Htnp state established "( sport = :$server )" | {
       '') unknown=$((unknown + 1));;
     esac
   done
+  [ "$end" = no ] || sleep 0.1 # what was killed is gone then
   echo "$ended $unknown"
 }
 """

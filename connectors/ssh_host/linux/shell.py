@@ -49,7 +49,7 @@ class Shell:
             raise RefusedError(
                 f"our account {how}",
                 untouched="everything on the host",
-                todo="have the client allow it until the cutoff, or write root: none in the engagement file",
+                todo="have the host allow it as long as it is needed, or write root: none: then less is seen",
             )
 
     def run(self, name: str, *values: str) -> Done:
@@ -75,8 +75,9 @@ class Shell:
 
     @contextmanager
     def sftp(self, readable: Sequence[str], replaceable: Sequence[str] = ()) -> Iterator[Sftp]:
-        """Open SFTP as root where we are it. Only these paths may be read, and only the `replaceable` replaced."""
-        may_replace: Mapping[bytes, bytes] = {temporary(encode(path)): encode(path) for path in replaceable}
+        """Open SFTP as root where we are it. Only these paths may be read, and only the `replaceable` replaced; none by who only looks."""
+        may_change = () if self._commands.only_looks else replaceable
+        may_replace: Mapping[bytes, bytes] = {temporary(encode(path)): encode(path) for path in may_change}
         guard = Guard(tuple(encode(path) for path in (*readable, *replaceable)), may_replace)
         sftp = self._as_root(guard) if self._root == Root.SUDO else open_sftp(self.transport, guard)
         try:
@@ -108,8 +109,9 @@ class Shell:
 
 @contextmanager
 def log_in(host: SshHost, commands: Commands, root: Root) -> Iterator[Shell]:
-    """Come in by our own key, and hang up at the end. Raises as `SshHost.log_in`."""
+    """Come in by our own key for these commands and no others, and hang up at the end. Raises as `SshHost.log_in`."""
     transport = host.log_in()
+    transport.commands = commands
     try:
         shell = Shell(transport, commands, root)
         shell.require_root()

@@ -64,8 +64,11 @@ class Survey:
         return next((one for one in self.files if one.path == path), None)
 
 
-def look(shell: Shell, user: str) -> Survey:
-    """Look at everything that our rights reach. Raises RefusedError for what cannot be told, such as a file behind a link."""
+def look(shell: Shell, user: str, *, strict: bool = True) -> Survey:
+    """Look at everything that the rights of `user` reach.
+
+    Raises RefusedError for what cannot be told; a file that may not be read, or is behind a link, is only noted where it is not `strict`.
+    """
     accounts, strange = _accounts(shell)
     came = shell.run("where-from").out.split()
     address, port = (came[0], came[3]) if len(came) > 3 else ("127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
@@ -86,7 +89,13 @@ def look(shell: Shell, user: str) -> Survey:
             except OSError:  # it is in a folder that we may not enter
                 shut.append(f"{path}, which we may not reach")
                 continue
-            content, attributes = read_regular(sftp, encode(path))
+            try:
+                content, attributes = read_regular(sftp, encode(path))
+            except RefusedError as error:
+                if strict:
+                    raise
+                shut.append(error.what)
+                continue
             files.append(KeyFile(path=path, accounts=tuple(who), content=content, attributes=attributes, of_authorities=path in trusted))
     asked = {
         name: one["authorizedkeyscommand"] for name, one in settings.items() if one.get("authorizedkeyscommand") not in (*_NO_FILE, None)
@@ -96,10 +105,15 @@ def look(shell: Shell, user: str) -> Survey:
         files=tuple(files),
         commands=asked,
         principals={name: one.get("authorizedprincipalsfile", "none") for name, one in settings.items()},
-        rules=tuple(rules_files(shell.run("sudo-rules").out)) if shell.is_root else (),
+        rules=tuple(rules_files(sudo_rules(shell))) if shell.is_root else (),
         our_port=came[1] if len(came) > 1 else "0",
         unseen=(*_unseen(shell, settings), *shut, *(f"the account {name!r}, whose name is unusual" for name in strange)),
     )
+
+
+def sudo_rules(shell: Shell) -> str:
+    """Have sudo's own parser write out the rules, as `rules_files` reads them."""
+    return shell.must("sudo-rules", failing="sudo's rules cannot be looked at")
 
 
 def _unseen(shell: Shell, settings: dict[str, dict[str, str]]) -> Iterator[str]:
@@ -132,7 +146,7 @@ def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
 
 
 def _settings(shell: Shell, accounts: Iterable[str], address: str, port: str) -> dict[str, dict[str, str]]:
-    out = shell.run("server-settings", address, port, *accounts).out
+    out = shell.must("server-settings", address, port, *accounts, failing="it cannot be seen where the server reads keys")
     found: dict[str, dict[str, str]] = {}
     if out.strip() == "none":
         return found
