@@ -89,13 +89,28 @@ class AccessTarget(Protocol):
         """Take one grant away, reversibly. Twice is fine. Nobody else loses anything."""
 
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
-        """See whether the grant still opens anything; with `log_in`, by trying our own credential once."""
+        """See whether the grant still opens anything; with `log_in`, by trying our own credential once.
+
+        `log_in` is about that one try and nothing else. With or without it a connector may come in to look, as it did to find the grant, as
+        long as our own way in is open: so after the end it is asked by `LooksFromOutside`, where it can.
+        """
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what was revoked, from the grant's stored undo. Twice is fine."""
 
     def client_control(self) -> ClientControl:
         """See whether the client itself can get in, without holding any secret of the client's."""
+
+
+@runtime_checkable
+class LooksFromOutside(Protocol):
+    """An AccessTarget that comes in to look where it can, and can be asked not to. One that never comes in needs none of this."""
+
+    def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
+        """Judge as `verify`, but come in nowhere, though our own way in were open again; `log_in` is the same one try.
+
+        What only a look inside would show is UNKNOWN.
+        """
 
 
 @runtime_checkable

@@ -100,12 +100,19 @@ class SshAccess(SshHost):
         Once it does not, a refusal proves nothing where it may have another reason: the account is not known for certain, or the line
         held for some addresses (`from=`) or times only. Raises RefusedError for another host key.
         """
+        return self._verdict(grant, log_in=log_in, come_in=True)
+
+    def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
+        """Judge by the server's own answers alone, as `verify` does once our own key lets us in no more. Raises as `verify`."""
+        return self._verdict(grant, log_in=log_in, come_in=False)
+
+    def _verdict(self, grant: Grant, *, log_in: bool, come_in: bool) -> Verdict:
         fingerprint, path = self._named(grant)
         account = self._account(path)
         try:
             answer, evidence = self._answer(grant, fingerprint, account, log_in=log_in)
             if answer == Answer.REFUSED or account is None:
-                stands = self._stands(grant, fingerprint, path)
+                stands = self._stands(grant, fingerprint, path) if come_in else None
                 if stands:
                     answer, evidence = Answer.ACCEPTED, f"{evidence}; it still stands in {path}"
                 elif stands is not None:

@@ -9,6 +9,7 @@ from core.client_check.seen import seen_by_client
 from core.errors import GoodLeaverError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Verdict
+from core.ports import LooksFromOutside
 from core.signatures.statements import write_instant
 from core.steps.close import closing
 from core.steps.revoke import reinstated_at, touched_before
@@ -122,7 +123,9 @@ def _look(exit_: Exit, plan: ExitPlan, grant: Grant, one: Sweep, *, inside: bool
 
 def _from_outside(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
     try:
-        return exit_.systems.target(grant.system).verify(grant, log_in=log_in)
+        target = exit_.systems.target(grant.system)
+        look = target.verify_from_outside if isinstance(target, LooksFromOutside) else target.verify
+        return look(grant, log_in=log_in)
     except (UnavailableError, RefusedError) as error:
         return _unknown(str(error))
 

@@ -227,7 +227,9 @@ def test_dropbear_is_asked_and_changed_as_well(world: AccountsWorld) -> None:
         assert any("no OpenSSH here" in one for one in world.target.not_looked_at())
         held = world.target.open_session()
         assert [held.verify().state for _ in range(2)] == [GrantState.ACTIVE] * 2
-        assert "sessions_ended" not in world.target.revoke(world.grant("account northlight")).facts
+        facts = world.target.revoke(world.grant("account northlight")).facts
+        assert "sessions_ended" not in facts
+        assert facts["sessions"] == "ours are not seen to have ended: whoever came in before may still be in"
         assert not any(world.ways_in("connector"))
         assert held.verify().state == GrantState.ACTIVE  # its processes are root's and do not tell whose session they serve
         held.close()

@@ -301,6 +301,33 @@ def test_what_an_earlier_run_left_armed_is_called_off_by_the_next(world: Account
     assert there(world, "armed")
 
 
+def test_killed_before_our_last_is_confirmed_it_is_said_and_the_client_can_call_it_off(world: AccountsWorld) -> None:
+    own = world.grant("account northlight")
+    world.revoke_and_die_at(own, "leave")
+    assert not any(world.ways_in("connector"))
+    assert there(world, "armed")
+    called_off = f"mv {FOLDER}/armed {FOLDER}/confirmed"
+    seen, receipt = world.target.verify(own, log_in=False), world.target.revoke(own)
+    assert seen.state == GrantState.REVOKED
+    for said in (seen.evidence, receipt.done):
+        assert f"{SECONDS} seconds after it was begun (see {FOLDER}/log there)" in said
+        assert called_off in said
+    world.server.run("sh", "-c", called_off)
+    world.server.write("/etc/pam.d/other", b"# the client's own doing\n")
+    world.server.write(f"{FOLDER}/deadline", b"0\n")
+    wait_for(lambda: not waits(world))
+    assert world.server.read("/etc/pam.d/other") == b"# the client's own doing\n"
+
+
+def test_what_it_puts_back_over_the_clients_own_doing_is_kept_beside(world: AccountsWorld) -> None:
+    world.revoke_and_die_at(world.grant("account northlight"), "leave")
+    world.server.write("/etc/pam.d/other", b"# the client's own doing\n")
+    let_the_time_pass(world)
+    assert "put back: /etc/pam.d/other" in log(world)
+    assert world.server.read(f"{FOLDER}/replaced/etc/pam.d/other") == b"# the client's own doing\n"
+    assert not any(world.ways_in("connector"))
+
+
 def test_without_a_key_of_the_clients_nothing_is_begun(world: AccountsWorld) -> None:
     before = world.state()
     for changed in ({"client_keys": (world.people.lines["stranger"],)}, {"client_admins": ("admin", "app")}):

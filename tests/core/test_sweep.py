@@ -220,7 +220,7 @@ def test_after_a_time_without_us_the_newest_is_run_and_the_others_are_told(ended
 @pytest.mark.parametrize("when", ["while it is tried", "once it is on record"])
 def test_killed_in_between_each_credential_is_tried_once(ended: Ended, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     own, tried = ended.grant(own=True), []
-    verify, record = SshAccess.verify, Exit.record
+    verify, record = SshAccess.verify_from_outside, Exit.record
 
     def counted(self: SshAccess, grant: Grant, *, log_in: bool) -> Any:  # noqa: ANN401 - as the port says
         verdict = verify(self, grant, log_in=log_in)
@@ -236,7 +236,7 @@ def test_killed_in_between_each_credential_is_tried_once(ended: Ended, when: str
             raise KeyboardInterrupt
         return entry
 
-    monkeypatch.setattr(SshAccess, "verify", counted)
+    monkeypatch.setattr(SshAccess, "verify_from_outside", counted)
     ended.at(7 * DAY)
     with monkeypatch.context() as patch:
         if when == "once it is on record":

@@ -45,7 +45,7 @@ class ClientsHost:
             what = self._host.named(grant)
             with self._come_in() as shell:
                 there = stands(self._host, shell, grant, what)
-                running = 0 if there is not False else open_sessions(self._host, shell, what)
+                running, untold = (0, "") if there is not False else open_sessions(self._host, shell, what)
         except GuardError:
             raise
         except GoodLeaverError as error:
@@ -56,7 +56,8 @@ class ClientsHost:
             return _verdict(GrantState.ACTIVE, f"{grant.id} is there")
         if running:
             return _verdict(GrantState.ACTIVE, f"{grant.id} is there no more, but what was opened by it still runs ({running})")
-        return _verdict(GrantState.REVOKED, f"{grant.id} is not there")
+        more = f", but nobody can tell by which key {untold} open session(s) came in" if untold else ""
+        return _verdict(GrantState.REVOKED, f"{grant.id} is not there{more}")
 
     def not_looked_at(self) -> tuple[str, ...]:
         """Say what the account did not let be seen, and what nobody looks at."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 UNCLEAR: Final = "?"
 _CLOSED: Final = ("!", "*")
+LOCKED: Final = (*_CLOSED, "!!")
+"""How `state` spells that nobody can come in by a password; anything else may have one."""
 _NO_SYSTEMD: Final = "; no systemd runs on this host, so it can be neither looked at nor stopped here"
 
 

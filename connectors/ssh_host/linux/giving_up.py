@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from connectors.ssh_host.linux.host import LinuxHost
 
 _FAREWELL_SECONDS: Final = 5.0
+_STILL_IN: Final = "ours are not seen to have ended: whoever came in before may still be in"
 
 
 def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
@@ -30,7 +31,7 @@ def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Recei
     survey = look(shell, host.user)
     if stands(host, shell, grant, what) is False:
         host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
-        if not open_sessions(host, shell, what):
+        if not open_sessions(host, shell, what)[0]:
             return Receipt(done=f"it was already so: {grant.id} is not there", undo=grant.undo, facts={"changed": False})
         ended = _end_sessions(host, shell, survey, what)  # we were interrupted before
         facts = {"changed": True, **ended, **_told_of_ours(host, shell, grant, what)}
@@ -179,11 +180,11 @@ def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: W
         with suppress(UnavailableError):  # our own session ends here
             while running.read():
                 pass
-        ended = {"sessions_ended": True} if _was_thrown_out(shell) else {}
+        ended = _was_thrown_out(shell)
     return Receipt(
         done=f"closed our own account {host.user} on {host.host}, with our key and {len(drop_ins)} file(s) of sudo rules",
         undo=grant.undo if dict(grant.undo) and grant.undo.get("lines") == undo["lines"] else undo,
-        facts={"changed": True, "sessions": "ours ended last", **ended},
+        facts={"changed": True, "sessions": "ours ended last", "sessions_ended": True} if ended else {"changed": True, "sessions": _STILL_IN},
     )
 
 

@@ -102,7 +102,8 @@ class LinuxHost(SshHost):
                 return giving_up.give_up(self, shell, grant, what)
         except LoginRefusedError:
             if grant.own and looking.seen_from_outside(self, grant, what)[0] == Answer.REFUSED:
-                return Receipt(done=f"it was already so: {self.address} refuses our key", undo=grant.undo, facts={"changed": False})
+                done = f"it was already so: {self.address} refuses our key; {self.unconfirmed}"
+                return Receipt(done=done, undo=grant.undo, facts={"changed": False})
             raise
 
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
@@ -110,7 +111,11 @@ class LinuxHost(SshHost):
 
         What cannot be seen from outside is unknown once our own key lets us in no more. Raises RefusedError for another host key.
         """
-        return looking.verdict(self, grant, self.named(grant), log_in=log_in)
+        return looking.verdict(self, grant, self.named(grant), log_in=log_in, come_in=True)
+
+    def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
+        """Judge by the server's own answers alone: nobody comes in, though our own key were accepted again. Raises as `verify`."""
+        return looking.verdict(self, grant, self.named(grant), log_in=log_in, come_in=False)
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what `grant.undo` says. Twice is fine. Raises RefusedError, with what the client can do, if we cannot get in."""
@@ -188,6 +193,15 @@ class LinuxHost(SshHost):
         """Name our folder on the host; without root it is in the home of our account."""
         place = f"{home}/." if self.root == Root.NONE else "/var/lib/"
         return f"{place}good-leaver-{''.join(one if one.isalnum() else '-' for one in self.name)}"
+
+    @property
+    def unconfirmed(self) -> str:
+        """Say what the host does by itself where we were killed before we could confirm the last of ours, and how the client calls it off."""
+        folder = self.folder("~")
+        return (
+            f"if we were interrupted before we could confirm it, the host puts its settings of before back {self.way_back_seconds} seconds "
+            f"after it was begun (see {folder}/log there), unless the client calls that off: mv {folder}/armed {folder}/confirmed"
+        )
 
     def require_client(self, gone: Iterable[tuple[str, str]] = ()) -> None:
         """See over new connections that the client comes in and that these (account, key line) do not. Raises RefusedError."""

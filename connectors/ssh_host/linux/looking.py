@@ -32,27 +32,45 @@ class Certificate(NamedTuple):
     blob: bytes
 
 
-def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool) -> Verdict:
-    """Judge one grant. Only what is seen counts as revoked; silence is unknown."""
+class Inside(NamedTuple):
+    """What a look on the host shows: whether a grant stands (None: not known), what runs by it, and what nobody can tell.
+
+    `untold`: how many sessions are open of which the host's log does not say by which key, a question mark if it cannot count them; empty
+    if none. `root`: we see that log, and whose each session is.
+    """
+
+    stands: bool | None = None
+    running: int = 0
+    untold: str = ""
+    root: bool = False
+
+
+def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_in: bool) -> Verdict:
+    """Judge one grant. Only what is seen counts as revoked; silence is unknown. Nobody comes in for our own way in, nor without `come_in`."""
     try:
         answer, evidence = seen_from_outside(host, grant, what)
         if log_in and grant.own:
             answer, why = host.try_login()
             evidence = f"{host.address}, tried to log in: {why}"
-        inside, running = _seen_from_inside(host, grant, what)
+        inside = _seen_from_inside(host, grant, what) if come_in and not grant.own else Inside()
     except UnavailableError as error:
         return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
-    if inside is False and running:
-        return Verdict(
-            state=GrantState.ACTIVE,
-            assurance=Assurance.OBSERVED,
-            evidence=f"{evidence}; looked on the host: what was opened by it before still runs ({running})",
-        )
-    if inside is not None and not (what.kind in _BY_KEY and answer == Answer.ACCEPTED):
-        answer = Answer.ACCEPTED if inside else Answer.REFUSED
-        evidence += f"; looked on the host: it {'is still there' if inside else 'is there no more'}"
-    elif inside is None and answer == Answer.REFUSED and what.kind == Kind.KEY and (why := doubt(grant)):
-        answer, evidence = Answer.UNCLEAR, f"{evidence}; we cannot look any more, and {why}"
+    if inside.stands is False and inside.running:
+        answer, evidence = Answer.ACCEPTED, f"{evidence}; looked on the host: what was opened by it before still runs ({inside.running})"
+    elif inside.stands is not None and not (what.kind in _BY_KEY and answer == Answer.ACCEPTED):
+        answer = Answer.ACCEPTED if inside.stands else Answer.REFUSED
+        evidence += f"; looked on the host: it {'is still there' if inside.stands else 'is there no more'}"
+        if not inside.stands and inside.untold:
+            answer = Answer.UNCLEAR if inside.root else answer
+            evidence += f", but of {inside.untold} open session(s) nobody can tell by which key: have the client end them"
+    elif inside.stands is None and answer == Answer.REFUSED:
+        if why := _doubt(grant, what):
+            answer, evidence = (
+                Answer.UNCLEAR,
+                f"{evidence}; {'we cannot look any more' if come_in else 'we do not come in to look'}, and {why}",
+            )
+        elif grant.own and come_in and not log_in:
+            evidence += f"; {host.unconfirmed}"
     state = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}[answer]
     return Verdict(state=state, assurance=Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED, evidence=evidence)
 
@@ -76,13 +94,13 @@ def seen_from_outside(host: "LinuxHost", grant: Grant, what: Named) -> tuple[Ans
 
 def keys_of(host: "LinuxHost", grant: Grant, what: Named) -> list[tuple[str, str]]:
     """Give the keys (account, public line) by which a grant lets us in, as far as that is known."""
-    if what.kind in (Kind.ACCOUNT, Kind.SUDOERS):
-        return [(account, key) for account, key in json.loads(grant.undo.get("keys", "[]"))]
+    if what.kind in (Kind.ACCOUNT, Kind.SUDOERS) and (noted := json.loads(grant.undo.get("keys", "[]"))):
+        return [(account, key) for account, key in noted]
     if what.kind in _BY_KEY and "key" in grant.undo:
         return [(account, grant.undo["key"]) for account in grant.undo["accounts"].split()]
     if grant.own:
         own = host.own_key()
-        return [(host.user, own.line)] if own.fingerprint == what.what else []
+        return [(host.user, own.line)] if what.what in (own.fingerprint, host.user) else []
     return []
 
 
@@ -107,11 +125,17 @@ def stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool |
     return None if len(out) < 4 else out[1] == "loaded" and (out[2] == "active" or out[3] == "enabled")  # noqa: PLR2004 - four fields
 
 
-def open_sessions(host: "LinuxHost", shell: Shell, what: Named) -> int:
-    """Count what still runs by this grant, whether or not it lets anybody in anew; our own connection does not count."""
+def open_sessions(host: "LinuxHost", shell: Shell, what: Named) -> tuple[int, str]:
+    """Count what still runs by this grant, whether or not it lets anybody in anew; and the sessions that nobody can attribute.
+
+    Of these it is empty if there are none, and a question mark where the host cannot count. Our own connection does not count.
+    """
     if what.kind == Kind.ACCOUNT and shell.is_root:
-        return _number(shell.must("processes", what.what, failing="it cannot be seen what still runs"))
-    return _number(sessions_by_key(host, shell, what)) if what.kind in (Kind.KEY, Kind.AUTHORITY) else 0
+        return _number(shell.must("processes", what.what, failing="it cannot be seen what still runs")), ""
+    if what.kind not in (Kind.KEY, Kind.AUTHORITY):
+        return 0, ""
+    known, untold = sessions_by_key(host, shell, what).split()
+    return _number(known), "" if untold == "0" else untold
 
 
 def sessions_by_key(host: "LinuxHost", shell: Shell, what: Named) -> str:
@@ -146,15 +170,26 @@ def _rule_stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> 
     return there is not None and (there.users is None or bool(there.users & names))
 
 
-def _seen_from_inside(host: "LinuxHost", grant: Grant, what: Named) -> tuple[bool | None, int]:
+def _seen_from_inside(host: "LinuxHost", grant: Grant, what: Named) -> Inside:
     """Look, as long as the server would let us in: a login that it would refuse is not tried for this."""
     try:
         if host.would_accept(host.user, host.own_key().line)[0] == Answer.REFUSED:
-            return None, 0
+            return Inside()
         with host.shell() as shell:
-            return stands(host, shell, grant, what), open_sessions(host, shell, what)
+            return Inside(stands(host, shell, grant, what), *open_sessions(host, shell, what), shell.is_root)
     except RefusedError:
-        return None, 0
+        return Inside()
+
+
+def _doubt(grant: Grant, what: Named) -> str:
+    """Say why a refusal of its keys does not show that a grant is gone; empty if it does."""
+    if what.kind == Kind.KEY:
+        return doubt(grant)
+    if what.kind == Kind.SUDOERS:
+        return "a refusal of the keys of its accounts does not show that the rule is gone"
+    if what.kind == Kind.ACCOUNT and not grant.own and grant.undo.get("locked") not in discovery.LOCKED:
+        return "a refusal of its keys does not show that its password is refused"
+    return ""
 
 
 def _ask_by_certificate(host: "LinuxHost", account: str, line: str) -> tuple[Answer, str]:

@@ -96,13 +96,31 @@ for unit; do
 done
 """
 
-LOGINS: Final = """
+_LOGS: Final = """
+logs() {
+  for file in $(ls -tr /var/log/auth.log* /var/log/secure* 2>/dev/null); do
+    case $file in
+      *.gz) gzip -dc "$file";;
+      *.xz) xz -dc "$file";;
+      *.bz2) bzip2 -dc "$file";;
+      *.zst) zstd -dc "$file";;
+      *) cat "$file";;
+    esac
+  done 2>/dev/null
+}
+"""
+"""What syslog kept of logins, the newest last: what logrotate has put away tells of sessions that are still open."""
+
+LOGINS: Final = (
+    _LOGS
+    + """
 date +%s
-log() { cat /var/log/auth.log.1 /var/log/auth.log /var/log/secure 2>/dev/null
+log() { logs
   [ -d /run/systemd/system ] && journalctl -q -o short-unix -t sshd -t sshd-session --since=-30days --grep '^Accepted ' 2>/dev/null; }
 for key; do log | grep -a ' Accepted publickey for ' | grep -aF " $key" | tail -n 50; done
 exit 0
 """
+)
 """The host's clock (seconds since 1970), and what its server wrote of logins by these keys."""
 
 DROP_IN_OUT: Final = """
@@ -143,9 +161,12 @@ echo "$ended $(ps -o pid= -u "$1" | wc -l)"
 
 KEY_SESSIONS: Final = (
     _END_TREE
+    + _LOGS
     + """
 end=$1 server=$2 mine=$3 key=$4
-log() { cat /var/log/auth.log /var/log/secure 2>/dev/null
+processes() { echo "$1" | grep -o 'pid=[0-9]*' | cut -d= -f2; }
+is_outside() { for process in $(processes "$1"); do ps -o args= -p "$process"; done | grep -qE '\\[(net|accepted)\\]$'; }
+log() { logs
   [ -d /run/systemd/system ] && journalctl -q -o cat -t sshd -t sshd-session --grep '^Accepted ' 2>/dev/null; }
 command -v ss >/dev/null || { echo "? ?"; exit 0; }
 ss -Htnp state established "( sport = :$server )" | {
@@ -157,8 +178,8 @@ ss -Htnp state established "( sport = :$server )" | {
       *"$key"*)
         ended=$((ended + 1))
         [ "$end" = yes ] || continue
-        for process in $(echo "$users" | grep -o 'pid=[0-9]*' | cut -d= -f2); do kill -KILL $(tree "$process") 2>/dev/null; done;;
-      '') unknown=$((unknown + 1));;
+        for process in $(processes "$users"); do kill -KILL $(tree "$process") 2>/dev/null; done;;
+      '') is_outside "$users" || unknown=$((unknown + 1));;
     esac
   done
   [ "$end" = no ] || sleep 0.1 # what was killed is gone then
@@ -168,4 +189,5 @@ ss -Htnp state established "( sport = :$server )" | {
 )
 """Ends the sessions that came in by one key or one authority, or counts them only; the server's log tells by the port that each came from.
 
-The connection over which it runs is left out."""
+The connection over which it runs is left out, and whoever has not come in yet, as the names of sshd's processes tell. What the log does not
+tell is counted beside."""
