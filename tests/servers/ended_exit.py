@@ -25,6 +25,7 @@ from core.planning import draw_plan
 from core.steps.close import close
 from core.steps.discover import find_grants
 from core.steps.revoke import give_up, read_back, revoke
+from core.steps.sessions import Sessions
 from core.steps.sweep import sweep, sweep_due
 from core.steps.swept import ended_sentence, raise_alarm
 from demo.mail_server import MailServer
@@ -59,7 +60,7 @@ class Ended:
         assert read_back(self.exit_, self.plan) == ()
         self.lines()
         self.now += timedelta(hours=1)
-        close(self.exit_, self.plan)
+        close(self.exit_, self.plan, Sessions())
 
     def lines(self, *who: str) -> None:
         """Write the host's key file: the client's line, and these of ours."""

@@ -184,7 +184,9 @@ def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: W
     return Receipt(
         done=f"closed our own account {host.user} on {host.host}, with our key and {len(drop_ins)} file(s) of sudo rules",
         undo=grant.undo if dict(grant.undo) and grant.undo.get("lines") == undo["lines"] else undo,
-        facts={"changed": True, "sessions": "ours ended last", "sessions_ended": True} if ended else {"changed": True, "sessions": _STILL_IN},
+        facts={"changed": True, "sessions": "ours ended last", "sessions_ended": True}
+        if ended
+        else {"changed": True, "sessions": _STILL_IN},
     )
 
 

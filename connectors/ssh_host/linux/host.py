@@ -196,7 +196,7 @@ class LinuxHost(SshHost):
 
     @property
     def unconfirmed(self) -> str:
-        """Say what the host does by itself where we were killed before we could confirm the last of ours, and how the client calls it off."""
+        """Say what the host does by itself if we were killed before we confirmed the last of ours, and how the client calls it off."""
         folder = self.folder("~")
         return (
             f"if we were interrupted before we could confirm it, the host puts its settings of before back {self.way_back_seconds} seconds "

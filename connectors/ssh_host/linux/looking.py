@@ -46,7 +46,7 @@ class Inside(NamedTuple):
 
 
 def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_in: bool) -> Verdict:
-    """Judge one grant. Only what is seen counts as revoked; silence is unknown. Nobody comes in for our own way in, nor without `come_in`."""
+    """Judge one grant. Only what is seen counts as revoked. Nobody comes in to look at our own way in, nor without `come_in`."""
     try:
         answer, evidence = seen_from_outside(host, grant, what)
         if log_in and grant.own:
