@@ -15,6 +15,7 @@ from core.client_check.looking import Look, look, look_statement
 from core.client_check.request import request_text
 from core.errors import ConfigurationError, GoodLeaverError, RefusedError
 from core.planning import require_saved_plan
+from core.ports import LooksForTheClient
 from core.signatures.plain_words import plain_words
 from core.signatures.purposes import Purpose, namespace
 from core.statement_subjects import systems_of
@@ -37,8 +38,11 @@ def request(
         plan = require_saved_plan(exit_)
         known = systems_of(plan)
         _require_known(system, known)
-        text = request_text(exit_, plan, system or known)
+        able = [one for one in known if isinstance(exit_.systems.target(one), LooksForTheClient)]
+        text = request_text(exit_, plan, system or able or known)  # none of them: it says why, of the first
     _write(file, text)
+    if not system and (by_hand := [one for one in known if one not in able]):
+        out.print(f"Not in it, as nobody can look there with this program: {', '.join(by_hand)}. Ask the client to look by hand.")
     out.print(f"Written to {file}. Send it to the client: it holds no secret.")
 
 

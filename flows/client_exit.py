@@ -33,9 +33,9 @@ def client_exit(form: ExitForm) -> State[Any]:
 def walk_the_checklist(exit_: Exit, *, draw_new: bool = False) -> str:
     """Do all that is due, in the order of the checklist; a gate that is shut ends the pass and says who can open it."""
     plan = plan_in_force(exit_, draw_new=draw_new)
-    if closed_sentence(exit_, plan):
-        send_closing_notice(exit_, plan)  # once; here as well, in case the cutoff's own run ended in between
     look_from_outside(exit_, plan)
+    if closed_sentence(exit_, plan):
+        send_closing_notice(exit_, plan)  # once, after looking: a letter that cannot leave keeps nobody from seeing a way in that is open
     if ended := ended_sentence(exit_, plan):
         return ended
     require_nothing_reinstated(exit_, plan)

@@ -56,6 +56,6 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
             wait_for_second_check(exit_, plan, ask_the_client_to_look(exit_, plan))
             close(exit_, plan, sessions)
         anchor_record(exit_, "closed")
-    send_closing_notice(exit_, plan)
     look_from_outside(exit_, plan)
+    send_closing_notice(exit_, plan)
     return ended_sentence(exit_, plan)

@@ -16,8 +16,8 @@ from core.steps.revoke import FIRST, SECOND, Weighed, checked, verdict_in
 class SecondCheck:
     """One pass of the second check: what the client signed and what executives waived is read once."""
 
-    def __init__(self, exit_: Exit, plan: ExitPlan) -> None:
-        self._exit, self._plan, self._looks = exit_, plan, ClientsLooks(exit_, plan)
+    def __init__(self, exit_: Exit, plan: ExitPlan, looks: ClientsLooks) -> None:
+        self._exit, self._plan, self._looks = exit_, plan, looks
         systems = {grant.system for grant in plan.grants}
         offered = offers(exit_, plan)
         self._waived = {one: waived(exit_, plan, second_look_on(one)) for one in systems if second_look_on(one) in offered}

@@ -1,6 +1,7 @@
 """What the client itself saw and signed, as a verdict on one grant."""
 
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from core.client_check.asked import to_be_gone
@@ -29,54 +30,54 @@ class _Look(NamedTuple):
     listed: frozenset[str]
 
 
-def seen_by_client(exit_: Exit, plan: ExitPlan, grant: Grant, *, since: datetime) -> Verdict | None:
-    """Say what the client saw of a grant, in its newest look at or after `since` that says anything of it; None if there is none.
-
-    REVOKED and ATTESTED if it looked for the grant and did not find it, ACTIVE if it lists it. `evidence` names the entry and the person.
-    """
-    found = ClientsLooks(exit_, plan).of(grant, since=since)
-    return found[1] if found else None
-
-
 class ClientsLooks:
-    """All looks of the client's under a plan that hold now. Signatures are checked once, for however many grants."""
+    """All looks of the client's under a plan that hold now. Read when they are asked for; signatures are checked once, for all grants."""
 
     def __init__(self, exit_: Exit, plan: ExitPlan) -> None:
         self._exit, self._plan = exit_, plan
-        looks = (_Look(look, _listed(exit_, look)) for look in clients_looks(exit_, plan))
-        self._newest_first = sorted(looks, key=lambda one: (one.look.looked_at, one.look.entry.number), reverse=True)
         self._looked_for: dict[int, frozenset[str]] = {}
 
+    @cached_property
+    def in_order(self) -> tuple[ClientsLook, ...]:
+        """All of them, oldest entry first."""
+        found = statement_entries(self._exit, Purpose.LOOK, self._plan, at=self._exit.now())
+        return tuple(ClientsLook(*one) for one in found)
+
+    @cached_property
+    def _newest_first(self) -> list[_Look]:
+        looks = (_Look(look, _listed(self._exit, look)) for look in self.in_order)
+        return sorted(looks, key=lambda one: (one.look.looked_at, one.look.entry.number), reverse=True)
+
     def of(self, grant: Grant, *, since: datetime) -> tuple[ClientsLook, Verdict] | None:
-        """Give the newest look at or after `since` that says anything of a grant, with what it says; None if there is none."""
+        """Give the newest look at or after `since` that looked for a grant, with what it says: ACTIVE or REVOKED, and ATTESTED.
+
+        What the newest could not see, an older one does not show to be gone: that is None, as where there is no look. But what an
+        older one found is there until a newer one sees it gone. `evidence` names entry and person.
+        """
+        blind = False
         for look, listed in self._newest_first:
-            if look.said.one("system") == grant.system and look.looked_at >= since:
-                state = self._state(grant, look, listed)
-                if state is not None:
-                    return look, Verdict(state=state, assurance=Assurance.ATTESTED, evidence=_evidence(look, state))
+            if look.said.one("system") != grant.system or look.looked_at < since:
+                continue
+            if grant.subject in listed:
+                return look, _verdict(look, GrantState.ACTIVE)
+            if self._looks_for(grant, look):
+                if not look.said.many("unlisted") and grant.subject not in look.said.many("could-not-see"):
+                    return None if blind else (look, _verdict(look, GrantState.REVOKED))
+                blind = True
         return None
 
-    def _state(self, grant: Grant, look: ClientsLook, listed: frozenset[str]) -> GrantState | None:
-        if grant.subject in listed:
-            return GrantState.ACTIVE
-        if look.said.many("unlisted") or grant.subject in look.said.many("could-not-see"):
-            return None
+    def _looks_for(self, grant: Grant, look: ClientsLook) -> bool:
         number = look.entry.number
         if number not in self._looked_for:
             gone = to_be_gone(self._exit, self._plan, grant.system, before=number)
             self._looked_for[number] = frozenset(one.subject for one in gone)
-        return GrantState.REVOKED if grant.subject in self._looked_for[number] else None
+        return grant.subject in self._looked_for[number]
 
 
-def clients_looks(exit_: Exit, plan: ExitPlan) -> tuple[ClientsLook, ...]:
-    """Find all looks under this plan that hold now, oldest entry first."""
-    return tuple(ClientsLook(*one) for one in statement_entries(exit_, Purpose.LOOK, plan, at=exit_.now()))
-
-
-def note_what_the_client_found(exit_: Exit, plan: ExitPlan) -> None:
+def note_what_the_client_found(exit_: Exit, plan: ExitPlan, looks: ClientsLooks) -> None:
     """Put on record as drift what the client's looks found of ours beyond the plan; each once, also if a pass was killed in between."""
     known = {entry.subject for entry in exit_.ledger.entries(kind=EntryKind.DRIFT)} | {grant.subject for grant in plan.grants}
-    for look in clients_looks(exit_, plan):
+    for look in looks.in_order:
         for line in look.said.many("beyond-the-plan"):
             grant = _beyond(exit_, look, line)
             if grant.subject not in known:
@@ -102,6 +103,8 @@ def _listed(exit_: Exit, look: ClientsLook) -> frozenset[str]:
     return frozenset([*look.said.many("still-there"), *(_beyond(exit_, look, line).subject for line in look.said.many("beyond-the-plan"))])
 
 
-def _evidence(look: ClientsLook, state: GrantState) -> str:
+def _verdict(look: ClientsLook, state: GrantState) -> Verdict:
     found = "it is still there" if state == GrantState.ACTIVE else "it is not there any more"
-    return f"{look.by.name} ({look.by.principal}) looked at {look.said.one('looked-at')} and signed that {found}, entry {look.entry.number}"
+    who, when = f"{look.by.name} ({look.by.principal})", look.said.one("looked-at")
+    evidence = f"{who} looked at {when} and signed that {found}, entry {look.entry.number}"
+    return Verdict(state=state, assurance=Assurance.ATTESTED, evidence=evidence)

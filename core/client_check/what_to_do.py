@@ -10,6 +10,8 @@ from core.ports import LooksForTheClient
 
 def what_to_do(exit_: Exit, plan: ExitPlan, system: str) -> str:
     """Say who looks at a system, from when on, by which commands; and how two executives do without it."""
+    if system not in {one.name for one in exit_.systems.access_targets}:
+        return f"Put the system {system} back into the engagement file under its old name"
     if not isinstance(exit_.systems.target(system), LooksForTheClient):
         return f"On {system} nobody can look with this program: ask the client to look by hand"
     after = local(counts_from(exit_, plan, system), plan.cutoff.zone)

@@ -16,9 +16,10 @@ signatures of their own. Then the rules that the exit promises are checked over 
 stand. The seal signs all the other files.
 
 To read it, in this order: this file (which checks there are), verify_checks.py (each of them), verify_log.py (tree,
-checkpoints, keys of the log), verify_rules.py (what an exit promises), verify_personal.py (values about persons, whose
-salted hashes the entries hold), verify_bag.py (which files there are, and reading them safely), verify_tools.py
-(calling openssl and ssh-keygen).
+checkpoints, keys of the log), verify_rules.py (what an exit promises), verify_looks.py (what counts for a look of the
+provider's own, and sweeps), verify_plan.py (the plan in force), verify_personal.py (values about persons, whose salted
+hashes the entries hold), verify_bag.py (which files there are, and reading them safely), verify_tools.py (calling
+openssl and ssh-keygen).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ if TYPE_CHECKING or __package__:  # inside the program
     from core.evidence.verify_bag import NAME, UNLOCKED, Bad, Bag, Unable, anchor_line, documents_of, flags, key_line, statement_name
     from core.evidence.verify_checks import SCRIPTS, Checks, spell, stamp_roots
     from core.evidence.verify_log import Key, Log, Note
-    from core.evidence.verify_rules import TWO, Rules, approvers, fields
+    from core.evidence.verify_plan import TWO, fields
+    from core.evidence.verify_rules import Rules, approvers
     from core.evidence.verify_tools import Tools
 else:  # inside a bundle, where the parts lie side by side; running them leaves nothing behind
     sys.dont_write_bytecode = True
@@ -41,7 +43,8 @@ else:  # inside a bundle, where the parts lie side by side; running them leaves 
     from verify_bag import NAME, UNLOCKED, Bad, Bag, Unable, anchor_line, documents_of, flags, key_line, statement_name
     from verify_checks import SCRIPTS, Checks, spell, stamp_roots
     from verify_log import Key, Log, Note
-    from verify_rules import TWO, Rules, approvers, fields
+    from verify_plan import TWO, fields
+    from verify_rules import Rules, approvers
     from verify_tools import Tools
 
 __all__ = [  # what the rest of the program takes from here
@@ -87,7 +90,7 @@ CHECKS = (
     "anchors",
     "certificate",
 )
-RULES = ("plan", "order", "approvals", "grants", "receipts", "closing", "sessions")
+RULES = ("plan", "order", "approvals", "grants", "receipts", "closing", "sessions", "sweeps")
 
 
 def key_list(bag: Bag) -> list[str]:

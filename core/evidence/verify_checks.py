@@ -14,16 +14,19 @@ if TYPE_CHECKING or __package__:  # inside the program
     from core.evidence.verify_bag import Bag, Unable, anchor_line, documents_of, fingerprint, key_line, need, statement_name
     from core.evidence.verify_log import Log, proof_holds, read_note
     from core.evidence.verify_personal import committed, opened
-    from core.evidence.verify_rules import fields, instant
+    from core.evidence.verify_plan import fields, instant
     from core.evidence.verify_tools import Tools
 else:  # inside a bundle, where the parts lie side by side
     from verify_bag import Bag, Unable, anchor_line, documents_of, fingerprint, key_line, need, statement_name
     from verify_log import Log, proof_holds, read_note
     from verify_personal import committed, opened
-    from verify_rules import fields, instant
+    from verify_plan import fields, instant
     from verify_tools import Tools
 
-PARTS = ("verify_checks.py", "verify_log.py", "verify_rules.py", "verify_personal.py", "verify_bag.py", "verify_tools.py")
+PARTS = (
+    *("verify_checks.py", "verify_log.py", "verify_rules.py", "verify_looks.py", "verify_plan.py"),
+    *("verify_personal.py", "verify_bag.py", "verify_tools.py"),
+)
 SCRIPTS = ("verify.sh", "verify.py", *PARTS)
 TAG_FILES = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "README.txt", *SCRIPTS}
 UNLISTED = {"tagmanifest-sha256.txt", "tagmanifest-sha256.txt.sig"}

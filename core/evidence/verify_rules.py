@@ -6,50 +6,19 @@ import hashlib
 import json
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Iterator, NamedTuple  # noqa: UP035 - Python 3.8 has it here alone
+from typing import TYPE_CHECKING, Any, Iterator  # noqa: UP035 - Python 3.8 has it here alone
 
 if TYPE_CHECKING or __package__:  # inside the program
-    from core.evidence.verify_bag import Bad, Bag, canonical, need
+    from core.evidence.verify_bag import Bad, Bag, need
+    from core.evidence.verify_looks import SecondLook, Sweeps
+    from core.evidence.verify_plan import DELIVERIES, TWO, Plan, fields, instant
 else:  # inside a bundle, where the parts lie side by side
-    from verify_bag import Bad, Bag, canonical, need
+    from verify_bag import Bad, Bag, need
+    from verify_looks import SecondLook, Sweeps
+    from verify_plan import DELIVERIES, TWO, Plan, fields, instant
 
-TWO = 2
 APPROVED_ACTIONS, WHOLE_SCOPE = {"EXPORT", "HAND_OVER", "REVOKE"}, {"export", "hand-over", "revoke"}
 SESSION = ": session opened before the cutoff"
-DELIVERIES = {"archive": ("EXPORT", ("datasets", "recipients")), "package": ("HAND_OVER", ("credentials", "documents", "recipients"))}
-
-
-class Plan(NamedTuple):
-    """The plan in force, with the entry that put it into force. Drawn again unchanged, it stays in force."""
-
-    since: int
-    digest: str
-    content: dict[str, Any]
-
-    @property
-    def grants(self) -> dict[str, str]:
-        """Map each grant, named as the ledger does, to its system."""
-        return {f"{one['system']}:{one['id']}": one["system"] for one in self.content["grants"]}
-
-    def delivery(self, name: str) -> tuple[str, str]:
-        """Name the action and the subject by which the plan's archive or package is made: by the sum of the plan's parts."""
-        action, parts = DELIVERIES[name]
-        return action, f"{name} {hashlib.sha256(canonical({part: self.content[part] for part in parts})).hexdigest()[:12]}"
-
-
-def fields(text: str) -> dict[str, str]:
-    """Read the `key: value` lines of a statement; repeated keys are joined, so that they equal no single value."""
-    found: dict[str, str] = {}
-    for key, value in (line.split(": ", 1) for line in text[:-1].split("\n")[1:]):
-        found[key] = f"{found[key]}\n{value}" if key in found else value
-    return found
-
-
-def instant(text: str) -> datetime:
-    """Read an RFC 3339 time (Python 3.8 knows no Z)."""
-    found = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    need(found.tzinfo is not None, f"{text}: a time without a zone")
-    return found
 
 
 def approvers(said: list[dict[str, str]], at: datetime) -> set[str]:
@@ -74,60 +43,6 @@ def shows_code(said: dict[str, str], name: str, facts: dict[str, Any]) -> bool:
     letters = re.sub(r"[\s-]", "", said.get(f"{name}-code", "")).upper()
     code = "-".join(letters[start : start + 4] for start in range(0, len(letters), 4))
     return bool(hashlib.sha256((facts["salt"] + code).encode()).hexdigest() == facts["commitment"])
-
-
-class SecondLook:
-    """What stands for a look of the provider's own at the second check: the client's signed look, or two executives' waiver."""
-
-    def __init__(self) -> None:
-        self.looks: dict[int, dict[str, str]] = {}
-        self.waivers: dict[tuple[int, str], set[str]] = {}
-        self.taken: dict[str, datetime] = {}
-        self.gone: dict[tuple[str, str], bool] = {}
-        self.others: dict[str, int] = {}
-
-    def take(self, entry: dict[str, Any], plan: Plan, waivers: list[dict[str, str]]) -> None:
-        """Remember what an entry adds; `waivers` are those in it that count."""
-        kind, action, subject, data = entry["kind"], entry.get("action"), entry["subject"], entry["data"]
-        if entry["number"] == plan.since:
-            self.gone = {}
-        if (kind, subject) == ("statement", "look"):
-            self.looks[entry["number"]] = fields(data["text"])
-        for one in waivers:
-            self.waivers.setdefault((plan.since, one["subject"]), set()).add(one["principal"])
-        if kind == "drift" or (kind, action) == ("intent", "REVOKE"):
-            self.others.setdefault(subject, entry["number"])
-        if action == "REVOKE" and kind == "receipt":
-            self.taken[subject] = instant(entry["at"])
-        elif action == "REVOKE" and kind == "verdict":
-            self.gone[subject, data.get("check", "")] = (data["state"], data["assurance"]) == ("revoked", "observed")
-        elif action == "REINSTATE":
-            self.gone = {key: gone for key, gone in self.gone.items() if key[0] != subject}
-
-    def backs(self, entry: dict[str, Any], plan: Plan) -> bool:
-        """Tell whether a verdict that nobody of the provider's saw is what the client signed, or what two executives could waive."""
-        subject, data = entry["subject"], entry["data"]
-        if data["assurance"] == "attested":
-            return self.attested(subject, int(data.get("look", -1)), plan)
-        system = plan.grants.get(subject, "")
-        own = [f"{one['system']}:{one['id']}" for one in plan.content["grants"] if one["own"] and one["system"] == system]
-        refused = bool(own) and subject not in own and all(self.gone.get((one, "second")) for one in own)
-        people = self.waivers.get((plan.since, f"second look on {system}"), set())
-        return data["assurance"] == "waived" and refused and bool(self.gone.get((subject, "first"))) and len(people) >= TWO
-
-    def attested(self, subject: str, number: int, plan: Plan) -> bool:
-        """Tell whether a look on record was for this grant, late enough, and does not list it."""
-        said = self.looks.get(number, {})
-        before = f"{said.get('system', '')}:"
-        if not subject.startswith(before) or said["plan-sha256"] != plan.digest or "unlisted" in said:
-            return False
-        known = {one for one, since in self.others.items() if since < number}
-        looked_for = sorted(one for one in {*plan.grants, *known} if one.startswith(before))
-        listed = [*said.get("still-there", "").split("\n"), *said.get("could-not-see", "").split("\n")]
-        last = max((at for one, at in self.taken.items() if one in plan.grants and one.startswith(before)), default=None)
-        late = last is not None and (instant(said["looked-at"]) - last).total_seconds() >= plan.content["second_check_after_seconds"]
-        same = hashlib.sha256(canonical(looked_for)).hexdigest() == said["looked-for-sha256"]
-        return late and same and subject in looked_for and subject not in listed
 
 
 class Rules:
@@ -246,7 +161,7 @@ class Rules:
     def closing(self) -> str:
         """See that, when the exit was closed, every grant planned or ever touched had last been seen to be revoked, under that plan."""
         seen: dict[str, str] = {}
-        closed, second = "the exit is not closed yet", SecondLook()
+        closed, second = "the exit is not closed yet", SecondLook(self.bag)
         for entry, plan in self.under_plans():
             kind, action, subject = entry["kind"], entry.get("action"), entry["subject"]
             second.take(entry, plan, self.signed(entry, "waiver", plan))
@@ -292,3 +207,22 @@ class Rules:
                     need(not works or let_off, f"entry {entry['number']}: closed, though a session on {system} had still worked")
         states = ", ".join(f"{system} {state}" for system, (_, state) in sorted(seen.items()))
         return f"opened before the cutoff, as last seen: {states}" if states else "none was opened before the cutoff to be tried after it"
+
+    def sweeps(self) -> str:
+        """See that each sweep after the closing counts what its verdicts say, and that a signed look bears out what we did not see."""
+        second, sweeps, found = SecondLook(self.bag), Sweeps(), 0
+        for entry, plan in self.under_plans():
+            second.take(entry, plan, [])
+            sweeps.take(entry)
+            data = entry["data"]
+            if (
+                (entry["kind"], entry.get("action")) == ("verdict", "SWEEP")
+                and data["state"] == "revoked"
+                and data["assurance"] != "observed"
+            ):
+                what = f"{entry['subject']} is called revoked ({data['assurance']}), and no look on record bears that out"
+                need(data["assurance"] == "attested" and second.backs(entry, plan), f"entry {entry['number']}: {what}")
+            elif entry["kind"] == "sweep":
+                sweeps.need_fits(entry)
+                found += 1
+        return f"{found} entries of sweeps, each counting what its verdicts say"

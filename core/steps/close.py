@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.client_check.second_look import SecondCheck, assurances, systems_to_look_at
-from core.client_check.seen import note_what_the_client_found
+from core.client_check.seen import ClientsLooks, note_what_the_client_found
 from core.client_check.what_to_do import what_to_do
 from core.dates import local
 from core.errors import HeldError
 from core.exit import Exit
 from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Verdict
 from core.planning import not_looked_at, planned_at
-from core.steps.revoke import SECOND, UNSEEN, Weigh, read_back, reinstated_at
+from core.steps.revoke import SECOND, UNSEEN, Weigh, look_now, read_back, reinstated_at
 from core.steps.sessions import Sessions, told_of_sessions, try_sessions
 
 _TODO: Final = "agree with the client who takes away what is still there; the next pass looks again and closes as soon as it is gone"
@@ -22,7 +22,7 @@ def open_drift(exit_: Exit, weigh: Weigh) -> tuple[tuple[Grant, Verdict], ...]:
     found = []
     for entry in exit_.ledger.entries(kind=EntryKind.DRIFT):
         grant = Grant.model_validate(entry.data["grant"])
-        verdict, _ = weigh(grant, exit_.systems.target(grant.system).verify(grant, log_in=False))
+        verdict, _ = weigh(grant, look_now(exit_, grant, log_in=False))
         if verdict.state != GrantState.REVOKED:
             found.append((grant, verdict))
     return tuple(found)
@@ -35,8 +35,9 @@ def close(exit_: Exit, plan: ExitPlan, sessions: Sessions) -> None:
     """
     if is_closed(exit_, plan):
         return
-    note_what_the_client_found(exit_, plan)
-    check = SecondCheck(exit_, plan)
+    looks = ClientsLooks(exit_, plan)
+    note_what_the_client_found(exit_, plan, looks)
+    check = SecondCheck(exit_, plan, looks)
     still = read_back(exit_, plan, check=SECOND, weigh=check.weigh)
     still += try_sessions(exit_, plan, sessions, check=SECOND)
     drift = open_drift(exit_, check.weigh)

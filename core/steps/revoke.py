@@ -156,8 +156,13 @@ def _one_by_one(todo: Mapping[str, Iterable[Grant]], take_away: Callable[[Grant]
 
 
 def _look(exit_: Exit, plan: ExitPlan, grant: Grant, check: str) -> Verdict:
+    log_in = plan.negative_login and not checked(exit_, grant, check)  # one try for each credential and check
+    return look_now(exit_, grant, log_in=log_in)
+
+
+def look_now(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
+    """See whether a grant still opens anything; a system that cannot be asked, or does not know the grant, leaves it unknown."""
     try:
-        log_in = plan.negative_login and not checked(exit_, grant, check)  # one try for each credential and check
         return exit_.systems.target(grant.system).verify(grant, log_in=log_in)
     except (UnavailableError, RefusedError) as error:
         return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from core.actions import judge
-from core.client_check.seen import seen_by_client
+from core.client_check.asked import counts_from
+from core.client_check.seen import ClientsLook, ClientsLooks
 from core.errors import GoodLeaverError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Verdict
 from core.ports import LooksFromOutside
 from core.signatures.statements import write_instant
 from core.steps.close import closing
-from core.steps.revoke import reinstated_at, touched_before
+from core.steps.revoke import Weighed, reinstated_at, touched_before
 from core.steps.side_by_side import side_by_side
 
 LAST_PATIENCE: Final = timedelta(days=7)
@@ -58,11 +59,11 @@ def sweep_due(exit_: Exit, plan: ExitPlan, *, at_once: bool = False) -> Sweep | 
     done = swept(exit_, plan).get(newest.name)
     if done is None:
         return newest
-    unsettled = done.data["active"] + done.data["unknown"] > 0
+    unsettled = any(_state(exit_, plan, grant, newest) != GrantState.REVOKED for grant in swept_grants(exit_, plan))
     return newest if unsettled and (at_once or _waited(exit_, plan, newest, last=last)) else None
 
 
-def sweep(exit_: Exit, plan: ExitPlan, one: Sweep) -> None:
+def sweep(exit_: Exit, plan: ExitPlan, one: Sweep, looks: ClientsLooks) -> None:
     """Look at every grant of ours that is not seen to be refused in this sweep yet, systems side by side; put on record what was seen."""
     systems: dict[str, list[Grant]] = {}
     for grant in swept_grants(exit_, plan):
@@ -71,7 +72,7 @@ def sweep(exit_: Exit, plan: ExitPlan, one: Sweep) -> None:
     def look(name: str) -> None:
         inside = False
         for grant in sorted(systems[name], key=lambda other: not other.own):  # our own ways in first: by them we would come in
-            _look(exit_, plan, grant, one, inside=inside)
+            _look(exit_, plan, grant, one, looks, inside=inside)
             inside = inside or (grant.own and _state(exit_, plan, grant, one) == GrantState.ACTIVE)
 
     seen = side_by_side(systems, look)
@@ -107,7 +108,7 @@ def open_since(exit_: Exit, plan: ExitPlan, grant: Grant) -> LedgerEntry | None:
     return first
 
 
-def _look(exit_: Exit, plan: ExitPlan, grant: Grant, one: Sweep, *, inside: bool) -> None:
+def _look(exit_: Exit, plan: ExitPlan, grant: Grant, one: Sweep, looks: ClientsLooks, *, inside: bool) -> None:
     """Look at one grant. Where our own way in is open again (`inside`), a connector might come in to look: so it is not asked."""
     if _state(exit_, plan, grant, one) == GrantState.REVOKED:
         return
@@ -116,9 +117,8 @@ def _look(exit_: Exit, plan: ExitPlan, grant: Grant, one: Sweep, *, inside: bool
     verdict = _unknown(f"our own way in to {grant.system} is open again, and to look further would be to use it")
     if not inside:
         verdict = _from_outside(exit_, grant, log_in=log_in)
-    if verdict.state == GrantState.UNKNOWN:
-        verdict = seen_by_client(exit_, plan, grant, since=_looked_before(exit_, plan, one)) or verdict
-    judge(exit_, Action.SWEEP, grant.subject, verdict, check=one.check)
+    verdict, more = _weighed(exit_, plan, grant, one, verdict, looks)
+    judge(exit_, Action.SWEEP, grant.subject, verdict, check=one.check, **more)
 
 
 def _from_outside(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
@@ -128,6 +128,26 @@ def _from_outside(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
         return look(grant, log_in=log_in)
     except (UnavailableError, RefusedError) as error:
         return _unknown(str(error))
+
+
+def clients_newest(exit_: Exit, plan: ExitPlan, grant: Grant, looks: ClientsLooks) -> tuple[ClientsLook, Verdict] | None:
+    """Find what the client's newest look says of a grant, if that look was taken in after the closing."""
+    closed, found = closing(exit_, plan), looks.of(grant, since=counts_from(exit_, plan, grant.system))
+    return found if closed and found and found[0].entry.number > closed.number else None
+
+
+def _weighed(exit_: Exit, plan: ExitPlan, grant: Grant, one: Sweep, verdict: Verdict, looks: ClientsLooks) -> Weighed:
+    """Set what we see against the client's newest look since the closing: the worse news wins, and only an unknown of ours is replaced.
+
+    To call something refused, it has to be of this sweep.
+    """
+    found = clients_newest(exit_, plan, grant, looks)
+    if found and verdict.state != GrantState.ACTIVE:
+        look, seen = found
+        fresh = verdict.state == GrantState.UNKNOWN and look.looked_at >= _looked_before(exit_, plan, one)
+        if seen.state == GrantState.ACTIVE or fresh:
+            return seen, {"look": str(look.entry.number)}
+    return verdict, {}
 
 
 def _announce(exit_: Exit, plan: ExitPlan, grant: Grant, one: Sweep) -> bool:
@@ -157,10 +177,12 @@ def _seen(exit_: Exit, plan: ExitPlan, one: Sweep) -> dict[str, Any]:
 
 def _state(exit_: Exit, plan: ExitPlan, grant: Grant, one: Sweep) -> GrantState:
     """Say how a grant was seen in this sweep. One that was seen open stays so until it is seen refused."""
+    if open_since(exit_, plan, grant):
+        return GrantState.ACTIVE
     looks = _looks(exit_, plan, grant, one)
     if looks and looks[-1].data["state"] == GrantState.REVOKED:
         return GrantState.REVOKED
-    return GrantState.ACTIVE if open_since(exit_, plan, grant) else GrantState.UNKNOWN
+    return GrantState.UNKNOWN
 
 
 def _looked_before(exit_: Exit, plan: ExitPlan, one: Sweep) -> datetime:

@@ -49,7 +49,8 @@ def raise_alarm(exit_: Exit, plan: ExitPlan) -> None:
     raise HeldError(
         f"our access has ended, and a way in of ours works again: {'; '.join(lines)}{_notice(exit_, plan, found, lines)}",
         untouched="the client's systems: after the end nothing is taken away by us, as no signed plan says so",
-        todo="do not use it, and tell the client, which takes it away and finds out who put it back; then start sweep, which looks again. "
+        todo="do not use it, and tell the client, which takes it away and finds out who put it back; then start sweep, which looks again; "
+        "what only the client's own look found ends by a newer look of the client's. "
         "If we are to take it away ourselves, start client-exit with `Draw a new plan` and have two executives sign that one",
     )
 
@@ -73,8 +74,13 @@ def _notice(exit_: Exit, plan: ExitPlan, found: tuple[tuple[Grant, LedgerEntry],
 def _open(exit_: Exit, plan: ExitPlan, grant: Grant, first: LedgerEntry) -> str:
     when = local(first.at, plan.cutoff.zone)
     return (
-        f"{grant.holder}, {grant.privilege} on {grant.system} ({grant.id}), seen open since {when}; {_refused_before(exit_, plan, first)}"
+        f"{grant.holder}, {grant.privilege} on {grant.system} ({grant.id}), seen open {_by(first)}since {when}; "
+        f"{_refused_before(exit_, plan, first)}"
     )
+
+
+def _by(first: LedgerEntry) -> str:
+    return f"by the client's own look (entry {first.data['look']}) " if "look" in first.data else ""
 
 
 def _refused_before(exit_: Exit, plan: ExitPlan, first: LedgerEntry) -> str:

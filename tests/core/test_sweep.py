@@ -309,4 +309,7 @@ def test_how_they_are_named(started: Ended) -> None:
     assert [one.name for one in sweeps(started.exit_, started.plan)] == list(wanted.values())
     started.exit_.engagement = engagement(started.host, sweeps_after=[])
     started.at(90 * DAY)
-    assert started.sweep().endswith("nothing of ours was found beyond the plan")
+    said = started.sweep()
+    assert "nothing of ours was found beyond the plan" in said
+    assert "from outside" not in said
+    assert started.swept() == []

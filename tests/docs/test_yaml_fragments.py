@@ -1,6 +1,7 @@
-"""The pieces of an engagement file on the how-to page are pieces of an engagement file."""
+"""The pieces of YAML on the how-to page fit where they belong: into an engagement file, or into a request for the client's own look."""
 
 import re
+import textwrap
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ from doc_examples import PROJECT
 
 from configs.engagement_file import load
 from configs.located_yaml import read_yaml
+from connectors.aws_account import AwsAccount
 
-FRAGMENTS = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs/how-to.md").read_text(encoding="utf-8"), re.DOTALL)
+EVERY = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs/how-to.md").read_text(encoding="utf-8"), re.DOTALL)
+FRAGMENTS = [one for one in EVERY if "way-in:" not in one]
+WAYS_IN = [one for one in EVERY if "way-in:" in one]
 
 
 @pytest.mark.parametrize("number", range(len(FRAGMENTS)))
@@ -21,6 +25,11 @@ def test_a_fragment_fits_into_the_example(number: int, tmp_path_factory: pytest.
     file.write_text(yaml.safe_dump(whole | part), encoding="utf-8")
     loaded = load(file)
     assert set(part) <= set(type(loaded).model_fields)
+
+
+@pytest.mark.parametrize("fragment", WAYS_IN)
+def test_a_way_in_is_the_one_that_a_request_leaves_room_for(fragment: str) -> None:
+    assert _read(textwrap.dedent(fragment).encode()) == {"way-in": AwsAccount.model_construct().way_in_of_the_client()}
 
 
 def _read(content: bytes) -> dict[str, Any]:

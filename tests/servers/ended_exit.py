@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from core.client_check.seen import ClientsLooks
 from core.exit import Exit, Systems
 from core.model import (
     Action,
@@ -24,6 +25,7 @@ from core.model import (
 from core.planning import draw_plan
 from core.steps.close import close
 from core.steps.discover import find_grants
+from core.steps.late_looks import has_late_looks, note_late_looks
 from core.steps.revoke import give_up, read_back, revoke
 from core.steps.sessions import Sessions
 from core.steps.sweep import sweep, sweep_due
@@ -77,8 +79,11 @@ class Ended:
 
     def sweep(self, *, at_once: bool = False) -> str:
         """What a pass does: run the sweep that is due; Held if something of ours is open. Gives what the state says."""
+        looks = ClientsLooks(self.exit_, self.plan)
+        if has_late_looks(self.exit_, self.plan):
+            note_late_looks(self.exit_, self.plan, looks)
         if one := sweep_due(self.exit_, self.plan, at_once=at_once):
-            sweep(self.exit_, self.plan, one)
+            sweep(self.exit_, self.plan, one, looks)
         raise_alarm(self.exit_, self.plan)
         return ended_sentence(self.exit_, self.plan)
 

@@ -26,6 +26,7 @@ MODULES = (
     "entries",
     "bundle",
     "checks",
+    "looks",
     "rules",
     "dom",
     "record",

@@ -19,6 +19,7 @@ from core.evidence.verifier import verify_bundle
 from core.model import Action, Assurance, EntryKind, GrantState, Verdict
 from core.signatures.forms import waiver_statement
 from core.signatures.statements import Purpose, Statement, write_instant
+from tests.core.signatures.security_key import TOUCHED, TOUCHED_AND_UNLOCKED, SecurityKey
 
 SUBJECT, OWN = GRANTS[0].subject, GRANTS[1].subject
 
@@ -66,15 +67,30 @@ def waive(story: Story, *names: str, system: str = "files-server") -> None:
         story.sign(waiver_statement(story.digest, story.people[name], story.engagement, story.now, subject=subject, reason="silent"))
 
 
-def believe(story: Story, assurance: Assurance, number: int | None = None, subject: str = SUBJECT) -> None:
+def believe(story: Story, assurance: Assurance, number: int | str | None = None, subject: str = SUBJECT) -> None:
     verdict = Verdict(state=GrantState.REVOKED, assurance=assurance, evidence="not by us")
     more = {"check": "second"} | ({"look": str(number)} if number is not None else {})
     story.entry(EntryKind.VERDICT, verdict.model_dump(mode="json") | more, action=Action.REVOKE, subject=subject)
 
 
+def from_outside(story: Story, assurance: Assurance, number: int | None) -> None:
+    """A sweep after the end that sees our own way in refused, and the other as `assurance` says."""
+    story.close()
+    story.now += timedelta(days=6)
+    verdict = Verdict(state=GrantState.REVOKED, assurance=assurance, evidence="not by us").model_dump(mode="json")
+    for subject in (SUBJECT, OWN):
+        story.entry(EntryKind.INTENT, {"check": "sweep +7 days"}, action=Action.SWEEP, subject=subject)
+    more = {"check": "sweep +7 days"} | ({"look": str(number)} if number is not None else {})
+    story.entry(EntryKind.VERDICT, verdict | more, action=Action.SWEEP, subject=SUBJECT)
+    story.see(OWN, GrantState.REVOKED, "sweep +7 days", Action.SWEEP)
+    data = {"grants": 2, "active": 0, "revoked": 2, "unknown": 0, "found": [], "missed": [], "next": "", "due": ""}
+    story.entry(EntryKind.SWEEP, data, subject="+7 days")
+
+
 def found_by(story: Story, viewer: Page) -> set[str]:
     """Close, and have all verifiers look: they have to agree."""
-    story.close()
+    if not story.ledger.entries(kind=EntryKind.CLOSED):
+        story.close()
     bundle = bundled(story)
     ours = {one.name for one in verify_bundle(bundle, None).checks if one.status == "FAIL"}
     keys = "".join((bundle / "data" / name).read_text() for name in ("log.vkey", "allowed_signers"))
@@ -109,6 +125,38 @@ def test_what_no_look_bears_out_is_found(story: Story, viewer: Page, how: str) -
     said = {"of our own word": Assurance.ACKNOWLEDGED}.get(how, Assurance.ATTESTED)
     believe(story, said, None if how == "none said" else number)
     assert found_by(story, viewer) == {"closing"}
+
+
+@pytest.mark.parametrize("flags", [TOUCHED, TOUCHED_AND_UNLOCKED])
+def test_a_look_by_a_key_that_had_to_be_unlocked(story: Story, viewer: Page, flags: int) -> None:
+    key, carol = SecurityKey("ed25519"), story.people["carol"]
+    carol = carol.model_copy(update={"keys": (*carol.keys, key.line), "verify_required": True})
+    persons = tuple(carol if one.principal == carol.principal else one for one in story.people.persons)
+    story.engagement = story.engagement.model_copy(update={"people": persons})
+    number = look(story)
+    entry = story.ledger.entries()[number]
+    text = str(entry.data["text"]).replace("nonce: ", "nonce: 00")
+    sums = {"text": text, "text-sha256": hashlib.sha256(text.encode()).hexdigest(), "key": key.line}
+    signature = key.sign(text.encode(), "offboard-look@msp.example", flags)
+    story.entry(EntryKind.STATEMENT, {**entry.data, **sums, "signature": signature}, subject="look")
+    believe(story, Assurance.ATTESTED, number + 1)
+    assert found_by(story, viewer) == ({"closing"} if flags == TOUCHED else set())
+
+
+def test_a_look_of_nonsense_is_said_to_be_missing(story: Story, viewer: Page) -> None:
+    believe(story, Assurance.ATTESTED, "the second")
+    assert found_by(story, viewer) == {"closing"}
+    (told,) = [one.detail for one in verify_bundle(story.folder / "bundle", None).checks if one.name == "closing"]
+    assert "nothing on record bears that out" in told
+
+
+@pytest.mark.parametrize("how", ["the look", "no look", "another entry", "waived"])
+def test_a_sweep_that_calls_refused_what_only_the_client_can_see(story: Story, viewer: Page, how: str) -> None:
+    number = look(story)
+    believe(story, Assurance.ATTESTED, number)
+    named = {"the look": number, "no look": None, "another entry": 1, "waived": number}[how]
+    from_outside(story, Assurance.WAIVED if how == "waived" else Assurance.ATTESTED, named)
+    assert found_by(story, viewer) == (set() if how == "the look" else {"sweeps"})
 
 
 @pytest.mark.parametrize("how", ["one alone", "nobody", "another system", "our own way in", "own way in not refused", "not seen at first"])

@@ -4,15 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
-from forgery import RunScripts
+from forgery import RunScripts, examine
 from made_up_exit import GRANTS, NewStory, Story
+from page_in_chromium import check
+from page_in_chromium import failed as failed_on_page
+from playwright.sync_api import Page
 
 from core.evidence.answers import Holds, Said, answer
 from core.evidence.bundle import expected_keys
 from core.evidence.redaction import Audience, shows
 from core.evidence.summary import Summary, summarise
 from core.evidence.verifier import verify_bundle
-from core.model import GrantState
+from core.model import EntryKind, GrantState
 
 GONE, OPEN, UNSEEN = GrantState.REVOKED, GrantState.ACTIVE, GrantState.UNKNOWN
 
@@ -71,6 +74,21 @@ def test_all_verifiers_agree_on_a_record_with_sweeps(story: Story, run_scripts: 
     assert report.ok, "\n".join(report.lines())
     words = [row["words"] for row in json.loads((bundle / "data/summary.json").read_text())["trouble"]]
     assert any(f"Read back, {GRANTS[0].subject} is active" in one for one in words)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"revoked": 2}, {"grants": 3}, {"active": 0, "unknown": 2}, {"found": []}, {"found": [GRANTS[1].subject]}]
+)
+def test_a_sweep_that_counts_other_than_it_saw_is_found(
+    story: Story, run_scripts: RunScripts, viewer: Page, wrong: dict[str, object]
+) -> None:
+    story.sweep("+7 days", (OPEN, UNSEEN))
+    honest = dict(story.ledger.entries()[-1].data)
+    story.entry(EntryKind.SWEEP, honest | wrong, subject="+7 days")
+    path = story.bundle().path
+    assert examine(path, run_scripts, found_by={"sweeps"}, shell=0) == {"sweeps"}
+    keys = (path / "data/log.vkey").read_text() + (path / "data/allowed_signers").read_text()
+    assert failed_on_page(check(viewer, path, keys)) == {"sweeps"}
 
 
 def test_others_are_shown_the_sweeps(story: Story) -> None:

@@ -23,6 +23,7 @@ export class Bundle {
     this.keys = once(() => this.keyHistory());
     this.note = once(async () => verifyNote(await bag.text("data/checkpoint"), [await this.vkey()]));
     this.signers = once(() => bag.signers());
+    this.unlocking = once(() => this.whoUnlocks());
   }
 
   // Whether the bundle withholds entries: it then lists the hash of every entry.
@@ -60,6 +61,12 @@ export class Bundle {
     const own = await this.vkey();
     need(!history.length || history.at(-1).vkey.text === own.text, "log.vkey is not the key that the ledger hands over to");
     return history.length ? history : [{ since: 0, vkey: own }];
+  }
+
+  // Names those whose signatures count only by a hardware key that asked for PIN or fingerprint.
+  async whoUnlocks() {
+    const { people } = JSON.parse(await this.bag.text("data/engagement.json"));
+    return new Set(people.filter((one) => one.verify_required).map((one) => one.principal));
   }
 
   async keyFor(size) {

@@ -1,8 +1,8 @@
 // What the exit promises, checked over the entries in the order in which they stand, as verify.py does.
 import { Withheld, hex, need, sha256, utf8 } from "./bytes.js";
-import { byCodePoint, canonical, statementFields } from "./entries.js";
+import { canonical, statementFields } from "./entries.js";
+import { SecondLook, Sweeps, TWO, counts } from "./looks.js";
 
-const TWO = 2;
 const APPROVED = ["EXPORT", "HAND_OVER", "REVOKE"];
 const SCOPE = ["export", "hand-over", "revoke"];
 const SESSION = ": session opened before the cutoff";
@@ -92,14 +92,17 @@ function approvers(said, at) {
   return approved;
 }
 
+// Names the executives, and whose signatures count only by an unlocked key.
 async function executives(bundle) {
   const namespace = await bundle.namespace("approval");
-  return new Set((await bundle.signers()).filter((one) => one.namespaces.includes(namespace)).map((one) => one.principal));
+  const may = (await bundle.signers()).filter((one) => one.namespaces.includes(namespace));
+  return { who: new Set(may.map((one) => one.principal)), unlocking: await bundle.unlocking() };
 }
 
 // Reads what an entry says if it is an executive's statement of this purpose about this plan; null otherwise.
 function signed(entry, purpose, inForce, able) {
-  if (entry.kind !== "statement" || entry.subject !== purpose || !able.has(entry.data.principal)) return null;
+  if (entry.kind !== "statement" || entry.subject !== purpose || !able.who.has(entry.data.principal)) return null;
+  if (!counts(entry, able.unlocking)) return null;
   const fields = statementFields(entry.data.text);
   return fields.get("plan-sha256")?.join("\n") === inForce.digest ? fields : null;
 }
@@ -174,7 +177,7 @@ export async function receipts(bundle) {
     const { kind, action, subject, data } = entry;
     const waiver = signed(entry, "waiver", inForce, able);
     if (waiver?.get("subject")?.join("\n") === "receipt") waived.push([inForce.since, data.principal]);
-    if (kind === "statement" && subject === "acknowledgement") shown.push(statementFields(data.text));
+    if (kind === "statement" && subject === "acknowledgement" && counts(entry, able.unlocking)) shown.push(statementFields(data.text));
     else if (kind === "receipt" && APPROVED.includes(action)) made.set(`${action} ${subject}`, data.facts ?? {});
     else if (kind === "intent" && action === "REVOKE" && !compared.has(inForce.since)) {
       const facts = {};
@@ -189,59 +192,10 @@ export async function receipts(bundle) {
   return `${shown.length} acknowledgements; nothing was revoked before codes found only inside had come back, or two executives waived it`;
 }
 
-// Remembers what stands for a look of the provider's own at the second check: the client's signed look, or two executives' waiver.
-class SecondLook {
-  constructor() {
-    [this.looks, this.waivers, this.taken, this.gone, this.others] = [new Map(), new Map(), new Map(), new Map(), new Map()];
-  }
-
-  take(entry, inForce, waiver) {
-    const { number, kind, action, subject, data } = entry;
-    if (number === inForce.since) this.gone = new Map();
-    if (kind === "statement" && subject === "look") this.looks.set(number, statementFields(data.text));
-    if (waiver) {
-      const key = `${inForce.since} ${waiver.get("subject").join("\n")}`;
-      this.waivers.set(key, (this.waivers.get(key) ?? new Set()).add(data.principal));
-    }
-    const touched = kind === "drift" || (kind === "intent" && action === "REVOKE");
-    if (touched && !this.others.has(subject)) this.others.set(subject, number);
-    if (action === "REVOKE" && kind === "receipt") this.taken.set(subject, entry.at);
-    if (action === "REVOKE" && kind === "verdict") {
-      const gone = data.state === "revoked" && data.assurance === "observed";
-      this.gone.set(`${data.check ?? ""} ${subject}`, gone);
-    }
-    if (action === "REINSTATE") for (const check of ["first", "second"]) this.gone.delete(`${check} ${subject}`);
-  }
-
-  // Whether a verdict that nobody of the provider's saw is what the client signed, or what two executives could waive.
-  async backs({ subject, data }, inForce) {
-    if (data.assurance === "attested") return this.attested(subject, Number(data.look ?? -1), inForce);
-    const system = inForce.systems.get(subject) ?? "";
-    const own = inForce.content.grants.filter((one) => one.own && one.system === system).map((one) => `${one.system}:${one.id}`);
-    const refused = own.length && !own.includes(subject) && own.every((one) => this.gone.get(`second ${one}`));
-    const people = this.waivers.get(`${inForce.since} second look on ${system}`) ?? new Set();
-    return data.assurance === "waived" && refused && this.gone.get(`first ${subject}`) && people.size >= TWO;
-  }
-
-  // Whether a look on record was for this grant, late enough, and does not list it.
-  async attested(subject, number, inForce) {
-    const said = this.looks.get(number) ?? new Map();
-    const of = (key) => (said.get(key) ?? []).join("\n");
-    const before = `${of("system")}:`;
-    if (!subject.startsWith(before) || of("plan-sha256") !== inForce.digest || said.has("unlisted")) return false;
-    const known = [...this.others].filter(([, since]) => since < number).map(([one]) => one);
-    const lookedFor = [...new Set([...inForce.systems.keys(), ...known])].filter((one) => one.startsWith(before)).sort(byCodePoint);
-    const listed = [...(said.get("still-there") ?? []), ...(said.get("could-not-see") ?? [])];
-    const taken = [...this.taken].filter(([one]) => inForce.systems.has(one) && one.startsWith(before)).map(([, at]) => Date.parse(at));
-    const late = taken.length && Date.parse(of("looked-at")) - Math.max(...taken) >= inForce.content.second_check_after_seconds * 1000;
-    const same = hex(await sha256(utf8(canonical(lookedFor)))) === of("looked-for-sha256");
-    return late && same && lookedFor.includes(subject) && !listed.includes(subject);
-  }
-}
-
 export async function closing(bundle) {
   needWhole(bundle);
-  const [able, second] = [await executives(bundle), new SecondLook()];
+  const able = await executives(bundle);
+  const second = new SecondLook(able.unlocking);
   let [seen, closed] = [new Map(), "the exit is not closed yet"];
   for (const [entry, inForce] of await underPlans(bundle)) {
     const { kind, action, subject } = entry;
@@ -290,4 +244,23 @@ export async function sessions(bundle) {
   return states.length
     ? `opened before the cutoff, as last seen: ${states.join(", ")}`
     : "none was opened before the cutoff to be tried after it";
+}
+
+export async function sweeps(bundle) {
+  needWhole(bundle);
+  const [second, seen] = [new SecondLook(await bundle.unlocking()), new Sweeps()];
+  let found = 0;
+  for (const [entry, inForce] of await underPlans(bundle)) {
+    const { kind, action, subject, data } = entry;
+    second.take(entry, inForce, null);
+    seen.take(entry);
+    if (kind === "verdict" && action === "SWEEP" && data.state === "revoked" && data.assurance !== "observed") {
+      const what = `${subject} is called revoked (${data.assurance}), and no look on record bears that out`;
+      need(data.assurance === "attested" && (await second.backs(entry, inForce)), `entry ${entry.number}: ${what}`);
+    } else if (kind === "sweep") {
+      seen.needFits(entry);
+      found += 1;
+    }
+  }
+  return `${found} entries of sweeps, each counting what its verdicts say`;
 }

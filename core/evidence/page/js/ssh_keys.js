@@ -9,6 +9,7 @@ const CURVES = {
 const RSA_HASHES = { "rsa-sha2-256": "SHA-256", "rsa-sha2-512": "SHA-512" };
 const LONGEST = 64 * 1024;
 const TOUCHED = 1;
+export const UNLOCKED = 4;
 
 // Reads the fields of the SSH wire format (RFC 4251, section 5) and refuses what is too short, too long or spelled otherwise.
 export class Reader {
@@ -133,6 +134,20 @@ async function holds({ type, application, check }, signature, message) {
   reader.end();
   need(type === "ssh-rsa" || scheme === type, `a key of type ${type} cannot make a signature of type ${scheme.slice(0, 60)}`);
   return check(scheme, raw, covered);
+}
+
+// Reads what a hardware key signed about its use; 0 for any other key. Whether it holds is not checked here.
+export function flags(armored) {
+  const reader = new Reader(fromBase64(armored.replace(/\n$/, "").split("\n").slice(1, -1).join("")));
+  reader.take(6);
+  reader.number();
+  const { type } = readKey(reader.string());
+  for (let part = 0; part < 3; part += 1) reader.string();
+  const signature = new Reader(reader.string());
+  if (!type.startsWith("sk-")) return 0;
+  signature.text();
+  signature.string();
+  return signature.take(1)[0];
 }
 
 // Checks an armored SSH signature (PROTOCOL.sshsig) and gives the key that made it.

@@ -6,7 +6,7 @@ import { anchors, certificate, checkpoint, documents, files, keys } from "./chec
 import { personal, rotations, seal, signatures, statements, tree } from "./checks.js";
 import { byId, make } from "./dom.js";
 import { page } from "./record.js";
-import { approvals, closing, grants, numbers, order, plan, receipts, sessions } from "./rules.js";
+import { approvals, closing, grants, numbers, order, plan, receipts, sessions, sweeps } from "./rules.js";
 
 const MARKS = { OK: "✓", FAIL: "✗", INCOMPLETE: "?", WITHHELD: "–" };
 const CAUTION = "The keys inside a bundle prove nothing by themselves: whoever forges a bundle puts in keys of his own.";
@@ -15,7 +15,7 @@ const RECORD = {
   ...{ files, checkpoint, tree, rotations, seal, signatures },
   ...{ numbers, statements, documents, personal, anchors, certificate },
 };
-const PROMISES = { plan, order, approvals, grants, receipts, closing, sessions };
+const PROMISES = { plan, order, approvals, grants, receipts, closing, sessions, sweeps };
 const MORE = { page };
 
 async function attempt(check, bundle) {
