@@ -122,6 +122,14 @@ class SimulatesEndState(Protocol):
 
 
 @runtime_checkable
+class LooksByComingIn(Protocol):
+    """An AccessTarget that cannot be asked from outside whether it would let us in: each look at it uses our own credential."""
+
+    def stay_out(self) -> None:
+        """From now on try our own way in only where `verify` may log in, and for its own grant: all else is unknown without a call."""
+
+
+@runtime_checkable
 class TellsOperations(Protocol):
     """An AccessTarget that can tell what it would send to take grants away, each held against its guard. Not every one can."""
 

@@ -25,7 +25,11 @@ NOT_STARTED = "No plan is drawn yet. A person starts client-exit for this engage
 
 @flow(name="keep-going", persist_result=False)
 def keep_going() -> State[Any]:
-    """Walk every open engagement on from its ledger, some side by side; no trouble or long export of one stops the others."""
+    """Walk every open engagement on from its ledger, some side by side; no trouble or long export of one stops the others.
+
+    This run may last as long as the longest export. The next ones start meanwhile, find that engagement at work by its lease, and end
+    when all others are walked.
+    """
     came = side_by_side(slugs(Settings.from_environment()), _go_on_with, at_once=AT_ONCE, longest=LONGEST)
     states = {slug: Failed(name=HELD, message=str(one)) if isinstance(one, GoodLeaverError) else one for slug, one in came.items()}
     message = "\n".join(f"{slug}: {state.name}. {state.message}" for slug, state in states.items()) or "there is no engagement file yet"

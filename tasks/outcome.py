@@ -17,6 +17,7 @@ from core.errors import GoodLeaverError, LeaseHeldError, Waiting
 from core.exit import Exit
 from core.pages import checklist_page
 from core.planning import saved_plan
+from core.steps.revoke import stay_out
 
 HELD = "Held"
 CLOSED = "Closed"
@@ -56,6 +57,8 @@ def conclude(
 
 def _walk(exit_: Exit, walk: Callable[[Exit], str], name: str) -> State[Any]:
     try:
+        if plan := saved_plan(exit_):
+            stay_out(exit_, plan.grants)
         return Completed(name=name, message=walk(exit_))
     except Waiting as waiting:
         return _waiting(waiting)

@@ -1,6 +1,5 @@
 """The AccessTarget: what of an AWS account is ours is found, taken away, seen to be refused, and put back."""
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal
@@ -10,15 +9,15 @@ from pydantic import PrivateAttr
 from connectors.aws_account.assignments import Assignments
 from connectors.aws_account.clients_view import ClientsAccount, to_be_looked_at
 from connectors.aws_account.contacts import Contacts
-from connectors.aws_account.errors import GoneError, WayInRefusedError
+from connectors.aws_account.errors import WayInRefusedError
+from connectors.aws_account.governing import can_govern
 from connectors.aws_account.held import Held
 from connectors.aws_account.login import Answer, Tried, credential_of, try_login
 from connectors.aws_account.marks import account_of
 from connectors.aws_account.open_session import HeldRoleSession
-from connectors.aws_account.policies import others
 from connectors.aws_account.resources import Resources
 from connectors.aws_account.roles import Roles
-from connectors.aws_account.session import AwsSession, RoleToAssume, come_in
+from connectors.aws_account.session import AwsSession, Keys, RoleToAssume, come_in
 from connectors.aws_account.settings import Account
 from connectors.aws_account.users import Users
 from connectors.aws_account.visit import Kind, Visit, already
@@ -44,8 +43,8 @@ NEVER_LOOKED_AT: Final = (
     "keys, agents and accounts on machines in the account",
     "regions that the engagement file does not name",
 )
-_CONTROL: Final = ["iam:CreateAccessKey", "iam:UpdateAssumeRolePolicy", "iam:PutUserPolicy"]
-"""Who may do these can undo whatever was done to the account's access, and give access to anybody else."""
+_NO_LOOK: Final = "we cannot look into the account any more"
+_OUT: Final = "our own way in was seen to be refused, and to look would be to try it once more"
 
 
 class AwsAccount(Account):
@@ -57,6 +56,7 @@ class AwsAccount(Account):
     kind: Literal["aws_account"] = "aws_account"
     name: str
     _unseen: list[str] = PrivateAttr(default_factory=list)
+    _stays_out: bool = PrivateAttr(default=False)
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every grant of these holders and no other. Changes nothing. Raises RefusedError if our own way in belongs to nobody."""
@@ -101,29 +101,32 @@ class AwsAccount(Account):
         """See whether the grant still opens anything: by looking into the account, as long as we can, and by trying its credential.
 
         Once our own way in is closed, only what the engagement file names a credential for can be tried (with `log_in`); all else is
-        unknown, not revoked.
+        unknown, not revoked. After `stay_out` nothing is sent without `log_in`; with it, our own way in is tried for its own grant alone.
         """
         kind = self._kind(grant)
+        if self._stays_out and not log_in:
+            return _verdict(GrantState.UNKNOWN, f"{_NO_LOOK} ({_OUT})", None)
         tried = self._try(grant) if log_in else None
+        if self._stays_out and not grant.own:
+            return self._by_its_credential(grant, tried, _OUT)
         try:
-            visit = self._visit()
-            seen = kind.look(visit, grant)
+            return self._from_inside(kind, grant, tried)
         except WayInRefusedError as error:
             return self._from_outside(grant, tried, error)
         except (UnavailableError, RefusedError) as error:
             if isinstance(error, GuardError):
                 raise
             return _verdict(GrantState.UNKNOWN, error.what, tried)
-        if visit.unseen:
-            seen = seen._replace(evidence=f"{seen.evidence}; not looked at: {', '.join(sorted(set(visit.unseen)))}")
-        if grant.own or (tried and tried.answer == Answer.ACCEPTED):
-            we_are_in = "we can still come in by it" if grant.own else "its credential is still accepted"
-            return _verdict(GrantState.ACTIVE, f"{seen.evidence}; {we_are_in}", tried)
-        return _verdict(GrantState.ACTIVE if seen.stands else GrantState.REVOKED, seen.evidence, tried)
+
+    def stay_out(self) -> None:
+        """Use our own way in no more, but where `verify` may log in: until something is put back by it."""
+        self._stays_out = True
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what was taken away, from `grant.undo`. Twice is fine. Raises RefusedError if we no longer come in ourselves."""
-        return self._kind(grant).reinstate(self._visit(), grant)
+        receipt = self._kind(grant).reinstate(self._visit(), grant)
+        self._stays_out = False
+        return receipt
 
     def open_session(self) -> HeldRoleSession:
         """Assume our role and keep the session in memory. Raises RefusedError where we come in by no role: a key alone opens no session."""
@@ -165,7 +168,7 @@ class AwsAccount(Account):
     def _governing(self) -> tuple[tuple[str, ...], str]:
         """Name the client's administrators who can come in by what does not name us, and may govern access; and say what was seen."""
         visit = self._visit() if self.client.administrators else None
-        found = [(arn, *_can_govern(visit, arn)) for arn in self.client.administrators if visit]
+        found = [(arn, *can_govern(visit, arn)) for arn in self.client.administrators if visit]
         said = "; ".join(f"{arn} {why}" for arn, _can, why in found) or "no administrator of the client's is named in the engagement file"
         return tuple(arn for arn, can, _why in found if can), said
 
@@ -173,9 +176,12 @@ class AwsAccount(Account):
         return Visit(self._come_in(), self, self.name, holders)
 
     def _come_in(self, *, only_looks: bool = False) -> AwsSession:
-        role = RoleToAssume(self.access.role_arn, self.access.external_id) if self.access.role_arn else None
         place = partial(come_in, account=self.account_id, region=self.regions[0], endpoint=self.endpoint)
-        return place(self.access.reveal(), role, only_looks=only_looks)
+        return place(*self._way_in(), only_looks=only_looks)
+
+    def _way_in(self) -> tuple[Keys, RoleToAssume | None]:
+        role = RoleToAssume(self.access.role_arn, self.access.external_id) if self.access.role_arn else None
+        return self.access.reveal(), role
 
     def _kind(self, grant: Grant) -> Kind:
         kind = KINDS.get(grant.id.partition(" ")[0])
@@ -186,18 +192,34 @@ class AwsAccount(Account):
     def _try(self, grant: Grant) -> Tried | None:
         try:
             credential = credential_of(self, grant)
+            looks_by_it = grant.own and credential == self._way_in()  # then to look is to try it
         except RefusedError as error:
             return Tried(Answer.UNCLEAR, error.what)
-        return try_login(self, *credential) if credential else None
+        return try_login(self, *credential) if credential and not looks_by_it else None
+
+    def _from_inside(self, kind: Kind, grant: Grant, tried: Tried | None) -> Verdict:
+        visit = self._visit()
+        if self._stays_out:  # it is open again, and that is all that we came to see
+            return _verdict(GrantState.ACTIVE, f"we can come in by it again, as {visit.session.caller}", tried)
+        seen = kind.look(visit, grant)
+        if visit.unseen:
+            seen = seen._replace(evidence=f"{seen.evidence}; not looked at: {', '.join(sorted(set(visit.unseen)))}")
+        if grant.own or (tried and tried.answer == Answer.ACCEPTED):
+            we_are_in = "we can still come in by it" if grant.own else "its credential is still accepted"
+            return _verdict(GrantState.ACTIVE, f"{seen.evidence}; {we_are_in}", tried)
+        return _verdict(GrantState.ACTIVE if seen.stands else GrantState.REVOKED, seen.evidence, tried)
 
     def _from_outside(self, grant: Grant, tried: Tried | None, error: WayInRefusedError) -> Verdict:
         """Judge when we cannot look any more: our own way in by its refusal, others by their own credential alone."""
         if grant.own and self._was_us(grant, error.caller):
             return _verdict(GrantState.REVOKED, error.what, None)
+        return self._by_its_credential(grant, tried, error.what)
+
+    def _by_its_credential(self, grant: Grant, tried: Tried | None, why: str) -> Verdict:
         if tried and tried.answer == Answer.REFUSED and self._was_us(grant, tried.caller):
-            return _verdict(GrantState.REVOKED, "we cannot look into the account any more", tried)
+            return _verdict(GrantState.REVOKED, _NO_LOOK, tried)
         state = GrantState.ACTIVE if tried and tried.answer == Answer.ACCEPTED else GrantState.UNKNOWN
-        return _verdict(state, f"we cannot look into the account any more ({error.what})", tried)
+        return _verdict(state, f"{_NO_LOOK} ({why})", tried)
 
     def _was_us(self, grant: Grant, caller: str) -> bool:
         """Tell whether who was refused is whom the grant let in: another credential's refusal says nothing of it."""
@@ -209,33 +231,3 @@ class AwsAccount(Account):
 def _verdict(state: GrantState, evidence: str, tried: Tried | None) -> Verdict:
     assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
     return Verdict(state=state, assurance=assurance, evidence="; ".join([evidence, *([tried.evidence] if tried else [])]))
-
-
-def _can_govern(visit: Visit, arn: str) -> tuple[bool, str]:
-    """Tell whether a principal may govern access, and whether it has a way in of its own."""
-    name = arn.rpartition("/")[2]
-    try:
-        if ":user/" in arn:
-            visit.session.call("iam", "GetUser", UserName=name)
-            keys = visit.session.pages("iam", "ListAccessKeys", "AccessKeyMetadata", UserName=name)
-            can_come = any(one["Status"] == "Active" for one in keys)
-            with contextlib.suppress(GoneError):
-                visit.session.call("iam", "GetLoginProfile", UserName=name)
-                can_come = True
-        else:
-            can_come = _others_may_assume(visit, name)
-        answers = list(
-            visit.session.pages("iam", "SimulatePrincipalPolicy", "EvaluationResults", PolicySourceArn=arn, ActionNames=_CONTROL)
-        )
-    except GoneError:
-        return False, "is not there"
-    if not can_come:
-        return False, "has no way to come in: neither a password nor an active key, or nobody else is trusted"
-    if not answers or any(one["EvalDecision"] != "allowed" for one in answers):
-        return False, "may not govern access"
-    return True, "can come in, and may govern access, as AWS itself says"
-
-
-def _others_may_assume(visit: Visit, name: str) -> bool:
-    trust = visit.session.call("iam", "GetRole", RoleName=name)["Role"]["AssumeRolePolicyDocument"]
-    return any(one.get("Effect") == "Allow" for one in others(trust, visit.account.ours.all_marks()))

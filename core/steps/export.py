@@ -26,7 +26,7 @@ from core.signatures.statements import Purpose, namespace
 from core.steps.as_signed import require_datasets_as_signed
 from core.steps.revoke import all_gone
 from core.steps.side_by_side import side_by_side
-from core.steps.unread import leave_out_or_hold, left_out, raise_all
+from core.steps.unread import go_on_unlisted_or_hold, leave_out, leave_out_or_hold, left_out, raise_all
 
 BEFORE, AFTER = "before", "after"
 Watch = Callable[[Progress], None]
@@ -40,14 +40,9 @@ LONGEST: Final = timedelta(days=7)
 def take_inventories(exit_: Exit, when: str) -> None:
     """Take the inventory of every dataset, once: before the first export, and after, as the last thing our reading access does.
 
-    The last one has to be newer than the plan in force; a first one serves as long as the dataset is the same. Datasets are listed side by
-    side; what keeps one from being listed is raised once all others are.
+    Datasets are listed side by side; what keeps one from being listed is raised once all others are.
     """
-    sources = {source.name: source for source in exit_.systems.data_sources if find_inventory(exit_, source, when) is None}
-    if when == AFTER:
-        sources = {name: source for name, source in sources.items() if name not in left_out(exit_)}
-    came = side_by_side(sources, lambda name: _take_inventory(exit_, sources[name], when), longest=LONGEST)
-    raise_all({name: error for name, error in came.items() if isinstance(error, GoodLeaverError)})
+    raise_all(_unlisted(exit_, when))
 
 
 def find_inventory(exit_: Exit, source: DataSource, when: str) -> bytes | None:
@@ -118,14 +113,14 @@ def read_a_last_time(exit_: Exit, plan: ExitPlan, spread: Spread) -> None:
     """Export what changed, and take the last inventory, of all datasets side by side.
 
     If the client has taken our way in away already, that is said. A dataset that cannot be read otherwise holds the cutoff: what changed
-    in it since the first export would stay unexported for good. Two executives can waive just that. Raises HeldError or, where a system
-    did not answer, UnavailableError; all that could be read is in the archive by then.
+    in it since the first export would stay unexported for good. Two executives can waive just that, also for one that cannot be listed.
+    Raises HeldError or, where a system did not answer, UnavailableError; all that could be read is in the archive by then.
     """
     if exit_.last(EntryKind.FAILED, action=Action.EXPORT, subject=plan.delta_subject):
         return
     try:
         export_delta(exit_, plan, spread)
-        take_inventories(exit_, AFTER)
+        go_on_unlisted_or_hold(exit_, plan, _unlisted(exit_, AFTER))
     except RefusedError as error:
         if not all_gone(exit_, plan.grants):
             raise
@@ -140,6 +135,8 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
     def act() -> Receipt:
         order, journal = _order(exit_, plan, subject), _journal(exit_, subject)
         begun = order.begin(store, journal)
+        if subject == plan.delta_subject:
+            leave_out(begun, left_out(exit_), store, journal)  # a pass was killed that had put it on record: so it stays
         unread = spread(subject, order.datasets)
         if subject == plan.delta_subject:
             leave_out_or_hold(exit_, plan, begun, unread, store, journal)
@@ -161,6 +158,18 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
     if exit_.last(EntryKind.VERDICT, action=Action.EXPORT, subject=subject) is None:
         judge(exit_, Action.EXPORT, subject, _read_back(store))
     return receipt
+
+
+def _unlisted(exit_: Exit, when: str) -> dict[str, GoodLeaverError]:
+    """Take the inventories that are not there yet, and give the datasets that could not be listed, with why.
+
+    The last one has to be newer than the plan in force; a first one serves as long as the dataset is the same.
+    """
+    sources = {source.name: source for source in exit_.systems.data_sources if find_inventory(exit_, source, when) is None}
+    if when == AFTER:
+        sources = {name: source for name, source in sources.items() if name not in left_out(exit_)}
+    came = side_by_side(sources, lambda name: _take_inventory(exit_, sources[name], when), longest=LONGEST)
+    return {name: error for name, error in came.items() if isinstance(error, GoodLeaverError)}
 
 
 def _take_inventory(exit_: Exit, source: DataSource, when: str) -> None:

@@ -10,6 +10,7 @@ from core.errors import GoodLeaverError, GuardError, RefusedError, UnavailableEr
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.planning import planned_at
+from core.ports import LooksByComingIn
 from core.steps.side_by_side import side_by_side
 
 FIRST, SECOND = "first", "second"
@@ -106,7 +107,21 @@ def look_back(exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST, 
     if known and verdict.state == GrantState.REVOKED:
         return ""
     judge(exit_, Action.REVOKE, grant.subject, verdict, check=check, **more)
+    if grant.own:
+        stay_out(exit_, [grant])
     return "" if verdict.state == GrantState.REVOKED else f"{grant.subject} is {verdict.state}: {verdict.evidence}"
+
+
+def stay_out(exit_: Exit, grants: Iterable[Grant]) -> None:
+    """Where our own way in among these was given up and seen refused, have it left alone, also if to look takes it.
+
+    It ends on a system when something there is ordered back.
+    """
+    for grant in grants:
+        if grant.own and is_receipted(exit_, grant) and _refused_at(exit_, grant) > _ordered_back_at(exit_, grant.system):
+            target = exit_.systems.target(grant.system)
+            if isinstance(target, LooksByComingIn):
+                target.stay_out()
 
 
 def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
@@ -172,6 +187,17 @@ def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> Verdict | None:
     seen = checked(exit_, grant, check)
     newest = verdict_in(seen[-1]) if seen else None
     return newest if newest and newest.state == GrantState.REVOKED else None
+
+
+def _refused_at(exit_: Exit, grant: Grant) -> int:
+    seen = exit_.ledger.entries(kind=EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
+    refused = (one.number for one in seen if one.data["state"] == GrantState.REVOKED)
+    return max((number for number in refused if number > round_began(exit_, grant)), default=-1)
+
+
+def _ordered_back_at(exit_: Exit, system: str) -> int:
+    ordered = exit_.ledger.entries(action=Action.REINSTATE)
+    return max((one.number for one in ordered if one.subject.startswith(f"{system}:")), default=-1)
 
 
 def verdict_in(entry: LedgerEntry) -> Verdict:

@@ -1,6 +1,6 @@
 """Datasets that could not be read: what is told of them, and when the last export goes on without them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from core.actions import LONGEST_WHY
@@ -39,10 +39,30 @@ def leave_out_or_hold(
     holding = {name: error for name, error in unread.items() if not (gone or waived(exit_, plan, last_export_of(name)))}
     if holding:
         raise _unreadable(plan, holding)
-    for name, error in unread.items():
-        why = f"the last export goes on without {name}, which could not be read: {error.what}"
-        exit_.record(EntryKind.HELD, subject=last_export_of(name), data={"why": exit_.ledger.veiled(why[:LONGEST_WHY])})
+    _note(exit_, unread, "export goes on without {}, which could not be read")
+    leave_out(order, unread, store, journal)
+
+
+def leave_out(order: ArchiveOrder, names: Iterable[str], store: ArchiveStore, journal: Path) -> None:
+    """End these datasets in the archive with what is there of them. Twice is fine."""
+    for name in names:
         write_dataset(order, Nothing(name), store, journal)
+
+
+def go_on_unlisted_or_hold(exit_: Exit, plan: ExitPlan, unlisted: Mapping[str, GoodLeaverError]) -> None:
+    """Go on without the last inventory of what two executives waived; hold for all else. Raises as `leave_out_or_hold`."""
+    holding = {name: error for name, error in unlisted.items() if not waived(exit_, plan, last_export_of(name))}
+    if holding and all(isinstance(error, RefusedError) for error in holding.values()) and all_gone(exit_, plan.grants):
+        raise_all(holding)
+    if holding:
+        raise _unreadable(plan, holding)
+    _note(exit_, unlisted, "inventory goes on without {}, which could not be listed")
+
+
+def _note(exit_: Exit, unread: Mapping[str, GoodLeaverError], words: str) -> None:
+    for name, error in unread.items():
+        why = f"the last {words.format(name)}: {error.what}"
+        exit_.record(EntryKind.HELD, subject=last_export_of(name), data={"why": exit_.ledger.veiled(why[:LONGEST_WHY])})
 
 
 def _unreadable(plan: ExitPlan, unread: Mapping[str, GoodLeaverError]) -> GoodLeaverError:

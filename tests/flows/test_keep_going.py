@@ -12,7 +12,7 @@ import yaml
 
 from configs.open_exit import open_exit
 from core.model import Action, EntryKind
-from tests.flows.exit_world import PACKED, ExitWorld
+from tests.flows.exit_world import CHECKOUT, PACKED, ExitWorld
 from tests.flows.killed_pass import KillPoint, Pass
 
 if TYPE_CHECKING:
@@ -151,3 +151,35 @@ def test_one_that_is_busy_keeps_no_other_waiting(world: ExitWorld, monkeypatch: 
     assert state.is_completed(), state.message
     assert f"{BUSY}: Waiting for signature." in state.message
     assert "acme-dental: Waiting for cutoff." in state.message
+
+
+@pytest.mark.usefixtures("world")
+def test_a_run_that_lasts_for_days_keeps_no_later_one_from_starting_and_they_do_not_pile_up() -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
+    from prefect.states import Cancelled, Pending, Running
+
+    from flows.keep_going import keep_going
+
+    deployments = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    (written,) = [one for one in deployments if one["name"] == "keep-going"]
+    limit = ConcurrencyLimitConfig.model_validate(written["concurrency_limit"])
+    deployment = keep_going.to_deployment(name="keep-going", concurrency_limit=limit).apply()
+    with get_client(sync_client=True) as client:
+        runs = [client.create_flow_run_from_deployment(deployment).id for _ in range(limit.limit + 1)]
+        try:
+            came = []
+            for run in runs:  # as a worker does that takes it
+                client.set_flow_run_state(run, Pending())
+                if (state := client.read_flow_run(run).state) and state.is_pending():
+                    client.set_flow_run_state(run, Running())
+                came.append(client.read_flow_run(run).state)
+            assert came[1]
+            assert came[1].is_running()
+            assert [one.is_running() for one in came if one] == [True] * limit.limit + [False]
+            assert came[-1]
+            assert came[-1].is_cancelled()
+        finally:
+            for run in runs:
+                client.set_flow_run_state(run, Cancelled(), force=True)
+            client.delete_deployment(deployment)
