@@ -318,14 +318,14 @@ MISTAKES = {
     ),
     "sweeps out of order": (
         [("sweeps_after: [7 days, 30 days, 90 days]", "sweeps_after: [30 days, 7 days]")],
-        ("acme.yaml:171:15: sweeps_after: each has to be longer than the one before it; write them from the shortest to the longest"),
+        ("acme.yaml:195:15: sweeps_after: each has to be longer than the one before it; write them from the shortest to the longest"),
     ),
     "sweeps that cannot be": (
         [("sweeps_after: [7 days, 30 days, 90 days]", "sweeps_after: [a week, 0 days, 4000 days]")],
         (
-            "acme.yaml:171:16: sweeps_after.0: write a length of time as 02:30:00 (hours, minutes, seconds), or as 7 days\n"
-            "acme.yaml:171:24: sweeps_after.1: write a length of time from one second to ten years, such as 7 days\n"
-            "acme.yaml:171:32: sweeps_after.2: write a length of time from one second to ten years, such as 7 days"
+            "acme.yaml:195:16: sweeps_after.0: write a length of time as 02:30:00 (hours, minutes, seconds), or as 7 days\n"
+            "acme.yaml:195:24: sweeps_after.1: write a length of time from one second to ten years, such as 7 days\n"
+            "acme.yaml:195:32: sweeps_after.2: write a length of time from one second to ten years, such as 7 days"
         ),
     ),
     "no YAML at all": (

@@ -17,6 +17,7 @@ from core.errors import ConfigurationError, GuardError, RefusedError
 from core.model import Grant, Role
 from core.signed_statements import LONGEST_TEXT
 from core.steps.close import close
+from core.steps.sessions import Sessions
 from tests.servers.aws_desk import Desk, opened_desk
 from tests.servers.aws_world import AwsWorld, client
 
@@ -54,7 +55,7 @@ def test_a_key_that_may_only_read_is_enough_and_says_what_it_could_not_see(desk:
     assert any("s3 in us-east-1" in one for one in found.not_looked_at)
     assert desk.world.dump() == before
     desk.take_in(desk.text(found))
-    close(desk.exit, desk.plan)
+    close(desk.exit, desk.plan, Sessions())
 
 
 def test_a_key_that_may_not_see_it_says_so_and_closes_nothing(desk: Desk) -> None:
