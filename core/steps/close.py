@@ -14,7 +14,7 @@ from core.planning import not_looked_at, planned_at
 from core.steps.revoke import SECOND, UNSEEN, Weigh, look_now, read_back, reinstated_at
 from core.steps.sessions import Sessions, told_of_sessions, try_sessions
 
-_TODO: Final = "agree with the client who takes away what is still there; the next pass looks again and closes as soon as it is gone"
+_TODO: Final = "agree with the client who takes away what is still there; the next pass looks again, and closes once all is seen to be gone"
 
 
 def open_drift(exit_: Exit, weigh: Weigh) -> tuple[tuple[Grant, Verdict], ...]:

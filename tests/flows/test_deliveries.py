@@ -101,14 +101,16 @@ def test_a_delivery_that_nobody_can_be_sure_of(world: ExitWorld) -> None:
     assert world.letters() == []
 
 
-def test_the_closing_notice_is_sent_when_the_mail_server_is_back(world: ExitWorld) -> None:
+def test_the_closing_notice_is_sent_when_the_mail_server_is_back_and_no_sweep_waits_for_it(world: ExitWorld) -> None:
     world.get_ready_for_the_cutoff()
+    world.alter(lambda written: written.update(sweeps_after=["00:00:01", "7 days"]))
     with socket.create_server(("127.0.0.1", 0)) as probe:
         nobody = probe.getsockname()[1]
     world.alter(use_port(nobody))
     state = world.cut()
     assert state.name == "Held"
     assert world.entries(EntryKind.CLOSED)
+    assert [one.subject for one in world.entries(EntryKind.SWEEP)] == ["+1 second"]
     assert len(world.letters()) == PACKED
     world.alter(use_port(world.acme.mail.port))
     going = world.keep_going()
