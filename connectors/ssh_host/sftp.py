@@ -67,6 +67,7 @@ class Sftp:
         self._arrived: dict[int, _Packet] = {}
         self._dropped: set[int] = set()
         self.broken = False
+        self.changes = 0  # how often a file was put in another's place here, or may have been
         self._queue(CMD_INIT, _VERSION.to_bytes(4, "big"))
         hello = self._packet()
         if hello.kind != CMD_VERSION or hello.number < _VERSION:
@@ -124,6 +125,7 @@ class Sftp:
 
     def posix_rename(self, old: bytes, new: bytes) -> None:
         """Put one file in the place of another, atomically."""
+        self.changes += 1
         self._ask(Request(CMD_EXTENDED, string(POSIX_RENAME) + string(old) + string(new), CMD_STATUS))
 
     def close(self, handle: bytes) -> None:
