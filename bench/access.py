@@ -23,7 +23,7 @@ TARGET_PYTHON = "/usr/bin/python3"
 
 
 def access(workplace: Workplace) -> list[Row]:
-    """Give everything up, by turns; then once more with a host that never speaks. Raises WrongResultError."""
+    """Give everything up, by turns; ours also with a host that never speaks, which must hold no other. Raises WrongResultError."""
     if lacking := missing("sshd", "ssh"):
         return [Row("give up access", "", f"{lacking} not installed")]
     count = max(2, round(HOSTS * workplace.scale))
@@ -33,17 +33,10 @@ def access(workplace: Workplace) -> list[Row]:
         place = workplace.place(None, **_settings(hosts))
         plan = _planned(workplace, hosts)
         own = _ours("Good Leaver", hosts, plan, place, "hosts.json")
-        return contest(work, own, [_pyinfra(hosts), _ansible(hosts)], place, runs=workplace.runs, tell=workplace.tell) + _with_silent(
-            workplace, hosts, work, own, plan, place
-        )
-
-
-def _with_silent(workplace: Workplace, hosts: Hosts, work: str, own: Contender, plan: Path, place: Place) -> list[Row]:
-    """Have one host take connections and never speak: what is ours on all others has to go, as soon as otherwise."""
-    with silent_host() as port:
-        (hosts.folder / "silent.json").write_text(described(hosts, silent_ports=[port]), "utf-8")
-        held = _ours("one host silent", hosts, plan, place, "silent.json", silent=1)
-        return contest(f"{work}, one of them silent", held, [own], place, runs=workplace.runs, tell=workplace.tell)
+        with silent_host() as port:
+            (hosts.folder / "silent.json").write_text(described(hosts, silent_ports=[port]), "utf-8")
+            held = _ours("ours, one host silent", hosts, plan, place, "silent.json", silent=1)
+            return contest(work, own, [_pyinfra(hosts), held, _ansible(hosts)], place, runs=workplace.runs, tell=workplace.tell)
 
 
 def _planned(workplace: Workplace, hosts: Hosts) -> Path:
@@ -62,10 +55,14 @@ def _ours(name: str, hosts: Hosts, plan: Path, place: Place, which: str, *, sile
         expected = str((len(hosts.all) - silent) * len(OURS))
         if seen[-1:] != [expected]:
             raise WrongResultError(f"{expected} grants were to be seen revoked, and it said {' '.join(seen)[-500:]}")
-        _gone(hosts, hosts.all[silent:])
+        gone(hosts, hosts.all[silent:])
 
     return Contender(
-        name, _giving_up(place.output, hosts.folder / which), prepare=["cp", "-r", f"{plan}/.", str(place.output)], check=check, goal=None
+        name,
+        _giving_up(place.output, hosts.folder / which),
+        prepare=["cp", "-r", f"{plan}/.", str(place.output)],
+        check=check,
+        runs=1 if silent else 1_000,
     )
 
 
@@ -74,10 +71,10 @@ def _giving_up(folder: Path, hosts: Path, *words: str) -> list[str]:
 
 
 def _checked(hosts: Hosts) -> Callable[[Place], None]:
-    return lambda _place: _gone(hosts, hosts.all)
+    return lambda _place: gone(hosts, hosts.all)
 
 
-def _gone(hosts: Hosts, done: Sequence[Host]) -> None:
+def gone(hosts: Hosts, done: Sequence[Host]) -> None:
     """See that our lines are gone, all other bytes are there, and our keys are refused, by turns; put the files back to the start."""
     for number, host in enumerate(hosts.all):
         if host not in done:
