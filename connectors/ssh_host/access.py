@@ -50,13 +50,17 @@ class SshAccess(SshHost):
 
     @contextmanager
     def connections_kept(self) -> Iterator[Self]:
-        """Give the same host, for one thread at a time, over connections that are kept until the end of the block. Raises nothing."""
-        same = self.model_copy()
-        same._kept = Kept(self.log_in, self.connect)  # noqa: SLF001 - of our own class
+        """Give the same host, for one thread at a time, over connections that are kept until the end of the block. Raises nothing.
+
+        We hang up as soon as our own way in is taken away. Whoever still uses it after the block opens a connection for each thing.
+        """
+        same, kept = self.model_copy(), Kept(self.log_in, self.connect)
+        same._kept = kept  # noqa: SLF001 - of our own class
         try:
             yield same
         finally:
-            same._kept.leave()  # noqa: SLF001
+            same._kept = None  # noqa: SLF001 - a thread that was left behind must not log in here again and stay
+            kept.leave()
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every line of these holders' keys and no other, by the key itself, never by its comment. Changes nothing.

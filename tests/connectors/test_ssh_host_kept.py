@@ -33,6 +33,13 @@ def connections(world: SshWorld) -> int:
     return world.server.log.read_text(encoding="utf-8").count("Connection from ")
 
 
+def no_connection_stays(world: SshWorld) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while descendants(world.server.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not descendants(world.server.pid)
+
+
 def give_up(world: SshWorld) -> None:
     """Take everything of ours away over kept connections, looking after each, and try to come in after each."""
     with world.target.connections_kept() as target:
@@ -74,10 +81,7 @@ def test_our_session_does_not_outlive_our_way_in(world: SshWorld) -> None:
             target.revoke(grant)
         assert descendants(world.server.pid)
         target.revoke(own)
-        deadline = time.monotonic() + PATIENCE
-        while descendants(world.server.pid):
-            assert time.monotonic() < deadline, "a connection of ours is still open"
-            time.sleep(0.01)
+        assert no_connection_stays(world)
         assert target.verify(own, log_in=True).state == GrantState.REVOKED
 
 
@@ -118,3 +122,11 @@ def test_a_connection_that_was_lost_is_opened_anew(world: SshWorld) -> None:
         target._kept._inside.close()  # type: ignore[union-attr]  # noqa: SLF001 - as if the line had broken
         target.revoke(grants[0])
         assert not any(world.ways_in(grants[0].holder))
+
+
+@pytest.mark.parametrize("world", ["openssh"], indirect=True)
+def test_nothing_is_kept_after_the_block(world: SshWorld) -> None:
+    with world.target.connections_kept() as target:
+        target.discover(world.holders)
+    target.discover(world.holders)  # by a thread that was left behind
+    assert no_connection_stays(world)
