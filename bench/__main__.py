@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench.access import access
 from bench.archives import create, verify
 from bench.growth import linear, memory
 from bench.ledger import ledger
@@ -18,14 +19,15 @@ from bench.s3 import s3
 from bench.sftp import sftp
 from bench.workplace import HERE, Workplace
 
-WORKS = {"create": create, "verify": verify, "sftp": sftp, "s3": s3, "memory": memory, "linear": linear, "ledger": ledger}
+WORKS = {"create": create, "verify": verify, "sftp": sftp, "s3": s3, "memory": memory, "linear": linear, "ledger": ledger, "access": access}
+DEFAULT = [work for work in WORKS if work != "access"]  # its peers have a virtual environment of their own: `make bench-access`
 QUICK, RUNS = 0.1, 3
 WIDE = 170  # columns, where there is no terminal that has its own
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
 
 def main(
-    only: Annotated[str, typer.Option(help=f"what to measure, with commas between: {','.join(WORKS)}")] = ",".join(WORKS),
+    only: Annotated[str, typer.Option(help=f"what to measure, with commas between: {','.join(WORKS)}")] = ",".join(DEFAULT),
     runs: Annotated[
         int | None, typer.Option(min=1, help=f"how often each is run: {RUNS}, and once with --quick", show_default=False)
     ] = None,

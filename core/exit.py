@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,12 @@ class Exit:
         """Give the same exit, looked at by a clock that stands at an instant."""
         seen = copy(self)
         seen.now = lambda: instant
+        return seen
+
+    def reaching(self, targets: Sequence[AccessTarget]) -> "Exit":
+        """Give the same exit, which reaches its systems through these access targets."""
+        seen = copy(self)
+        seen.systems = replace(self.systems, access_targets=targets)
         return seen
 
     def record(

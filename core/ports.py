@@ -114,6 +114,17 @@ class LooksFromOutside(Protocol):
 
 
 @runtime_checkable
+class KeepsConnections(Protocol):
+    """An AccessTarget that can keep its connections while much is done on it. Not every one has any."""
+
+    def connections_kept(self) -> AbstractContextManager[AccessTarget]:
+        """Give the same target, for one thread at a time; the end of the block hangs up. Nothing is sent before it is needed.
+
+        What is verified after a change is seen over a connection that was opened after it.
+        """
+
+
+@runtime_checkable
 class SimulatesEndState(Protocol):
     """An AccessTarget that can tell, without a write, how the system would be once grants of ours are gone. Not every one can."""
 

@@ -88,7 +88,7 @@ class SshServer:
 
     def stop(self) -> None:
         """End it and its open sessions. Twice is fine."""
-        pids = [*_descendants(self.pid), self.pid] if self._process.poll() is None else []
+        pids = [*descendants(self.pid), self.pid] if self._process.poll() is None else []
         for number in (signal.SIGTERM, signal.SIGKILL):
             for pid in pids:
                 with suppress(ProcessLookupError):
@@ -189,13 +189,13 @@ def _free_port(host: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Find the children of a process and theirs: sshd puts each session into a process group of its own."""
     found = []
     for path in Path("/proc").glob(f"{pid}/task/*/children"):
         with suppress(OSError):
             for child in map(int, path.read_text(encoding="ascii").split()):
-                found += [*_descendants(child), child]
+                found += [*descendants(child), child]
     return found
 
 

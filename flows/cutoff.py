@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from core.exit import Exit
 from core.steps.close import closed_sentence
 from core.steps.in_force import LATEST_START, require_plan_in_force
+from core.steps.kept import connections_kept
 from core.steps.sessions import Sessions
 from core.steps.swept import ended_sentence
 from flows.export_dataset import export_dataset
@@ -46,11 +47,12 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
         require_interlocks(exit_, plan, find_grants(exit_, plan))
         read_a_last_time(exit_, plan, export_dataset)
         anchor_record(exit_, "before revocation")
-        found = find_grants(exit_, plan)
-        aside = require_interlocks(exit_, plan, found)  # reading may have taken hours
         with Sessions() as sessions:
-            open_sessions(exit_, plan, found, aside, sessions)
-            trouble = give_up(exit_, plan, found.present, aside)
+            with connections_kept(exit_) as there:
+                found = find_grants(there, plan)
+                aside = require_interlocks(there, plan, found)  # reading may have taken hours
+                open_sessions(there, plan, found, aside, sessions)
+                trouble = give_up(there, plan, found.present, aside)
             anchor_record(exit_, "after revocation")
             read_back(exit_, plan, trouble, sessions)
             wait_for_second_check(exit_, plan, ask_the_client_to_look(exit_, plan))

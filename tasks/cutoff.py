@@ -69,15 +69,13 @@ def open_sessions(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str,
 
 def give_up(exit_: Exit, plan: ExitPlan, present: Mapping[str, Grant], aside: Mapping[str, str]) -> Mapping[str, str]:
     """Take our grants away on all systems side by side. Returns those where not all was done, with why."""
-    return revoking.give_up(exit_, plan, aside, lambda grant: revoke(exit_, plan, grant, present))
+    return revoking.give_up(exit_, plan, aside, lambda grant: revoke(exit_, grant, present))
 
 
 @step(name="Give up", task_run_name="Give up {planned.id}")
-def revoke(exit_: Exit, plan: ExitPlan, planned: Grant, present: Mapping[str, Grant]) -> None:
-    """Take one grant of ours away, with its undo stored; look at it while we still can look inside."""
+def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> None:
+    """Take one grant of ours away, with its undo stored."""
     revoking.revoke(exit_, planned, present)
-    if not planned.own:
-        revoking.look_back(exit_, plan, planned)
 
 
 @step(name="Try our own access")

@@ -4,9 +4,9 @@ The plan's grants carry no undo once they were saved; `verify` and `reinstate` n
 the public key that the server is asked about.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field
 
@@ -17,6 +17,7 @@ from connectors.ssh_host.clients_view import ClientsKeyFiles
 from connectors.ssh_host.end_state import end_state, planned_operations
 from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines, undo_of
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
+from connectors.ssh_host.kept import Kept
 from connectors.ssh_host.key_files import KeyFile, each_once
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace, temporary
@@ -46,6 +47,20 @@ class SshAccess(SshHost):
         min_length=1, description="every file in which the server looks for keys"
     )
     client_keys: tuple[PublicLine, ...] = Field(default=(), description="the client's own public keys: one must be able to come in")
+
+    @contextmanager
+    def connections_kept(self) -> Iterator[Self]:
+        """Give the same host, for one thread at a time, over connections that are kept until the end of the block. Raises nothing.
+
+        We hang up as soon as our own way in is taken away. Whoever still uses it after the block opens a connection for each thing.
+        """
+        same, kept = self.model_copy(), Kept(self.log_in, self.connect)
+        same._kept = kept  # noqa: SLF001 - of our own class
+        try:
+            yield same
+        finally:
+            same._kept = None  # noqa: SLF001 - a thread that was left behind must not log in here again and stay
+            kept.leave()
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every line of these holders' keys and no other, by the key itself, never by its comment. Changes nothing.
@@ -92,6 +107,9 @@ class SshAccess(SshHost):
             if own and self._ask(grant, self.user)[0] == Answer.REFUSED:
                 return Receipt(done=f"it was already so: {self.address} refuses {fingerprint}", undo=grant.undo, facts={"changed": False})
             raise
+        finally:
+            if grant.own and self._kept:
+                self._kept.leave()  # no session of ours outlives our way in
 
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
         """Ask the server whether it would still accept the key; with `log_in`, for the key by which we come in, by one real login.

@@ -73,15 +73,18 @@ class _PublicKeyOnly(AuthHandler):
             MSG_USERAUTH_PK_OK: self._would_accept,
         }
 
-    def begin(self) -> None:
-        """Ask for the authentication service; the rest follows as the server answers."""
+    def begin(self, *, again: bool) -> None:
+        """Ask for the authentication service, unless that was done before; the rest follows as the server answers."""
+        if again:
+            self._offer()
+            return
         self._transmit(Message().add_byte(cMSG_SERVICE_REQUEST).add_string("ssh-userauth"))
 
     def abort(self) -> None:
         """Stop waiting: the connection is gone."""
         self._settle(self.answer, "the server broke the connection off")
 
-    def _offer(self, _answer: Message) -> None:
+    def _offer(self, _answer: Message | None = None) -> None:
         name = _SIGNATURE_NAME.get(self._key.type, self._key.type)
         request = Message().add_byte(cMSG_USERAUTH_REQUEST).add_string(self.username or "").add_string(_SERVICE).add_string("publickey")
         request.add_boolean(self._signer is not None).add_string(name).add_string(self._key.blob)
@@ -122,16 +125,19 @@ class _PublicKeyOnly(AuthHandler):
         self.transport._send_message(message)  # type: ignore[attr-defined]  # noqa: SLF001 - paramiko has no public way to ask without signing
 
 
-def ask(transport: GuardedTransport, user: str, key: Offered, *, signer: PKey | None, patience: float) -> tuple[Answer, str]:
+def ask(
+    transport: GuardedTransport, user: str, key: Offered, *, signer: PKey | None, patience: float, again: bool = False
+) -> tuple[Answer, str]:
     """Offer a key to the server at the other end, once, and say what it answered and how that is known.
 
-    With `signer`, its private half, that is a real login. `patience` is in seconds. Raises nothing but GuardError.
+    With `signer`, its private half, that is a real login. `patience` is in seconds. `again`: this connection was asked before, as the same
+    user; a server answers another user no more (RFC 4252 section 5). Raises nothing but GuardError.
     """
     handler = _PublicKeyOnly(transport, user, key, signer)
     transport.auth_handler = handler
     deadline = time.monotonic() + patience
     try:
-        handler.begin()
+        handler.begin(again=again)
         while not handler.settled.wait(_LOOK_SECONDS) and transport.is_active() and time.monotonic() < deadline:
             continue
     except (SSHException, OSError, EOFError) as exc:

@@ -9,12 +9,13 @@ from typing import Annotated, Final
 
 from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
 from paramiko.ssh_exception import IncompatiblePeer
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PrivateAttr
 
-from connectors.ssh_host.arriving import ReadAhead, in_pieces
+from connectors.ssh_host.arriving import ReadAhead
 from connectors.ssh_host.authentication import Answer, ask
 from connectors.ssh_host.authorized_keys import fingerprint
 from connectors.ssh_host.guard import Guard, GuardedTransport, RareRekeying
+from connectors.ssh_host.kept import ANSWER_SECONDS, Kept, open_sftp
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, SignatureError, UnavailableError
 from core.model import Noun
@@ -22,9 +23,9 @@ from core.secret import SecretReference
 from core.signatures.public_key import PublicKey, read_line
 
 CONNECT_SECONDS: Final = 10.0
-ANSWER_SECONDS: Final = 30.0
-SILENCE_SECONDS: Final = 60.0
 KEEPALIVE_SECONDS: Final = 15
+POLL_SECONDS: Final = 1.0
+"""How often paramiko's thread looks up from an idle connection; its own tenth of a second costs much with hundreds of them."""
 WINDOW: Final = 8 * 1024 * 1024
 PACKET: Final = 256 * 1024
 
@@ -61,6 +62,7 @@ class SshHost(Noun):
     user: str = Field(min_length=1)
     host_key: PublicLine = Field(description="the server's public key, one line as in known_hosts, without the host's name")
     private_key: SecretReference = Field(description="our private key, without passphrase: env:NAME or file:PATH")
+    _kept: Kept | None = PrivateAttr(default=None)
 
     @property
     def address(self) -> str:
@@ -94,24 +96,17 @@ class SshHost(Noun):
             transport.close()
             raise
         transport.set_keepalive(KEEPALIVE_SECONDS)
+        transport.sock.settimeout(POLL_SECONDS)
         return transport
 
     def would_accept(self, user: str, public_key: str) -> tuple[Answer, str]:
         """Ask whether the server would let `user` in by this key, without holding its private half. Raises as `connect`."""
-        transport = self.connect()
-        try:
-            return ask(transport, user, read_line(public_key), signer=None, patience=ANSWER_SECONDS)
-        finally:
-            transport.close()
+        return self._asked(user, read_line(public_key), None)
 
     def try_login(self) -> tuple[Answer, str]:
         """Try our own credential once, and leave at once. Raises as `connect`, and RefusedError if the key cannot be read."""
         signer = self.signer()
-        transport = self.connect()
-        try:
-            return ask(transport, self.user, _public(signer), signer=signer, patience=ANSWER_SECONDS)
-        finally:
-            transport.close()
+        return self._asked(self.user, _public(signer), signer)
 
     def log_in(self) -> GuardedTransport:
         """Come in by our own key. Raises RefusedError when the server refuses it, UnavailableError when it says nothing clear."""
@@ -131,7 +126,11 @@ class SshHost(Noun):
 
     @contextmanager
     def sftp(self, readable: tuple[bytes, ...], replaceable: Mapping[bytes, bytes] | None = None) -> Iterator[Sftp]:
-        """Log in and open one guarded SFTP session, closed at the end. Raises as `log_in`."""
+        """Log in and open one guarded SFTP session, closed at the end unless connections are kept. Raises as `log_in`."""
+        if self._kept:
+            with self._kept.sftp(frozenset(readable), replaceable or {}) as sftp:
+                yield sftp
+            return
         transport = self.log_in()
         try:
             yield open_sftp(transport, Guard(readable, replaceable))
@@ -143,7 +142,14 @@ class SshHost(Noun):
         return _public(self.signer())
 
     def signer(self) -> PKey:
-        """Read our private key. Raises RefusedError, never with a word of the key, if there is none that can be used."""
+        """Read our private key, anew unless connections are kept. Raises RefusedError, never with a word of it, if none can be used."""
+        if self._kept is None:
+            return self._read_signer()
+        if self._kept.signer is None:
+            self._kept.signer = self._read_signer()
+        return self._kept.signer
+
+    def _read_signer(self) -> PKey:
         text = self.private_key.reveal() + "\n"
         kinds: tuple[type[PKey], ...] = (Ed25519Key, ECDSAKey, RSAKey)
         for kind in kinds:
@@ -156,6 +162,15 @@ class SshHost(Noun):
             untouched="every system",
             todo="give an ed25519, ecdsa or rsa key as ssh-keygen writes it, without a passphrase, readable for the worker alone",
         ) from None
+
+    def _asked(self, user: str, key: PublicKey, signer: PKey | None) -> tuple[Answer, str]:
+        if self._kept:
+            return self._kept.ask(user, key, signer)
+        transport = self.connect()
+        try:
+            return ask(transport, user, key, signer=signer, patience=ANSWER_SECONDS)
+        finally:
+            transport.close()
 
     def _check_host_key(self, transport: GuardedTransport) -> None:
         if not transport.initial_kex_done:
@@ -172,26 +187,6 @@ class SshHost(Noun):
 
 class LoginRefusedError(RefusedError):
     """The server does not take our own key."""
-
-
-def open_sftp(transport: GuardedTransport, guard: Guard) -> Sftp:
-    """Open SFTP on a connection that is logged in. Raises UnavailableError, or RefusedError if the server offers none."""
-    try:
-        channel = in_pieces(transport.open_session(timeout=ANSWER_SECONDS))
-        channel.settimeout(SILENCE_SECONDS)
-    except (SSHException, OSError, EOFError) as exc:
-        raise UnavailableError(f"the server opened no session ({type(exc).__name__})") from exc
-    try:
-        channel.invoke_subsystem("sftp")
-    except (SSHException, OSError, EOFError) as exc:
-        if not transport.is_active():
-            raise UnavailableError(f"the connection broke off ({type(exc).__name__})") from exc
-        raise RefusedError(
-            "the server offers no SFTP to our account",
-            untouched="everything on the host",
-            todo="switch on its sftp subsystem for this account",
-        ) from exc
-    return Sftp(channel, guard)
 
 
 def _transport(sock: socket.socket, host_key_type: str) -> GuardedTransport:

@@ -6,7 +6,8 @@ import weakref
 from typing import NamedTuple, Self
 
 from connectors.ssh_host.guard import Guard, GuardedTransport
-from connectors.ssh_host.host import SshHost, open_sftp
+from connectors.ssh_host.host import SshHost
+from connectors.ssh_host.kept import open_sftp
 from connectors.ssh_host.sftp import Sftp
 from connectors.ssh_host.tar_files import has_gnu_tar
 

@@ -85,26 +85,24 @@ def put(sftp: Sftp, path: bytes, content: bytes) -> None:
     """Write a file of our own in a folder of our own, readable for its owner alone: whole or not at all. Raises OSError."""
     handle = _open_beside(sftp, temporary(path))
     try:
-        sftp.fsetstat(handle, size=0, mode=0o600)
-        sftp.write(handle, content)
-        sftp.fsync(handle)
-    finally:
+        sftp.emptied(handle, mode=0o600)
+    except OSError:
         sftp.close(handle)
+        raise
+    sftp.write_out(handle, content)
     sftp.posix_rename(temporary(path), path)
 
 
 def _write_beside(sftp: Sftp, path: bytes, like: Attributes, new: bytes) -> None:
     handle = _open_beside(sftp, temporary(path))
     try:
-        sftp.fsetstat(handle, size=0)
-        sftp.fsetstat(handle, mode=stat.S_IMODE(like.mode))
-        made = sftp.fstat(handle)
+        made = sftp.emptied(handle, mode=stat.S_IMODE(like.mode))
         if (made.uid, made.gid) != (like.uid, like.gid):
             sftp.fsetstat(handle, owner=(like.uid, like.gid))
-        sftp.write(handle, new)
-        sftp.fsync(handle)
-    finally:
+    except OSError:
         sftp.close(handle)
+        raise
+    sftp.write_out(handle, new)
 
 
 def _open_beside(sftp: Sftp, path: bytes) -> bytes:

@@ -5,7 +5,7 @@ from typing import Final
 from paramiko import ChannelException, SSHException
 
 from connectors.ssh_host.guard import GuardedTransport
-from connectors.ssh_host.host import ANSWER_SECONDS
+from connectors.ssh_host.kept import ANSWER_SECONDS
 from core.model import Assurance, GrantState, Verdict
 
 _TOO_BUSY: Final = 4

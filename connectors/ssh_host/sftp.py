@@ -67,6 +67,7 @@ class Sftp:
         self._arrived: dict[int, _Packet] = {}
         self._dropped: set[int] = set()
         self.broken = False
+        self.changes = 0  # how often a file was put in another's place here, or may have been
         self._queue(CMD_INIT, _VERSION.to_bytes(4, "big"))
         hello = self._packet()
         if hello.kind != CMD_VERSION or hello.number < _VERSION:
@@ -111,24 +112,29 @@ class Sftp:
         """Set size, mode or owner (uid, gid) of an open file."""
         self._ask(Request(CMD_FSETSTAT, string(handle) + packed(size=size, mode=mode, owner=owner), CMD_STATUS))
 
-    def write(self, handle: bytes, data: bytes) -> None:
-        """Write from the start of an open file."""
+    def emptied(self, handle: bytes, *, mode: int) -> Attributes:
+        """Empty an open file, give it its mode, and look at it."""
+        size, permissions = (Request(CMD_FSETSTAT, string(handle) + to, CMD_STATUS) for to in (packed(size=0), packed(mode=mode)))
+        return self.attributes(self._ask_together(size, permissions, requests.fstat(handle))[-1])
+
+    def write_out(self, handle: bytes, data: bytes) -> None:
+        """Write from the start of an open file, have the server flush it to its disk, where the server offers that, and close the file."""
+        asked = []
         for at in range(0, len(data), _WRITE_SIZE):
             piece = string(handle) + at.to_bytes(8, "big") + string(data[at : at + _WRITE_SIZE])
-            self._ask(Request(CMD_WRITE, piece, CMD_STATUS))
-
-    def fsync(self, handle: bytes) -> None:
-        """Have the server flush an open file to its disk, where the server offers that."""
+            asked.append(Request(CMD_WRITE, piece, CMD_STATUS))
         if FSYNC in self.extensions:
-            self._ask(Request(CMD_EXTENDED, string(FSYNC) + string(handle), CMD_STATUS))
+            asked.append(Request(CMD_EXTENDED, string(FSYNC) + string(handle), CMD_STATUS))
+        self._ask_together(*asked, requests.close(handle))
 
     def posix_rename(self, old: bytes, new: bytes) -> None:
         """Put one file in the place of another, atomically."""
+        self.changes += 1
         self._ask(Request(CMD_EXTENDED, string(POSIX_RENAME) + string(old) + string(new), CMD_STATUS))
 
     def close(self, handle: bytes) -> None:
-        """Close a handle."""
-        self._ask(requests.close(handle))
+        """Close a handle that was read from; the server is told together with what is asked next, and its answer matters to nobody."""
+        self.forget(self.send(requests.close(handle)))
 
     def read(self, handle: bytes, offset: int, size: int) -> bytes:
         """Read up to so many bytes of an open file; none at its end."""
@@ -185,6 +191,22 @@ class Sftp:
     def _ask(self, request: Request) -> bytes:
         with self._turn:
             return self.receive(self.send(request), request.answer)
+
+    def _ask_together(self, *asked: Request) -> list[bytes]:
+        """Ask several things in one round. The server does them in this order, also where one failed; then the first failure is raised.
+
+        draft-ietf-secsh-filexfer-02, section 6.1: what concerns one file is processed in the order in which it was received.
+        """
+        answers, failures = list[bytes](), list[OSError]()
+        with self._turn:
+            for number, one in [(self.send(one), one) for one in asked]:
+                try:
+                    answers.append(self.receive(number, one.answer))
+                except OSError as failure:
+                    failures.append(failure)
+        if failures:
+            raise failures[0]
+        return answers
 
     def _answer(self, number: int, expected: int) -> _Packet:
         with self._turn:

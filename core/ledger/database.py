@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -109,10 +109,16 @@ def add_lease_row(connection: Connection, engagement: str) -> None:
         connection.execute(insert(LEASES).values(engagement=engagement, fence=0, holder="", since=0, until=0))
 
 
+_LOCK: Final = (  # made once: each write begins with it
+    select(LEASES.c.fence, LEASES.c.holder, LEASES.c.since, LEASES.c.until)
+    .where(LEASES.c.engagement == bindparam("engagement"))
+    .with_for_update()
+)
+
+
 def lock(connection: Connection, engagement: str) -> tuple[int, str, int, int]:
     """Lock the engagement until the transaction ends: writers of one engagement come in turn. Return fence, holder, since, until."""
-    query = select(LEASES.c.fence, LEASES.c.holder, LEASES.c.since, LEASES.c.until).where(LEASES.c.engagement == engagement)
-    row = connection.execute(query.with_for_update()).first()
+    row = connection.execute(_LOCK, {"engagement": engagement}).first()
     if row is None:
         raise LedgerError(f"the lease row of {engagement} has gone from the ledger's database", todo="find out who altered the database")
     return int(row[0]), str(row[1]), int(row[2]), int(row[3])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select
 
 from core.errors import LedgerError
 from core.ledger.database import Database
@@ -13,6 +13,8 @@ from core.ledger.tables import ENTRIES, topic
 from core.model import Action, EntryKind, LedgerEntry
 
 PAGE: Final = 1_000
+_LAST: Final = select(func.max(ENTRIES.c.number)).where(ENTRIES.c.engagement == bindparam("engagement"))
+_APPEND: Final = insert(ENTRIES)
 _COLUMNS: Final = (ENTRIES.c.number, ENTRIES.c.body, ENTRIES.c.leaf, ENTRIES.c.kind, ENTRIES.c.action, ENTRIES.c.topic)
 
 
@@ -81,7 +83,7 @@ def one(connection: Connection, engagement: str, number: int) -> Row | None:
 
 def count(connection: Connection, engagement: str) -> int:
     """Count the entries: the number that the next one gets."""
-    last = connection.execute(select(func.max(ENTRIES.c.number)).where(ENTRIES.c.engagement == engagement)).scalar()
+    last = connection.execute(_LAST, {"engagement": engagement}).scalar()
     return 0 if last is None else int(last) + 1
 
 
@@ -90,5 +92,5 @@ def write(connection: Connection, entry: LedgerEntry) -> bytes:
     body = line(entry)
     row: dict[str, Any] = {"engagement": entry.engagement, "number": entry.number, "body": body, "leaf": leaf_hash(body)}
     row |= {"kind": str(entry.kind), "action": str(entry.action or ""), "topic": topic(entry.subject)}
-    connection.execute(insert(ENTRIES).values(**row))
+    connection.execute(_APPEND, row)
     return body

@@ -1,6 +1,6 @@
 """Look once more, just before anything is taken away: what of the plan is still there, with its undo, and what is beyond it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.actions import remember
@@ -8,7 +8,7 @@ from core.errors import GoodLeaverError, GuardError, RefusedError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan, Grant
 from core.ports import AccessTarget
-from core.steps.revoke import UNSEEN, all_gone, is_receipted, with_undo
+from core.steps.revoke import UNSEEN, all_gone, is_receipted, receipted, with_undo
 from core.steps.side_by_side import side_by_side
 
 
@@ -27,7 +27,10 @@ class Found(NamedTuple):
 
 def pending(exit_: Exit, plan: ExitPlan, system: str | None = None) -> tuple[Grant, ...]:
     """Name the planned grants, of one system or of all, that have no receipt yet."""
-    return tuple(grant for grant in plan.grants if system in (None, grant.system) and not is_receipted(exit_, grant))
+    if system is not None:
+        return tuple(grant for grant in plan.grants if grant.system == system and not is_receipted(exit_, grant))
+    done = receipted(exit_)
+    return tuple(grant for grant in plan.grants if grant.subject not in done)
 
 
 def look(exit_: Exit, plan: ExitPlan) -> Found:
@@ -37,8 +40,11 @@ def look(exit_: Exit, plan: ExitPlan) -> Found:
     """
     planned = {grant.subject for grant in plan.grants}
     used = {grant.system for grant in plan.grants}
-    targets = {one.name: one for one in exit_.systems.access_targets if one.name not in used or pending(exit_, plan, one.name)}
-    seen = side_by_side(targets, lambda name: _look(exit_, targets[name], pending(exit_, plan, name)))
+    waiting: dict[str, list[Grant]] = {}
+    for grant in pending(exit_, plan):
+        waiting.setdefault(grant.system, []).append(grant)
+    targets = {one.name: one for one in exit_.systems.access_targets if one.name not in used or one.name in waiting}
+    seen = side_by_side(targets, lambda name: _look(exit_, targets[name], waiting.get(name, ())))
     answers = {name: one for name, one in seen.items() if not isinstance(one, GoodLeaverError)}
     there = {grant.subject: grant for one in answers.values() if not isinstance(one, str) for grant in one}
     return Found(
@@ -64,7 +70,7 @@ def find_grants(exit_: Exit, plan: ExitPlan) -> Found:
     return found
 
 
-def _look(exit_: Exit, target: AccessTarget, planned: tuple[Grant, ...]) -> tuple[Grant, ...] | str:
+def _look(exit_: Exit, target: AccessTarget, planned: Sequence[Grant]) -> tuple[Grant, ...] | str:
     try:
         return target.discover(exit_.engagement.holders)
     except RefusedError as error:

@@ -1,6 +1,6 @@
 """Give up our access: every grant of the signed plan, each taken away once, read back, and tried."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.planning import planned_at
 from core.ports import LooksByComingIn
+from core.steps.kept import connections_kept
 from core.steps.side_by_side import side_by_side
 
 FIRST, SECOND = "first", "second"
@@ -35,9 +36,9 @@ def all_gone(exit_: Exit, grants: Iterable[Grant]) -> bool:
 def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt:
     """Take one planned grant away, once. If it is gone already, say so instead of doing it."""
     target = exit_.systems.target(planned.system)
-    since = round_began(exit_, planned)
-    begun = exit_.last(EntryKind.INTENT, action=Action.REVOKE, subject=planned.subject)
-    before = Grant.model_validate(begun.data["grant"]) if begun and begun.number > since else planned
+    since, earlier = _this_round(exit_, planned)
+    begun = next((entry for entry in reversed(earlier) if entry.kind == EntryKind.INTENT), None)
+    before = Grant.model_validate(begun.data["grant"]) if begun else planned
     grant = present.get(planned.subject, before)  # the undo as it is now, else as it was noted before we were interrupted
 
     def find_out(begun: LedgerEntry) -> Receipt | None:
@@ -66,7 +67,8 @@ def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Ca
     """Take all planned grants away, systems side by side, those of one system in their order; on every system our own way in goes last.
 
     Systems in `aside` are not touched. One where something goes wrong is left there, and holds no other: it is told, with why, in what
-    is returned. The ways by which we come in are taken away only once all else is, since some may lead over others.
+    is returned. The ways by which we come in are taken away only once all else is, since some may lead over others; what was taken away
+    before is looked at while they still let us see the inside.
     """
     trouble = dict(aside)
     for own in (False, True):
@@ -74,7 +76,7 @@ def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Ca
         for grant in plan.grants:
             if grant.own is own and grant.system not in trouble:
                 todo.setdefault(grant.system, []).append(grant)
-        for system, error in side_by_side(todo, partial(_one_by_one, todo, take_away)).items():
+        for system, error in side_by_side(todo, partial(_one_by_one, exit_, plan, todo, take_away)).items():
             if isinstance(error, GoodLeaverError):
                 trouble[system] = str(error)
             if isinstance(error, GuardError):
@@ -95,15 +97,18 @@ def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST, leave: Collect
             systems.setdefault(grant.system, []).append(grant)
     if check == SECOND:
         systems = {name: sorted(grants, key=lambda one: not one.own) for name, grants in systems.items()}
-    seen = side_by_side(systems, lambda name: [look_back(exit_, plan, grant, check=check, weigh=weigh) for grant in systems[name]])
+    seen = side_by_side(systems, lambda name: _look_at_all(exit_, plan, systems[name], check, weigh))
     found = [[str(one)] if isinstance(one, GoodLeaverError) else one for one in seen.values()]
     return tuple(sentence for sentences in found for sentence in sentences if sentence)
 
 
 def look_back(exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST, weigh: Weigh = as_seen) -> str:
     """See whether one grant still opens anything, and put it on record. Returns a sentence unless it is seen to be revoked."""
-    known = _seen_revoked(exit_, grant, check)
-    verdict, more = weigh(grant, known or _look(exit_, plan, grant, check))
+    seen = checked(exit_, grant, check)
+    newest = verdict_in(seen[-1]) if seen else None
+    known = newest if newest and newest.state == GrantState.REVOKED else None
+    log_in = plan.negative_login and not seen  # one try for each credential and check
+    verdict, more = weigh(grant, known or look_now(exit_, grant, log_in=log_in))
     if known and verdict.state == GrantState.REVOKED:
         return ""
     judge(exit_, Action.REVOKE, grant.subject, verdict, check=check, **more)
@@ -124,11 +129,17 @@ def stay_out(exit_: Exit, grants: Iterable[Grant]) -> None:
                 target.stay_out()
 
 
+def _look_at_all(exit_: Exit, plan: ExitPlan, grants: Sequence[Grant], check: str, weigh: Weigh) -> list[str]:
+    with connections_kept(exit_, grants[0].system) as there:
+        return [look_back(there, plan, grant, check=check, weigh=weigh) for grant in grants]
+
+
 def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
     """Say when what was revoked is looked at again; None while something is still to be revoked."""
-    if not all(is_receipted(exit_, grant) for grant in plan.grants):
+    subjects = {grant.subject for grant in plan.grants}
+    if not subjects <= receipted(exit_):
         return None
-    subjects, since = {grant.subject for grant in plan.grants}, planned_at(exit_)
+    since = planned_at(exit_)
     receipts = exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)
     last = max((entry.at for entry in receipts if entry.subject in subjects and entry.number > since), default=plan.cutoff.instant)
     return last + timedelta(seconds=plan.second_check_after_seconds)
@@ -136,25 +147,49 @@ def second_check_due(exit_: Exit, plan: ExitPlan) -> datetime | None:
 
 def reinstated_at(exit_: Exit, grant: Grant) -> int:
     """Give the number of the entry by which a grant was last given back, or begun to be; -1 if none. What came before is another round."""
-    entries = exit_.ledger.entries(action=Action.REINSTATE, subject=grant.subject)
-    return max((one.number for one in entries if one.kind in {EntryKind.INTENT, EntryKind.RECEIPT}), default=-1)
-
-
-def round_began(exit_: Exit, grant: Grant) -> int:
-    """Give the number of the entry after which a grant's revocation counts: it was planned, or given back, by that entry."""
-    return max(planned_at(exit_), reinstated_at(exit_, grant))
+    return _reinstated_at(exit_.ledger.entries(action=Action.REINSTATE, subject=grant.subject))
 
 
 def newest_verdict(exit_: Exit, grant: Grant) -> LedgerEntry | None:
     """Find what was seen last of a grant in this round."""
-    entry = exit_.last(EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
-    return entry if entry and entry.number > round_began(exit_, grant) else None
+    return next((entry for entry in reversed(_this_round(exit_, grant)[1]) if entry.kind == EntryKind.VERDICT), None)
 
 
 def is_receipted(exit_: Exit, grant: Grant) -> bool:
     """Whether a grant was taken away in this round."""
-    entry = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=grant.subject)
-    return entry is not None and entry.number > round_began(exit_, grant)
+    return any(entry.kind == EntryKind.RECEIPT for entry in _this_round(exit_, grant)[1])
+
+
+def receipted(exit_: Exit) -> frozenset[str]:
+    """Name all grants that were taken away in this round, at once: asking for each takes long where there are thousands."""
+    since, given_back = planned_at(exit_), dict[str, int]()
+    for kind in (EntryKind.INTENT, EntryKind.RECEIPT):
+        for entry in exit_.ledger.entries(kind=kind, action=Action.REINSTATE):
+            given_back[entry.subject] = max(entry.number, given_back.get(entry.subject, -1))
+    receipts = exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)
+    return frozenset(entry.subject for entry in receipts if entry.number > max(since, given_back.get(entry.subject, -1)))
+
+
+def _this_round(exit_: Exit, grant: Grant) -> tuple[int, list[LedgerEntry]]:
+    """Find what stands on record of a grant's revocation since it was planned, or given back, and the number of the entry of that."""
+    entries = exit_.ledger.entries(subject=grant.subject)  # asked once: a large exit does this thousands of times
+    began = max(planned_at(exit_), _reinstated_at(entries))
+    return began, [entry for entry in entries if entry.action == Action.REVOKE and entry.number > began]
+
+
+def _reinstated_at(entries: Iterable[LedgerEntry]) -> int:
+    begun = {EntryKind.INTENT, EntryKind.RECEIPT}
+    return max((one.number for one in entries if one.action == Action.REINSTATE and one.kind in begun), default=-1)
+
+
+def _one_by_one(
+    exit_: Exit, plan: ExitPlan, todo: Mapping[str, Sequence[Grant]], take_away: Callable[[Grant], object], system: str
+) -> None:
+    for grant in todo[system]:
+        take_away(grant)
+    for grant in todo[system]:
+        if not grant.own:
+            look_back(exit_, plan, grant)
 
 
 def touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
@@ -165,16 +200,6 @@ def touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
     return tuple(touched[subject] for subject in sorted(touched))
 
 
-def _one_by_one(todo: Mapping[str, Iterable[Grant]], take_away: Callable[[Grant], object], system: str) -> None:
-    for grant in todo[system]:
-        take_away(grant)
-
-
-def _look(exit_: Exit, plan: ExitPlan, grant: Grant, check: str) -> Verdict:
-    log_in = plan.negative_login and not checked(exit_, grant, check)  # one try for each credential and check
-    return look_now(exit_, grant, log_in=log_in)
-
-
 def look_now(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
     """See whether a grant still opens anything; a system that cannot be asked, or does not know the grant, leaves it unknown."""
     try:
@@ -183,16 +208,9 @@ def look_now(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
         return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
 
 
-def _seen_revoked(exit_: Exit, grant: Grant, check: str) -> Verdict | None:
-    seen = checked(exit_, grant, check)
-    newest = verdict_in(seen[-1]) if seen else None
-    return newest if newest and newest.state == GrantState.REVOKED else None
-
-
 def _refused_at(exit_: Exit, grant: Grant) -> int:
-    seen = exit_.ledger.entries(kind=EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
-    refused = (one.number for one in seen if one.data["state"] == GrantState.REVOKED)
-    return max((number for number in refused if number > round_began(exit_, grant)), default=-1)
+    seen = (one for one in _this_round(exit_, grant)[1] if one.kind == EntryKind.VERDICT)
+    return max((one.number for one in seen if one.data["state"] == GrantState.REVOKED), default=-1)
 
 
 def _ordered_back_at(exit_: Exit, system: str) -> int:
@@ -207,9 +225,8 @@ def verdict_in(entry: LedgerEntry) -> Verdict:
 
 def checked(exit_: Exit, grant: Grant, check: str) -> list[LedgerEntry]:
     """List what was seen of a grant in one check of this round, oldest first."""
-    seen = exit_.ledger.entries(kind=EntryKind.VERDICT, action=Action.REVOKE, subject=grant.subject)
-    since = round_began(exit_, grant)
-    return [entry for entry in seen if entry.data["check"] == check and entry.number > since]
+    seen = _this_round(exit_, grant)[1]
+    return [entry for entry in seen if entry.kind == EntryKind.VERDICT and entry.data["check"] == check]
 
 
 def with_undo(grant: Grant) -> dict[str, Any]:

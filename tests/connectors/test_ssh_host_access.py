@@ -175,14 +175,14 @@ def test_a_change_by_somebody_else_meanwhile_is_kept(world: SshWorld, monkeypatc
     grant = grant_of(world, "technician")
     make_key(world.folder, "late")
     edited = world.odd_file() + b"\n" + (world.folder / "late.pub").read_bytes()
-    flush = Sftp.fsync
+    write_out = Sftp.write_out
 
-    def edit_first(self: Sftp, handle: bytes) -> None:
+    def edit_first(self: Sftp, handle: bytes, data: bytes) -> None:
         world.write(edited)
-        flush(self, handle)
+        write_out(self, handle, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Sftp, "fsync", edit_first)
+        patch.setattr(Sftp, "write_out", edit_first)
         with pytest.raises(UnavailableError, match="changed by somebody else"):
             world.target.revoke(grant)
     assert world.file.read_bytes() == edited

@@ -15,7 +15,7 @@ from connectors.ssh_host import SshCommand
 from core.errors import GuardError, RefusedError, UnavailableError
 from core.model import UNKNOWN_SIZE, InventoryItem, ItemKind
 from core.ports import DataSource
-from demo.ssh_server import SshServer, _descendants
+from demo.ssh_server import SshServer, descendants
 from tests.contracts.data_source import MIB, ReadAllContract
 from tests.servers.ssh_world import SshWorld
 
@@ -135,7 +135,7 @@ def test_the_connection_that_is_cut_at_the_end_is_no_success(host: SshWorld, tmp
     source = host.command("seq 10; exec >&- 2>&-; sleep 30", port=server.port, host_key=server.host_key_line)
 
     def cut() -> None:
-        for pid in [*_descendants(server.pid), server.pid]:
+        for pid in [*descendants(server.pid), server.pid]:
             os.kill(pid, signal.SIGKILL)
 
     with source.open(item_of(source)) as stream:

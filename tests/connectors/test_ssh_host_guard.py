@@ -168,7 +168,7 @@ def test_the_guard_stops_our_own_client_too(host: SshWorld, tmp_path: Path) -> N
             sftp.lstat(b"/etc/passwd")
         handle = sftp.open_to_read(path)
         changes: tuple[Callable[[], None], ...] = (
-            lambda: sftp.write(handle, b"x"),
+            lambda: sftp.write_out(handle, b"x"),
             lambda: sftp.fsetstat(handle, mode=0o777),
             lambda: sftp.fsetstat(handle, size=0),
         )

@@ -13,7 +13,7 @@ from connectors.ssh_host import SshFiles
 from core.errors import UnavailableError
 from core.model import InventoryItem
 from core.ports import ReadFile
-from demo.ssh_server import SshServer, _descendants
+from demo.ssh_server import SshServer, descendants
 from tests.contracts.data_source import MIB, content_of, grow_tree
 from tests.servers.ssh_files import BIG, COUNT, contents, files_of, large_ones, uses_tar
 from tests.servers.ssh_world import SshWorld
@@ -159,7 +159,7 @@ def test_a_small_file_that_became_huge_is_not_passed_through_tar(host: SshWorld,
 
 
 def tar_processes(server: SshServer) -> list[int]:
-    return [pid for pid in _descendants(server.pid) if Path(f"/proc/{pid}/comm").read_text(encoding="ascii") == "tar\n"]
+    return [pid for pid in descendants(server.pid) if Path(f"/proc/{pid}/comm").read_text(encoding="ascii") == "tar\n"]
 
 
 def test_a_tar_that_is_killed_costs_time_only(host: SshWorld, root: Path) -> None:

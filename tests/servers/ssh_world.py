@@ -3,8 +3,10 @@
 import base64
 import os
 import signal
+import socket
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from connectors.ssh_host import SshAccess, SshCommand, SshFiles
 from connectors.ssh_host.sftp import Sftp
 from core.model import Grant, Holder
-from demo.ssh_server import Implementation, SshServer
+from demo.ssh_server import Implementation, SshServer, descendants
 from tests.servers.killed_child import killed_child
 
 IMPLEMENTATIONS: tuple[Implementation, ...] = ("openssh", "asyncssh")
@@ -157,20 +159,36 @@ class SshWorld:
         self.write(state.split(b"\n", 1)[1])
 
     def revoke_and_die(self, grant: Grant, step: int) -> bool:
-        """Revoke in a child that is killed right after its `step`-th SFTP packet left."""
+        """Revoke in a child that is killed right after its `step`-th SFTP packet left; the server has done what was in it afterwards."""
+        serving = self.folder / "serving"
+        serving.write_text("", encoding="ascii")
 
         def revoke() -> None:
-            _die_after(step)
+            _die_after(step, lambda: serving.write_text(" ".join(map(str, descendants(self.server.pid))), encoding="ascii"))
             self.target.revoke(grant)
 
-        return killed_child(revoke, patience=PATIENCE)
+        killed = killed_child(revoke, patience=PATIENCE)
+        self._settle([int(pid) for pid in serving.read_text(encoding="ascii").split()])
+        return killed
+
+    def _settle(self, serving: Sequence[int]) -> None:
+        """Wait until the processes that served a killed client have ended, and the server answers again: only then it is still.
+
+        Without that a rename that the killed one asked for came to pass after the file was put back, and undid that.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while any(_lives(pid) for pid in serving):
+            assert time.monotonic() < deadline, "what served the killed client did not end"
+            time.sleep(0.005)
+        with socket.create_connection(("127.0.0.1", self.server.port), timeout=PATIENCE) as asked:
+            assert asked.recv(4) == b"SSH-"  # a server in one process has done by now what came before
 
     def close(self) -> None:
         """End the server."""
         self.server.stop()
 
 
-def _die_after(step: int) -> None:
+def _die_after(step: int, last_words: Callable[[], object]) -> None:
     left = 0
     flush = Sftp._flush  # noqa: SLF001 - the one way out: counted here, not replaced
 
@@ -179,6 +197,14 @@ def _die_after(step: int) -> None:
         flush(self)
         left += 1
         if left == step:
+            last_words()
             os.kill(os.getpid(), signal.SIGKILL)
 
     Sftp._flush = counted  # type: ignore[method-assign]  # noqa: SLF001 - in the child alone
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

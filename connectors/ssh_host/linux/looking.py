@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from connectors.ssh_host.authentication import Answer, ask
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.grants import doubt
-from connectors.ssh_host.host import ANSWER_SECONDS
+from connectors.ssh_host.kept import ANSWER_SECONDS
 from connectors.ssh_host.linux import discovery
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN, rules_files

@@ -8,7 +8,8 @@ from paramiko import SSHException
 
 from connectors.ssh_host.arriving import in_pieces
 from connectors.ssh_host.guard import Guard, GuardedTransport
-from connectors.ssh_host.host import ANSWER_SECONDS, SILENCE_SECONDS, SshHost, open_sftp
+from connectors.ssh_host.host import SshHost
+from connectors.ssh_host.kept import ANSWER_SECONDS, SILENCE_SECONDS, open_sftp
 from connectors.ssh_host.linux.commands import SFTP_SERVERS, Commands, Root
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import temporary
