@@ -13,7 +13,7 @@ from core.evidence.verifier import verify_bundle
 from core.evidence.verify import approvers, fields
 from core.exit import Exit
 from core.model import Action, EntryKind
-from core.signatures.forms import approval_statement
+from core.signatures.forms import IRREVERSIBLE, approval_statement
 from core.signatures.statements import Statement, write_instant
 from core.signed_statements import approvers as core_approvers
 
@@ -62,6 +62,23 @@ def test_an_approval_of_a_part_approves_nothing(story: Story, action: Action) ->
     both(story, scope=("export", "hand-over"))
     begin(story, action)
     assert approvals(story) == "FAIL"
+
+
+def test_what_is_irreversible_is_approved_by_itself_and_approves_nothing_else(story: Story) -> None:
+    def given() -> tuple[int, int]:
+        exit_ = program(story, story.now)
+        return len(core_approvers(exit_, story.in_force)), len(core_approvers(exit_, story.in_force, IRREVERSIBLE))
+
+    both(story, scope=IRREVERSIBLE)
+    assert given() == (0, 2)
+    both(story)
+    assert given() == (2, 2)
+    both(story, "rescind")
+    assert given() == (0, 0)
+    both(story)
+    begin(story, ACTS[0])
+    assert given() == (2, 0)
+    assert approvals(story) == "OK"
 
 
 def test_an_approval_runs_out(story: Story) -> None:
