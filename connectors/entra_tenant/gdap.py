@@ -78,14 +78,14 @@ class AccessAssignments:
         _word, relationship, group = grant.id.split(" ")
         before = json.loads(undo_of(grant, "before"))
         _require_about_client(visit, relationship)
-        if _assignment(visit, relationship, group) is not None:
-            return already_back(grant)
         if (status := _status(visit, relationship)) != "active":
             raise RefusedError(
                 f"the relationship {relationship} is {status}: nobody can be let in by it any more",
                 untouched="everything",
                 todo="have the client approve a new relationship",
             )
+        if _is_active(_assignment(visit, relationship, group)):
+            return already_back(grant)
         places = {_RELATIONSHIP: relationship}
         with visit.home.errand(Errand(places, frozenset({group}), reinstating=True, before=before)):
             visit.home.write("add_access_assignment", places, before)

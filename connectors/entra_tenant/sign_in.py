@@ -129,12 +129,13 @@ class _translated:  # noqa: N801 - used as a context manager
         if isinstance(error, json.JSONDecodeError | KeyError):
             raise UnavailableError(f"{self._who}: what answered for Entra made no sense", untouched="the tenant") from None
         if isinstance(error, ValueError):  # MSAL's way to say that the tenant is not known
-            raise sign_in_refused({"error_description": _what_is_wrong(str(error))}, self._who) from None
+            said = f"{error.__context__ or ''}\n{error}"  # what Entra answered is in the first of the two
+            raise sign_in_refused({"error_description": _what_is_wrong(said)}, self._who) from None
 
 
 def _what_is_wrong(said: str) -> str:
     found = re.search(r"AADSTS\d+:.*", said)
-    return first_line(found[0]) if found else first_line(said)
+    return first_line(found[0] if found else said.strip())
 
 
 def client_credential(credential: Credential) -> Any:  # noqa: ANN401 - as MSAL takes it
