@@ -81,18 +81,19 @@ def _read(visit: Visit, grant: Grant) -> Entity | None:
 
 
 def _ours(visit: Visit, grant: Grant) -> Account:
-    return visit.principals[principal_of(visit, grant.id.removeprefix("application "))]
+    return principal_of(visit, grant.id.removeprefix("application "))
 
 
-def principal_of(visit: Visit, key: str) -> str:
-    """Give an object id back if it is that of an application of ours. Raises RefusedError."""
-    if key not in visit.principals:
+def principal_of(visit: Visit, key: str) -> Account:
+    """Find an application of ours by its object id. Raises RefusedError."""
+    found = visit.who.principal(key)
+    if found is None:
         raise RefusedError(
             f"{key} is no application of ours, by the engagement file and where it is registered",
             untouched="it",
             todo="name its appId under ours.applications, if it is ours; an object id is another thing",
         )
-    return key
+    return found
 
 
 def _require_unused(visit: Visit, account: Account) -> None:
@@ -100,7 +101,7 @@ def _require_unused(visit: Visit, account: Account) -> None:
     since = f"{datetime.now(UTC) - LATELY:%Y-%m-%dT%H:%M:%SZ}"
     asked = f"appId eq '{account.said['appId']}' and createdDateTime ge {since}"
     for one in visit.tenant.pages("list_sign_ins", filter=asked):
-        if one.get("userId") not in visit.accounts:
+        if not visit.who.account(str(one.get("userId"))):
             raise RefusedError(
                 f"{one.get('userPrincipalName')} signed in to {account.words} on {str(one.get('createdDateTime'))[:16]} UTC: people of the "
                 "client's work with it",

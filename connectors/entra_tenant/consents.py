@@ -45,7 +45,7 @@ class Permissions:
         """Remove it; what it said is stored."""
         if (found := _permission(visit, grant)) is None:
             return already(grant, f"{grant.id} is not there")
-        principal = principal_of(visit, str(found["principalId"]))
+        principal = principal_of(visit, str(found["principalId"])).id
         places = {PLACE: principal, "appRoleAssignment-id": str(found["id"])}
         with visit.tenant.errand(Errand(places, frozenset({principal}), before=found)):
             visit.tenant.write("remove_app_role_assignment", places)
@@ -58,7 +58,7 @@ class Permissions:
         before = json.loads(undo_of(grant, "before"))
         if self.look(visit, grant).stands:
             return already_back(grant)
-        principal = principal_of(visit, before["principalId"])
+        principal = principal_of(visit, before["principalId"]).id
         places = {PLACE: principal}
         with visit.tenant.errand(Errand(places, frozenset({principal}), reinstating=True, before=before)):
             visit.tenant.write("add_app_role_assignment", places, before)
@@ -90,7 +90,7 @@ class Consents:
         """Remove it; what it said is stored."""
         if (found := _consent(visit, grant)) is None:
             return already(grant, f"{grant.id} is not there")
-        ours = frozenset({principal_of(visit, str(found["clientId"]))})
+        ours = frozenset({principal_of(visit, str(found["clientId"])).id})
         places = {"oAuth2PermissionGrant-id": str(found["id"])}
         with visit.tenant.errand(Errand(places, ours, before=found)):
             visit.tenant.write("remove_permission_grant", places)
@@ -103,7 +103,7 @@ class Consents:
         before = json.loads(undo_of(grant, "before"))
         if self.look(visit, grant).stands:
             return already_back(grant)
-        ours = frozenset({principal_of(visit, before["clientId"])})
+        ours = frozenset({principal_of(visit, before["clientId"]).id})
         with visit.tenant.errand(Errand({}, ours, reinstating=True, before=before)):
             visit.tenant.write("add_permission_grant", {}, before)
         visit.tenant.settle(lambda: self.look(visit, grant).stands, grant.id)

@@ -47,7 +47,7 @@ def _judge(visit: Visit, key: str, holders: frozenset[str]) -> tuple[str, Entity
     if user is None:
         return f"{key} is not there", None
     name = user.get("userPrincipalName")
-    if key in visit.accounts:
+    if visit.who.is_from_us(user):
         return f"{name} is ours, by its home tenant", None
     if key not in holders:
         return f"{name} is no global administrator", None

@@ -8,6 +8,7 @@ from connectors.entra_tenant.guard import Errand
 from connectors.entra_tenant.people import require_unused
 from connectors.entra_tenant.session import Entity
 from connectors.entra_tenant.visit import Seen, Visit, already, already_back
+from connectors.entra_tenant.who import Account
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 
@@ -67,8 +68,8 @@ class Links:
         there = _there(visit, grant)
         if who not in {one["id"] for one in there}:
             return already(grant, f"{grant.id} is not there")
-        _require_ours(visit, who)
-        require_unused(visit, visit.accounts[who])
+        account = _require_ours(visit, who)
+        require_unused(visit, account)
         where = _MEMBERS if word == _MEMBER_WORD else _OWNERS[kind]
         heir = self._heir(visit, grant, there) if word == "owner" else ""
         places = {where.place: key, "directoryObject-id": who}
@@ -98,8 +99,7 @@ class Links:
 
     def _heir(self, visit: Visit, grant: Grant, owners: list[Entity]) -> str:
         """Tell who of the client's has to become owner first; nobody, if somebody else who can sign in owns it already."""
-        ours = visit.accounts.keys() | visit.principals.keys()
-        if any(one["id"] not in ours and one.get("accountEnabled") is not False for one in owners):
+        if any(not _is_ours(visit, one) and one.get("accountEnabled") is not False for one in owners):
             return ""
         if not visit.settings.client.administrators:
             raise RefusedError(
@@ -126,9 +126,16 @@ def _listed(visit: Visit, operation: str, account: str) -> list[Entity]:
         return []  # a deleted account
 
 
-def _require_ours(visit: Visit, who: str) -> None:
-    if who not in visit.accounts:
+def _is_ours(visit: Visit, one: Entity) -> bool:
+    look = visit.who.principal if str(one.get("@odata.type")).endswith("servicePrincipal") else visit.who.account
+    return look(one["id"]) is not None
+
+
+def _require_ours(visit: Visit, who: str) -> Account:
+    account = visit.who.account(who)
+    if account is None:
         raise RefusedError(f"{who} is no account of ours", untouched="it", todo="find out with the client whose it is")
+    return account
 
 
 def _reference(visit: Visit, who: str) -> dict[str, str]:

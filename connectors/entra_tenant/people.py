@@ -83,7 +83,7 @@ def read_user(visit: Visit, key: str) -> Entity | None:
 
 
 def _ours(visit: Visit, grant: Grant) -> Account:
-    account = visit.accounts.get(grant.id.removeprefix("user "))
+    account = visit.who.account(grant.id.removeprefix("user "))
     if account is None:
         raise RefusedError(
             f"{grant.subject} is no account of ours, by the engagement file and its home tenant",

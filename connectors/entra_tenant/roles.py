@@ -48,8 +48,8 @@ class Roles:
         if found is None:
             return already(grant, f"{grant.id} is not there")
         ours = _ours(visit, found)
-        if found["principalId"] in visit.accounts:
-            require_unused(visit, visit.accounts[found["principalId"]])
+        if account := visit.who.account(found["principalId"]):
+            require_unused(visit, account)
         self.take(visit, found, ours)
         visit.tenant.settle(lambda: self._find(visit, grant) is None, f"the end of {grant.id}")
         undo = {"before": json.dumps(self.stored(found), sort_keys=True)}
@@ -116,9 +116,11 @@ def _everybody(visit: Visit) -> dict[str, Account]:
 
 
 def _ours(visit: Visit, one: Entity) -> frozenset[str]:
-    if one.get("principalId") not in _everybody(visit):
+    key = str(one.get("principalId"))
+    principal = visit.who.principal(key)
+    if not visit.who.account(key) and (principal is None or (principal.said.get("appId") or "").lower() == visit.own):
         raise RefusedError(f"{one.get('principalId')} is nobody of ours", untouched="its roles", todo="find out with the client who it is")
-    return frozenset({str(one["principalId"])})
+    return frozenset({key})
 
 
 def _direct(one: Entity) -> bool:

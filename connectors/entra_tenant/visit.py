@@ -10,7 +10,7 @@ from connectors.entra_tenant.errors import WayInRefusedError
 from connectors.entra_tenant.session import Service
 from connectors.entra_tenant.settings import Partner, Tenant
 from connectors.entra_tenant.sign_in import SignIn
-from connectors.entra_tenant.who import Account, our_accounts, our_principals
+from connectors.entra_tenant.who import Account, Who
 from core.errors import GuardError, RefusedError
 from core.model import Grant, Receipt
 
@@ -27,6 +27,7 @@ class Visit:
         self.holders = holders
         self.unseen: list[str] = []
         self.sign_in = SignIn(settings)
+        self.who = Who(self)
 
     @cached_property
     def tenant(self) -> Service:
@@ -72,13 +73,13 @@ class Visit:
 
     @cached_property
     def accounts(self) -> dict[str, Account]:
-        """Our accounts in the client's tenant, by object id."""
-        return our_accounts(self)
+        """All our accounts in the client's tenant, by object id."""
+        return self.who.accounts()
 
     @cached_property
     def principals(self) -> dict[str, Account]:
-        """Our applications' service principals in the client's tenant, by object id."""
-        return our_principals(self)
+        """All our applications' service principals in the client's tenant, by object id."""
+        return self.who.principals()
 
     @property
     def own(self) -> str:

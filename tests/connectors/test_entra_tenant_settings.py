@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from connectors.entra_tenant import EntraTenant
 from connectors.entra_tenant.addresses import CLOUDS
 from connectors.entra_tenant.sign_in import SignIn
+from connectors.entra_tenant.visit import GLOBAL_ADMINISTRATOR
 from core.errors import GuardError, RefusedError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
@@ -226,6 +227,8 @@ def test_the_client_is_not_in_control(acme: Acme, what: str) -> None:
         client["administrators"] = [acme.acme.dana["id"], acme.acme.kim["id"]]
     elif what == "ours":
         client["administrators"] = [acme.acme.dana["id"], acme.acme.nora["id"]]
+        said = {"principalId": acme.acme.nora["id"], "roleDefinitionId": GLOBAL_ADMINISTRATOR, "directoryScopeId": "/", "id": "made-up"}
+        acme.object("roleAssignments", "made-up", changes=said | {"appScopeId": None})
     elif what == "no emergency account":
         client["emergency_account"] = None
     else:
@@ -234,6 +237,7 @@ def test_the_client_is_not_in_control(acme: Acme, what: str) -> None:
         acme.object("conditionalAccessPolicies", policy["id"], changes={"conditions": policy["conditions"] | {"users": users}})
     seen = acme.entra(client=client).client_control()
     assert not seen.proved
+    assert what != "ours" or "is ours, by its home tenant" in seen.evidence
     assert seen.evidence
 
 
