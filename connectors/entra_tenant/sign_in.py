@@ -148,7 +148,8 @@ def client_credential(credential: Credential) -> Any:  # noqa: ANN401 - as MSAL 
     try:
         pem = Path(credential.certificate).read_text(encoding="ascii")
         certificate = x509.load_pem_x509_certificate(pem.encode())
-        fits = load_pem_private_key(key.encode(), None).public_key() == certificate.public_key()
+        loaded = load_pem_private_key(key.encode(), None, unsafe_skip_rsa_key_validation=True)  # MSAL validates it when it signs
+        fits = loaded.public_key() == certificate.public_key()
     except (OSError, ValueError, TypeError) as error:
         raise RefusedError(
             f"the certificate {credential.certificate} or its key {credential.private_key} cannot be read ({type(error).__name__})",
