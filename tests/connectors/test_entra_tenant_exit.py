@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.entra_tenant.tenant import KINDS
+from connectors.entra_tenant.tenant import AT_HOME, KINDS
 from core.errors import RefusedError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
@@ -101,6 +101,10 @@ def test_the_whole_exit_leaves_none_of_ours_and_all_of_the_clients(acme: Acme) -
         receipt = acme.target.revoke(grant)
         assert receipt.facts["changed"] is not grant.id.startswith("uses-"), grant.id
         assert acme.target.verify(grant, log_in=True).state == GrantState.REVOKED, grant.id
+    for grant in grants:  # from now on nobody of ours can look into the client's tenant
+        seen = acme.target.verify(grant, log_in=True).state
+        outside = grant.own or grant.id.split(" ")[0] in AT_HOME or grant.id == f"application {acme.acme.monitoring['id']}"
+        assert seen == (GrantState.REVOKED if outside else GrantState.UNKNOWN), grant.id
     north = acme.acme.northwind.id
     at_home = acme.server.control("state", tenant=north)["tables"]
     assert {one["status"] for one in at_home["relationships"].values() if one["customer"]["tenantId"] == acme.acme.id} == {
