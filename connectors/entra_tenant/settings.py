@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -29,7 +30,7 @@ class Credential(Noun):
 
     client_id: Guid = Field(description="the application's appId, not its object id")
     private_key: SecretReference | None = Field(default=None, description="the certificate's private key (PEM): env:NAME or file:PATH")
-    certificate: str | None = Field(default=None, description="path of the certificate (PEM); its thumbprint is computed")
+    certificate: Path | None = Field(default=None, description="path of the certificate (PEM); its thumbprint is computed")
     client_secret: SecretReference | None = Field(default=None, description="a secret instead: env:NAME or file:PATH")
 
     @model_validator(mode="after")
@@ -167,7 +168,7 @@ class Tenant(Noun):
     tenant_id: Guid
     cloud: CloudName = "global"
     endpoints: Endpoints | None = Field(default=None, description="simulated services on this very machine")
-    ca_file: str | None = Field(default=None, description="path of certificates (PEM) to trust instead of the usual ones")
+    ca_file: Path | None = Field(default=None, description="path of certificates (PEM) to trust instead of the usual ones")
     proxy: str | None = Field(
         default=None, pattern=r"^https?://[^/@\s]+$", description="through which everything goes, as http://proxy:3128"
     )

@@ -8,7 +8,6 @@ import logging
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -55,7 +54,7 @@ def plain_session(settings: Tenant) -> requests.Session:
     """Make an HTTP session by the engagement file alone: whatever environment and .netrc say does not count."""
     session = requests.Session()
     session.trust_env = False
-    session.verify = settings.ca_file or True
+    session.verify = str(settings.ca_file) if settings.ca_file else True
     session.proxies = {"https": settings.proxy, "http": settings.proxy} if settings.proxy else {}
     session.adapters.clear()
     return session
@@ -146,7 +145,7 @@ def client_credential(credential: Credential) -> Any:  # noqa: ANN401 - as MSAL 
     assert credential.certificate is not None  # noqa: S101 - the settings see to it
     key = credential.private_key.reveal()
     try:
-        pem = Path(credential.certificate).read_text(encoding="ascii")
+        pem = credential.certificate.read_text(encoding="ascii")
         certificate = x509.load_pem_x509_certificate(pem.encode())
         loaded = load_pem_private_key(key.encode(), None, unsafe_skip_rsa_key_validation=True)  # MSAL validates it when it signs
         fits = loaded.public_key() == certificate.public_key()

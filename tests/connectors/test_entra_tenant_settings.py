@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from configs.relative_paths import with_absolute_paths
 from connectors.entra_tenant import EntraTenant
 from connectors.entra_tenant.addresses import CLOUDS
 from connectors.entra_tenant.sign_in import SignIn
@@ -63,6 +64,13 @@ def test_a_mistake_is_named(wrong: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError) as caught:
         EntraTenant.model_validate(LEAST | wrong)
     assert says in str(caught.value)
+
+
+def test_paths_count_from_the_engagement_files_folder() -> None:
+    access = {"client_id": OTHER, "private_key": "file:entra.key", "certificate": "entra.pem"}
+    found = with_absolute_paths(EntraTenant.model_validate(LEAST | {"access": access, "ca_file": "ca.pem"}), Path("/etc/exit"))
+    assert (found.access.private_key, found.access.certificate) == ("file:/etc/exit/entra.key", Path("/etc/exit/entra.pem"))
+    assert found.ca_file == Path("/etc/exit/ca.pem")
 
 
 def test_each_cloud_has_its_own_addresses() -> None:
