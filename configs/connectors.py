@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from connectors.aws_account import AwsAccount
+from connectors.entra_tenant import EntraTenant
 from connectors.folder import FolderDocuments, FolderFiles, FolderStore
 from connectors.keepass_vault import KeepassVault
 from connectors.register_file import RegisterFile
@@ -18,7 +19,7 @@ from connectors.ssh_host import LinuxHost, SshAccess, SshCommand, SshFiles
 from connectors.time_stamp import Rfc3161
 
 DataSourceConfig = Annotated[FolderFiles | S3Files | SshCommand | SshFiles, Field(discriminator="kind")]
-AccessTargetConfig = Annotated[AwsAccount | LinuxHost | SshAccess, Field(discriminator="kind")]
+AccessTargetConfig = Annotated[AwsAccount | EntraTenant | LinuxHost | SshAccess, Field(discriminator="kind")]
 CredentialSourceConfig = KeepassVault
 DocumentSourceConfig = FolderDocuments
 ObligationSourceConfig = RegisterFile

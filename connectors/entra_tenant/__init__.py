@@ -1,1 +1,5 @@
-"""Microsoft 365: what is asked of Graph and of Partner Center, and nothing else."""
+"""A Microsoft Entra tenant: our accounts, applications, roles and relationships in it, and how each is given up and put back."""
+
+from connectors.entra_tenant.tenant import EntraTenant
+
+__all__ = ["EntraTenant"]

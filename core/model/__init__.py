@@ -34,6 +34,7 @@ from core.model.record import (
     WaitingFor,
 )
 from core.model.things import (
+    STAGES,
     UNKNOWN_SIZE,
     Credential,
     Dataset,
@@ -48,6 +49,7 @@ from core.model.things import (
 )
 
 __all__ = [
+    "STAGES",
     "UNKNOWN_SIZE",
     "Action",
     "Assurance",

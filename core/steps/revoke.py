@@ -8,7 +8,7 @@ from typing import Any
 from core.actions import judge, perform, remember
 from core.errors import GoodLeaverError, GuardError, RefusedError, UnavailableError
 from core.exit import Exit
-from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
+from core.model import STAGES, Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.planning import planned_at
 from core.ports import LooksByComingIn
 from core.steps.kept import connections_kept
@@ -66,15 +66,17 @@ def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> Receipt
 def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Callable[[Grant], object]) -> Mapping[str, str]:
     """Take all planned grants away, systems side by side, those of one system in their order; on every system our own way in goes last.
 
+    What cannot be put back is begun on no system before all that can be is done on all, or told as trouble.
+
     Systems in `aside` are not touched. One where something goes wrong is left there, and holds no other: it is told, with why, in what
     is returned. The ways by which we come in are taken away only once all else is, since some may lead over others; what was taken away
     before is looked at while they still let us see the inside.
     """
     trouble = dict(aside)
-    for own in (False, True):
+    for stage in STAGES:
         todo: dict[str, list[Grant]] = {}
         for grant in plan.grants:
-            if grant.own is own and grant.system not in trouble:
+            if grant.stage == stage and grant.system not in trouble:
                 todo.setdefault(grant.system, []).append(grant)
         for system, error in side_by_side(todo, partial(_one_by_one, exit_, plan, todo, take_away)).items():
             if isinstance(error, GoodLeaverError):

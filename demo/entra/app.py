@@ -125,6 +125,7 @@ class Service:
             "device": self._device,
             "customer": self._customer,
             "object": self._object,
+            "state": self._state,
         }
         if (answer := answers.get(request.path_params["what"])) is None:
             return Response(status_code=404)
@@ -158,6 +159,11 @@ class Service:
         if "changes" in said:
             table.put(said["id"], None if said["changes"] is None else (one or {}) | said["changes"])
         return table.get(said["id"])
+
+    def _state(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Tell all that a tenant holds, put back first to what `state` says, if it is said."""
+        tenant = self._world.tenants[said["tenant"]]
+        return tenant.restore(said["state"]) if "state" in said else tenant.dump()
 
 
 def _response(answer: Answer) -> Response:

@@ -46,6 +46,14 @@ def checker(contract: Contract, address: str) -> OpenAPI:
     return OpenAPI.from_dict(strict(contract, address), config=Config(spec_validator_cls=None))
 
 
+def msal_at(address: str, tenant: str, application: Entity, credential: JSON, http: requests.Session) -> Any:  # noqa: ANN401 - untyped
+    """MSAL for an application at a tenant; without a credential it is one on somebody's device."""
+    said = {"authority": f"{address}/{tenant}", "instance_discovery": False, "http_client": http}
+    if credential is None:
+        return msal.PublicClientApplication(application["appId"], **said)
+    return msal.ConfidentialClientApplication(application["appId"], client_credential=credential, **said)
+
+
 class GraphWorld:
     """A running simulator with Acme's tenant, and who signs in to it."""
 

@@ -1,0 +1,96 @@
+"""The reseller link, and delegated administration of the old kind: both end in Partner Center, for good."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from connectors.entra_tenant.errors import GoneError
+from connectors.entra_tenant.guard import Errand
+from connectors.entra_tenant.session import Entity
+from connectors.entra_tenant.visit import Seen, Visit, already
+from core.errors import RefusedError
+from core.model import Grant, Receipt
+
+_PLACE: Final = "customer-tenant-id"
+_DONE: Final = frozenset({"complete", "completed"})
+_CHANGES: Final[dict[str, dict[str, object]]] = {
+    "reseller": {"relationshipToPartner": "none"},
+    "delegated-access": {"AllowDelegatedAccess": False},
+}
+_WORDS: Final = {
+    "reseller": "sell licences to the client, and order in its name",
+    "delegated-access": "administer the tenant as its partner (DAP)",
+}
+
+
+class Reseller:
+    """Grants `reseller TENANT` and `delegated-access TENANT`, both irreversible."""
+
+    def discover(self, visit: Visit) -> Iterator[Grant]:
+        """Ask Partner Center what we are to the client."""
+        holder = visit.settings.ours.default_holder
+        with visit.noting("the reseller link"):
+            now = _customer(visit)
+            for word in _CHANGES if holder in visit.holders else ():
+                if _stands(now, word):
+                    yield Grant(
+                        system=visit.system,
+                        id=f"{word} {visit.settings.tenant_id}",
+                        holder=holder,
+                        privilege=_WORDS[word],
+                        irreversible=True,
+                    )
+
+    def look(self, visit: Visit, grant: Grant) -> Seen:
+        """Ask again."""
+        stands = _stands(_customer(visit), grant.id.split(" ")[0])
+        return Seen(stands, f"{grant.id} {'stands' if stands else 'is not there'}, says Partner Center")
+
+    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
+        """End it. Raises RefusedError while licences are on their way to another partner: their end would be the client's loss."""
+        word, tenant = grant.id.split(" ")
+        if tenant != visit.settings.tenant_id:
+            raise RefusedError(f"{grant.id} is about another client", untouched="it")
+        if not _stands(_customer(visit), word):
+            return already(grant, f"{grant.id} is not there")
+        if word == "reseller":
+            _require_transfers_done(visit)
+        if visit.partner.refresh_token is None:
+            raise RefusedError(
+                f"{grant.id}: Partner Center lets nobody but a person end it",
+                untouched="it",
+                todo="name partner.refresh_token of an admin agent in the engagement file, or end it by hand in Partner Center",
+            )
+        places = {_PLACE: tenant}
+        with visit.partner_center.errand(Errand(places, frozenset(), irreversible=True, before=_CHANGES[word])):
+            visit.partner_center.write("change_customer", places, _CHANGES[word])
+        visit.partner_center.settle(lambda: not self.look(visit, grant).stands, f"the end of {grant.id}")
+        return Receipt(done=f"{grant.id} is ended", facts={"changed": True})
+
+    def reinstate(self, _visit: Visit, grant: Grant) -> Receipt:
+        """Raise RefusedError: it was signed for as irreversible."""
+        raise RefusedError(f"{grant.id} ended for good", untouched="everything", todo="send the client a new request, and have it accept")
+
+
+def _customer(visit: Visit) -> Entity:
+    try:
+        return visit.partner_center.get("get_customer", {_PLACE: visit.settings.tenant_id})
+    except GoneError:
+        return {}
+
+
+def _stands(customer: Entity, word: str) -> bool:
+    if word == "reseller":
+        return (customer.get("relationshipToPartner") or "none") != "none"
+    return bool(customer.get("allowDelegatedAccess"))
+
+
+def _require_transfers_done(visit: Visit) -> None:
+    said = visit.partner_center.get("list_transfers", {_PLACE: visit.settings.tenant_id})
+    left = [one for one in said["items"] if (one.get("status") or "").lower() not in _DONE]
+    if left:
+        named = ", ".join(f"{one.get('id')} to {one.get('targetPartnerName') or 'another partner'} ({one.get('status')})" for one in left)
+        raise RefusedError(
+            f"licences of the client's are still on their way: {named}",
+            untouched="the reseller link and all licences",
+            todo="see with the next partner that each transfer is completed, and run this again",
+        )

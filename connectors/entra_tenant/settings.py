@@ -1,0 +1,200 @@
+"""What the engagement file says of a tenant: how we come in, what there is ours, and what is the client's."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from connectors.entra_tenant.addresses import Cloud, CloudName, Endpoints, services
+from core.model import Noun
+from core.secret import SecretReference
+
+Guid = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", to_lower=True),
+]
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text))
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Address = Annotated[str, StringConstraints(pattern=r"^\S+@\S+$")]
+
+
+class Credential(Noun):
+    """What an application signs in with: a certificate, or a secret."""
+
+    client_id: Guid = Field(description="the application's appId, not its object id")
+    private_key: SecretReference | None = Field(default=None, description="the certificate's private key (PEM): env:NAME or file:PATH")
+    certificate: Path | None = Field(default=None, description="path of the certificate (PEM); its thumbprint is computed")
+    client_secret: SecretReference | None = Field(default=None, description="a secret instead: env:NAME or file:PATH")
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.private_key is None) != (self.certificate is None):
+            raise ValueError("private_key and certificate belong together: name both")
+        if (self.private_key is None) == (self.client_secret is None):
+            raise ValueError("name either private_key with certificate, or client_secret, and not both")
+        return self
+
+
+class Partner(Credential):
+    """Our own tenant, from which delegated administration (GDAP) and the reseller link are seen and ended."""
+
+    tenant_id: Guid
+    refresh_token: SecretReference | None = Field(
+        default=None, description="of an admin agent of ours: Partner Center lets nobody but a person end the reseller link"
+    )
+
+
+class Held(Noun):
+    """Something that belongs to a holder."""
+
+    holder: str
+
+
+class OurRelationship(Held):
+    """A GDAP relationship."""
+
+    id: str = Field(min_length=36)
+
+
+class OurUser(Held):
+    """An account of ours in the client's tenant."""
+
+    id: Guid = Field(description="the object id in the client's tenant")
+    used_by_us_alone: bool = Field(
+        default=False, description="nothing of the client's runs by this account, so that recent use holds nothing"
+    )
+
+
+class OurGroup(Held):
+    """A group of the client's directory that holds our people alone; conditional access may make exceptions for it."""
+
+    id: Guid
+
+
+class OurApplication(Held):
+    """An application that is registered in our tenant and installed in the client's."""
+
+    app_id: Guid = Field(description="its appId, the same in every tenant; not the object id")
+    used_by_us_alone: bool = Field(default=False, description="nobody of the client's works with it, so that recent use holds nothing")
+    credential: Credential | None = Field(default=None, description="tried once after the cutoff, if the contract lets us")
+
+
+class OurKey(Held):
+    """A secret or a certificate that we hold for an application of the client's own."""
+
+    key_id: Guid
+
+
+class OurIssuer(Held):
+    """Somebody of ours whose tokens applications of the client's own take (federated credentials)."""
+
+    issuer: str = Field(pattern=r"^https://\S+$")
+
+
+class OurNetwork(Held):
+    """A range of addresses of ours that the client's conditional access may know."""
+
+    range: Network
+
+
+class OurContact(Held):
+    """An address of ours to which Microsoft writes about the tenant."""
+
+    address: Address
+
+
+class Ours(Noun):
+    """Everything in the tenant that is ours. What is ours by home tenant, and not named, belongs to `default_holder`."""
+
+    default_holder: str
+    home_tenants: tuple[Guid, ...] = Field(
+        default=(), description="our tenants: guests from there and applications registered there are ours"
+    )
+    relationships: tuple[OurRelationship, ...] = ()
+    users: tuple[OurUser, ...] = ()
+    groups: tuple[OurGroup, ...] = ()
+    applications: tuple[OurApplication, ...] = ()
+    keys: tuple[OurKey, ...] = ()
+    issuers: tuple[OurIssuer, ...] = ()
+    networks: tuple[OurNetwork, ...] = ()
+    contacts: tuple[OurContact, ...] = ()
+
+    @property
+    def holders(self) -> frozenset[str]:
+        """Everybody who is named here."""
+        named: Iterable[Iterable[Held]] = (
+            *(self.relationships, self.users, self.groups, self.applications),
+            *(self.keys, self.issuers, self.networks, self.contacts),
+        )
+        return frozenset({self.default_holder, *(one.holder for some in named for one in some)})
+
+    def application(self, app_id: str | None) -> OurApplication:
+        """Find what is said of an application; one that is not named belongs to the default holder."""
+        for one in self.applications:
+            if one.app_id == (app_id or "").lower():
+                return one
+        return OurApplication.model_construct(app_id=app_id or "", holder=self.default_holder)
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """Holders by address, in small letters."""
+        return {one.address.lower(): one.holder for one in self.contacts}
+
+
+class OfTheClient(Noun):
+    """What is the client's: it stays, whatever it looks like."""
+
+    administrators: tuple[Guid, ...] = Field(default=(), description="object ids of the client's own global administrators")
+    emergency_account: Guid | None = Field(default=None, description="the account that conditional access never stops")
+    people: tuple[Guid, ...] = Field(default=(), description="accounts that look like ours and are the client's")
+    contact: Address | None = Field(default=None, description="to whom Microsoft writes where nobody but us is left")
+
+    @property
+    def everybody(self) -> frozenset[str]:
+        """Everybody who is named here."""
+        return frozenset({*self.administrators, *self.people, *filter(None, (self.emergency_account,))})
+
+
+class Tenant(Noun):
+    """Fields that say which tenant it is and how to reach it."""
+
+    tenant_id: Guid
+    cloud: CloudName = "global"
+    endpoints: Endpoints | None = Field(default=None, description="simulated services on this very machine")
+    ca_file: Path | None = Field(default=None, description="path of certificates (PEM) to trust instead of the usual ones")
+    proxy: str | None = Field(
+        default=None, pattern=r"^https?://[^/@\s]+$", description="through which everything goes, as http://proxy:3128"
+    )
+    access: Credential
+    partner: Partner | None = None
+    ours: Ours
+    client: OfTheClient = OfTheClient()
+
+    @property
+    def services(self) -> Cloud:
+        """Where Microsoft's services are."""
+        return services(self.cloud, self.endpoints)
+
+    @model_validator(mode="after")
+    def _plain(self) -> Self:
+        ours = {one.id for one in self.ours.users}
+        if self.tenant_id in self.ours.home_tenants:
+            raise ValueError("ours.home_tenants names the client's own tenant: that would be everybody in it")
+        if self.partner and self.partner.tenant_id == self.tenant_id:
+            raise ValueError("partner.tenant_id is the client's own tenant; write our tenant there")
+        if self.partner and self.partner.tenant_id not in self.ours.home_tenants:
+            raise ValueError("partner.tenant_id is missing under ours.home_tenants")
+        if ours & self.client.everybody:
+            raise ValueError("client names an account that stands under ours.users")
+        if self.client.emergency_account in self.client.administrators:
+            raise ValueError("client.emergency_account counts by itself: leave it out of client.administrators")
+        if (self.client.contact or "").lower() in self.ours.addresses:
+            raise ValueError("client.contact stands under ours.contacts")
+        return self
