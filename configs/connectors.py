@@ -9,9 +9,9 @@ from typing import Annotated
 from pydantic import Field
 
 from connectors.aws_account import AwsAccount
-from connectors.entra_tenant import EntraTenant
 from connectors.folder import FolderDocuments, FolderFiles, FolderStore
 from connectors.keepass_vault import KeepassVault
+from connectors.microsoft import EntraTenant
 from connectors.register_file import RegisterFile
 from connectors.s3_bucket import S3Files, S3Store
 from connectors.smtp import Smtp

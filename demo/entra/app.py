@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from connectors.entra_tenant.contract import graph, partner_center
+from connectors.microsoft.contract import graph, partner_center
 from demo.entra import applications, files, gdap, groups, policies, tenant_data, users  # noqa: F401 - they say what they answer
 from demo.entra.call import Answer
 from demo.entra.graph import Graph

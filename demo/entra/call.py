@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from connectors.entra_tenant.contract import Operation
+from connectors.microsoft.contract import Operation
 from demo.entra.query import public
 from demo.entra.refusals import GraphRefusedError, bad_request, not_found
 from demo.entra.store import Entity, Table, Tenant, before

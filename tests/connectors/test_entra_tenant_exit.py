@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.entra_tenant.tenant import AT_HOME, KINDS
+from connectors.microsoft.entra_tenant.tenant import AT_HOME, KINDS
 from core.errors import RefusedError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was

@@ -8,8 +8,9 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from connectors.entra_tenant import gdap, session
-from connectors.entra_tenant.visit import Visit
+from connectors.microsoft import session
+from connectors.microsoft.entra_tenant import gdap
+from connectors.microsoft.entra_tenant.visit import Visit
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import CALM, HOLDERS, Acme, as_it_was

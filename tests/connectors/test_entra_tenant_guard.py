@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from connectors.entra_tenant.contract import Operation, graph, partner_center
-from connectors.entra_tenant.guard import READING, WRITING, Errand, Guard, may_send
+from connectors.microsoft.contract import Operation, graph, partner_center
+from connectors.microsoft.entra_tenant.rules import READING, WRITING, may_send
+from connectors.microsoft.guard import Errand, Guard
 from core.errors import GuardError
 
 OURS, THEIRS = "0" * 8, "1" * 8
@@ -191,7 +192,7 @@ def test_an_address_of_ours_goes_and_only_the_clients_comes(before: list[str], a
     ],
 )
 def test_nothing_is_deleted_and_what_the_contract_does_not_have_does_not_leave(method: str, path: str) -> None:
-    guard = Guard({"https://graph.microsoft.com/v1.0": graph()})
+    guard = Guard({"https://graph.microsoft.com/v1.0": graph()}, may_send)
     guard.errand = Errand(PLACES | {"user-id": "x"}, frozenset({"x"}), irreversible=True)
     with pytest.raises(GuardError):
         guard.check(method, f"https://graph.microsoft.com/v1.0{path}", None)
@@ -209,7 +210,7 @@ def test_nothing_is_deleted_and_what_the_contract_does_not_have_does_not_leave(m
 )
 def test_a_request_to_another_address_does_not_leave(url: str) -> None:
     with pytest.raises(GuardError):
-        Guard({"https://graph.microsoft.com/v1.0": graph()}).check("GET", url, None)
+        Guard({"https://graph.microsoft.com/v1.0": graph()}, may_send).check("GET", url, None)
 
 
 def test_the_reference_names_every_listed_operation_as_the_contract_and_the_guard_have_it() -> None:

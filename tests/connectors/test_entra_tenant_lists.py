@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.entra_tenant.lists import others, put_back
-from connectors.entra_tenant.who import home_domain
+from connectors.microsoft.entra_tenant.lists import others, put_back
+from connectors.microsoft.entra_tenant.who import home_domain
 
 NAMES = st.lists(st.sampled_from(["dana", "kim", "emergency", "nora", "tariq", "All"]), unique=True)
 OURS = st.frozensets(st.sampled_from(["nora", "tariq"]))

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from configs.relative_paths import with_absolute_paths
-from connectors.entra_tenant import EntraTenant
-from connectors.entra_tenant.addresses import CLOUDS
-from connectors.entra_tenant.sign_in import SignIn
-from connectors.entra_tenant.visit import GLOBAL_ADMINISTRATOR
+from connectors.microsoft.addresses import CLOUDS
+from connectors.microsoft.entra_tenant import EntraTenant
+from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR
+from connectors.microsoft.sign_in import SignIn
 from core.errors import GuardError, RefusedError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was

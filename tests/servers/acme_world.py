@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from connectors.entra_tenant import EntraTenant
+from connectors.microsoft.entra_tenant import EntraTenant
 from core.model import Holder
 from demo.entra.world import PARTNER_CENTER
 from tests.servers.entra_world import PASSING, PUBLIC_KEY

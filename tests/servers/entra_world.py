@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
-from connectors.entra_tenant import EntraTenant
+from connectors.microsoft.entra_tenant import EntraTenant
 from core.model import Grant, Holder
 from demo.acme_tenant_data import CLINIC
 from demo.entra.roles import GLOBAL_ADMINISTRATOR

@@ -12,7 +12,7 @@ import requests
 from openapi_core import Config, OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from connectors.entra_tenant.contract import Contract, graph, partner_center
+from connectors.microsoft.contract import Contract, graph, partner_center
 from demo.acme_tenant import AcmeTenant
 from demo.acme_tenant_data import CLINIC
 from demo.entra.store import Entity

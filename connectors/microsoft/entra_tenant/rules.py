@@ -1,7 +1,7 @@
-"""What may be asked of Microsoft: every request passes here before it leaves, by the contract's operation and what it would change.
+"""What may be asked of a tenant while access is given up: by the contract's operation and what it would change.
 
 Reading is listed by name, and so is writing; each writing operation has its own condition: that it is about what the errand names, and
-that it names us. Whatever else the contract has, mail and files above all, is for others, and is refused here.
+that it names us. Whatever else the contract has, mail and files above all, is for others, and is refused.
 """
 
 import json
@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connectors.entra_tenant.contract import Contract, Operation
-from connectors.entra_tenant.lists import name_of, others
-from core.errors import GuardError
+from connectors.microsoft.contract import Operation
+from connectors.microsoft.entra_tenant.lists import name_of, others
+from connectors.microsoft.guard import Errand
 
 READING: Final = frozenset(
     {
@@ -24,21 +24,6 @@ READING: Final = frozenset(
     }
 )
 """What only looks."""
-
-
-@dataclass(frozen=True)
-class Errand:
-    """The one thing that may be changed just now, with what was read of it a moment ago, or stored to put it back."""
-
-    places: Mapping[str, str]
-    """What paths may name: {"user-id": …}."""
-    ours: frozenset[str]
-    """The ids, addresses and ranges that name us, and nobody else."""
-    reinstating: bool = False
-    irreversible: bool = False
-    before: Any = None
-    successor: str = ""
-    """The client's own person who becomes an owner beside us before we leave."""
 
 
 @dataclass(frozen=True)
@@ -181,40 +166,3 @@ def may_send(operation: Operation, places: Mapping[str, str], body: Any, errand:
     if rule is None or errand is None or (operation.said.get("x-irreversible") and not errand.irreversible):
         return False
     return all(errand.places.get(name) == value for name, value in places.items()) and rule.allows(places, body, errand)
-
-
-class Guard:
-    """Stands before all requests of one visit. `errand` says what may be changed just now; nothing, at first."""
-
-    def __init__(self, contracts: Mapping[str, Contract]) -> None:
-        self.errand: Errand | None = None
-        self._contracts = contracts
-        """By the address below which each is spoken."""
-
-    def check(self, method: str, url: str, body: object) -> Operation:
-        """Raise GuardError unless a request may leave."""
-        for address, contract in self._contracts.items():
-            if not url.startswith(f"{address}/"):
-                continue
-            found = contract.find(method, url.removeprefix(address).partition("?")[0])
-            if found and may_send(*found, _json(body), self.errand):
-                return found[0]
-            raise _refused(f"{method} {found[0].path if found else url.removeprefix(address).partition('?')[0]}")
-        raise _refused(f"a request to {url.partition('?')[0][:80]}")
-
-
-def _json(body: object) -> Any:  # noqa: ANN401 - JSON
-    if not isinstance(body, bytes | str):
-        return body  # nothing, or what nobody can look into
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body
-
-
-def _refused(what: str) -> GuardError:
-    return GuardError(
-        f"{what} is not among the operations that this connector may do here and now",
-        untouched="everything; nothing left this machine",
-        todo="report this as a defect of the program: it never needs this operation",
-    )

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from connectors.entra_tenant.errors import GoneError
-from connectors.entra_tenant.guard import Errand
-from connectors.entra_tenant.session import Entity
-from connectors.entra_tenant.visit import Seen, Visit, already
+from connectors.microsoft.entra_tenant.visit import Seen, Visit, already
+from connectors.microsoft.errors import GoneError
+from connectors.microsoft.guard import Errand
+from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 

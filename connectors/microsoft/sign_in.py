@@ -17,8 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from requests.adapters import HTTPAdapter
 
-from connectors.entra_tenant.errors import WayInRefusedError, first_line, sign_in_refused
-from connectors.entra_tenant.settings import Credential, Tenant
+from connectors.microsoft.errors import WayInRefusedError, first_line, sign_in_refused
+from connectors.microsoft.settings import Credential, Tenancy
 from core.errors import GuardError, RefusedError, UnavailableError
 
 CONNECT_SECONDS: Final = 5
@@ -50,7 +50,7 @@ class _Door(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-def plain_session(settings: Tenant) -> requests.Session:
+def plain_session(settings: Tenancy) -> requests.Session:
     """Make an HTTP session by the engagement file alone: whatever environment and .netrc say does not count."""
     session = requests.Session()
     session.trust_env = False
@@ -63,7 +63,7 @@ def plain_session(settings: Tenant) -> requests.Session:
 class SignIn:
     """Entra's door, by the settings of one tenant."""
 
-    def __init__(self, settings: Tenant) -> None:
+    def __init__(self, settings: Tenancy) -> None:
         self._settings = settings
         self._http = plain_session(settings)
         self._http.mount("https://", _Door(settings.services.login))

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from connectors.entra_tenant.guard import Errand
-from connectors.entra_tenant.lists import name_of, others, put_back
-from connectors.entra_tenant.locations import ranges_of
-from connectors.entra_tenant.session import Entity
-from connectors.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.lists import name_of, others, put_back
+from connectors.microsoft.entra_tenant.locations import ranges_of
+from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.guard import Errand
+from connectors.microsoft.session import Entity
 from core.model import Grant, Receipt
 
 _PARTS: Final = ("users", "locations")

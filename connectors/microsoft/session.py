@@ -10,11 +10,11 @@ from urllib.parse import quote
 import requests
 from requests.adapters import HTTPAdapter
 
-from connectors.entra_tenant.contract import Contract, Operation
-from connectors.entra_tenant.errors import refused
-from connectors.entra_tenant.guard import Errand, Guard
-from connectors.entra_tenant.settings import Tenant
-from connectors.entra_tenant.sign_in import CONNECT_SECONDS, SILENCE_SECONDS, plain_session
+from connectors.microsoft.contract import Contract, Operation
+from connectors.microsoft.errors import refused
+from connectors.microsoft.guard import Errand, Guard, MaySend
+from connectors.microsoft.settings import Tenancy
+from connectors.microsoft.sign_in import CONNECT_SECONDS, SILENCE_SECONDS, plain_session
 from core.errors import RefusedError, UnavailableError
 
 PATIENCE_SECONDS: Final = 120.0
@@ -48,10 +48,10 @@ class _Door(HTTPAdapter):
 class Service:
     """Graph or Partner Center below `address`. `token` is asked for once, when it is first needed."""
 
-    def __init__(self, settings: Tenant, contract: Contract, address: str, token: Callable[[], str]) -> None:
+    def __init__(self, settings: Tenancy, contract: Contract, address: str, token: Callable[[], str], may_send: MaySend) -> None:
         self._operations = {one.name: one for one in contract.operations}
         self._address = address
-        self._guard = Guard({address: contract})
+        self._guard = Guard({address: contract}, may_send)
         self._http = plain_session(settings)
         self._http.mount("https://", _Door(self._guard))
         self._new_token = token

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from connectors.entra_tenant.guard import Errand
-from connectors.entra_tenant.lists import put_back
-from connectors.entra_tenant.session import Entity
-from connectors.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.lists import put_back
+from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.guard import Errand
+from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 

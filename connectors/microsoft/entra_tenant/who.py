@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from connectors.entra_tenant.errors import GoneError
-from connectors.entra_tenant.session import Entity, top
+from connectors.microsoft.errors import GoneError
+from connectors.microsoft.session import Entity, top
 
 if TYPE_CHECKING:
-    from connectors.entra_tenant.visit import Visit
+    from connectors.microsoft.entra_tenant.visit import Visit
 
 USER: Final = "id,displayName,userPrincipalName,mail,userType,creationType,identities,accountEnabled"
 _PRINCIPAL: Final = "id,appId,displayName,appOwnerOrganizationId,accountEnabled,servicePrincipalType"

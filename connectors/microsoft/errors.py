@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import requests
 
-from connectors.entra_tenant.contract import Operation
+from connectors.microsoft.contract import Operation
 from core.errors import GoodLeaverError, RefusedError, UnavailableError
 
 CLOSED: Final = frozenset({7000112, 700016})

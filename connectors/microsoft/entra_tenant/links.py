@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from connectors.entra_tenant.errors import GoneError
-from connectors.entra_tenant.guard import Errand
-from connectors.entra_tenant.people import require_unused
-from connectors.entra_tenant.session import Entity
-from connectors.entra_tenant.visit import Seen, Visit, already, already_back
-from connectors.entra_tenant.who import Account
+from connectors.microsoft.entra_tenant.people import require_unused
+from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back
+from connectors.microsoft.entra_tenant.who import Account
+from connectors.microsoft.errors import GoneError
+from connectors.microsoft.guard import Errand
+from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from connectors.entra_tenant.errors import GoneError, WayInRefusedError
-from connectors.entra_tenant.guard import Errand
-from connectors.entra_tenant.people import LATELY
-from connectors.entra_tenant.session import Entity
-from connectors.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
-from connectors.entra_tenant.who import Account
+from connectors.microsoft.entra_tenant.people import LATELY
+from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.who import Account
+from connectors.microsoft.errors import GoneError, WayInRefusedError
+from connectors.microsoft.guard import Errand
+from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from connectors.entra_tenant.errors import ChangedError, GoneError
-from connectors.entra_tenant.guard import Errand
-from connectors.entra_tenant.session import Entity
-from connectors.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.errors import ChangedError, GoneError
+from connectors.microsoft.guard import Errand
+from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 

@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
-from connectors.entra_tenant.contract import graph, partner_center
-from connectors.entra_tenant.errors import WayInRefusedError
-from connectors.entra_tenant.session import Service
-from connectors.entra_tenant.settings import Partner, Tenant
-from connectors.entra_tenant.sign_in import SignIn
-from connectors.entra_tenant.who import Account, Who
+from connectors.microsoft.contract import graph, partner_center
+from connectors.microsoft.entra_tenant.rules import may_send
+from connectors.microsoft.entra_tenant.settings import Partner, Tenant
+from connectors.microsoft.entra_tenant.who import Account, Who
+from connectors.microsoft.errors import WayInRefusedError
+from connectors.microsoft.session import Service
+from connectors.microsoft.sign_in import SignIn
 from core.errors import GuardError, RefusedError
 from core.model import Grant, Receipt
 
@@ -38,6 +39,7 @@ class Visit:
             graph(),
             f"{places.graph}/v1.0",
             lambda: self.sign_in.token(who.tenant_id, who.access, places.graph_resource),
+            may_send,
         )
 
     @cached_property
@@ -45,7 +47,11 @@ class Visit:
         """Graph in our own tenant, for delegated administration."""
         places, partner = self.settings.services, self.partner
         return Service(
-            self.settings, graph(), f"{places.graph}/v1.0", lambda: self.sign_in.token(partner.tenant_id, partner, places.graph_resource)
+            self.settings,
+            graph(),
+            f"{places.graph}/v1.0",
+            lambda: self.sign_in.token(partner.tenant_id, partner, places.graph_resource),
+            may_send,
         )
 
     @cached_property
@@ -58,7 +64,7 @@ class Visit:
                 return self.sign_in.token(partner.tenant_id, partner, places.partner_center_resource)
             return self.sign_in.token_of_person(partner.tenant_id, partner, partner.refresh_token.reveal(), places.partner_center_resource)
 
-        return Service(self.settings, partner_center(), places.partner_center, token)
+        return Service(self.settings, partner_center(), places.partner_center, token, may_send)
 
     @property
     def partner(self) -> Partner:

@@ -5,22 +5,23 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import PrivateAttr
 
-from connectors.entra_tenant.applications import Applications
-from connectors.entra_tenant.consents import Consents, Permissions
-from connectors.entra_tenant.control import ENOUGH, look_for_control
-from connectors.entra_tenant.errors import WayInRefusedError
-from connectors.entra_tenant.exclusions import Exclusions
-from connectors.entra_tenant.gdap import AccessAssignments, Relationships
-from connectors.entra_tenant.keys import Federations, Keys
-from connectors.entra_tenant.links import Links
-from connectors.entra_tenant.locations import Locations
-from connectors.entra_tenant.people import People
-from connectors.entra_tenant.reseller import Reseller
-from connectors.entra_tenant.roles import Eligibilities, Roles
-from connectors.entra_tenant.settings import Credential, Tenant
-from connectors.entra_tenant.sign_in import SignIn
-from connectors.entra_tenant.trust import Contacts, Partners
-from connectors.entra_tenant.visit import Kind, Visit, already
+from connectors.microsoft.entra_tenant.applications import Applications
+from connectors.microsoft.entra_tenant.consents import Consents, Permissions
+from connectors.microsoft.entra_tenant.control import ENOUGH, look_for_control
+from connectors.microsoft.entra_tenant.exclusions import Exclusions
+from connectors.microsoft.entra_tenant.gdap import AccessAssignments, Relationships
+from connectors.microsoft.entra_tenant.keys import Federations, Keys
+from connectors.microsoft.entra_tenant.links import Links
+from connectors.microsoft.entra_tenant.locations import Locations
+from connectors.microsoft.entra_tenant.people import People
+from connectors.microsoft.entra_tenant.reseller import Reseller
+from connectors.microsoft.entra_tenant.roles import Eligibilities, Roles
+from connectors.microsoft.entra_tenant.settings import Tenant
+from connectors.microsoft.entra_tenant.trust import Contacts, Partners
+from connectors.microsoft.entra_tenant.visit import Kind, Visit, already
+from connectors.microsoft.errors import WayInRefusedError
+from connectors.microsoft.settings import Credential
+from connectors.microsoft.sign_in import SignIn
 from core.errors import GuardError, RefusedError, UnavailableError
 from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
 

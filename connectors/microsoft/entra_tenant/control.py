@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from connectors.entra_tenant.errors import GoneError
-from connectors.entra_tenant.session import Entity
-from connectors.entra_tenant.visit import GLOBAL_ADMINISTRATOR, Visit
+from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR, Visit
+from connectors.microsoft.errors import GoneError
+from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 
 ENOUGH = 2
