@@ -119,7 +119,7 @@ class Service:
             return CutResponse()
         etag = f'"{hashlib.sha256(found["seed"].encode()).hexdigest()[:20]}"'
         asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
-        start = int(asked[1]) if asked and request.headers.get("if-range", etag) == etag and not fault["kind"] == "no_ranges" else 0
+        start = int(asked[1]) if asked and request.headers.get("if-range", etag) == etag and fault["kind"] != "no_ranges" else 0
         size = found["size"]
         headers = {"ETag": etag, "Content-Length": str(size - start), "Accept-Ranges": "bytes"}
         headers |= {"Content-Range": f"bytes {start}-{size - 1}/{size}"} if start else {}

@@ -91,10 +91,11 @@ def _consents(visit: Visit) -> Iterator[Entity]:
 
 
 def _relationships(visit: Visit) -> Iterator[Entity]:
-    found = 0
-    for found, one in enumerate(visit.graph.pages("list_relationships"), start=1):
+    is_empty = True
+    for one in visit.graph.pages("list_relationships"):
+        is_empty = False
         yield one
-    if not found:
+    if is_empty:
         visit.unseen["configuration/delegated-administration"] = (
             "the service shows relationships (GDAP) to the provider's tenant, and none to this one: that says nothing of what there is"
         )
