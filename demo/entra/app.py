@@ -100,8 +100,8 @@ class Service:
             await asyncio.sleep(fault.get("milliseconds", 1000) / 1000)
         if kind == "cut":
             return CutResponse()
-        if kind in {"429", "503", "504"}:
-            code = {"429": "TooManyRequests", "503": "ServiceUnavailable", "504": "GatewayTimeout"}[kind]
+        codes = {"403": "ErrorAccessDenied", "429": "TooManyRequests", "503": "ServiceUnavailable", "504": "GatewayTimeout"}
+        if code := codes.get(kind):
             headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
             refused = GraphRefusedError(int(kind), code, "The simulated service was asked to fail.", headers)
             return _response(service.refusal(refused, "fault"))
@@ -113,6 +113,8 @@ class Service:
         fault = self._fault(request.url.path) or {"kind": ""}
         if found is None or fault["kind"] == "expired":
             return Response(status_code=404)
+        if "authorization" in request.headers:  # whoever knows the address needs no token, and must not show one
+            return Response(status_code=401)
         if fault["kind"] in {"429", "503", "504"}:
             return Response(status_code=int(fault["kind"]), headers={"Retry-After": str(fault.get("retry_after", 1))})
         if fault["kind"] == "cut":

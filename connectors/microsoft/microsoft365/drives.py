@@ -54,6 +54,13 @@ def nanoseconds(instant: str | None) -> int:
     return int(datetime.fromisoformat(instant).timestamp()) * _SECOND_NS if instant else 0
 
 
+def _kind(found: Entity) -> ItemKind:
+    """Tell by its facets what a thing is; the facets may be empty."""
+    if found.get("folder") is not None:
+        return ItemKind.DIRECTORY
+    return ItemKind.FILE if found.get("file") is not None else ItemKind.OTHER
+
+
 def items(visit: Visit, dataset: str, user: str) -> Iterator[InventoryItem]:
     """List everything in all drives of one user, in no order; one drive's listing is in memory."""
     home = f"{DRIVES}/{part(user)}"
@@ -99,7 +106,7 @@ class _Tree:
                 self._root = found["id"]
                 self._told_of_root = (found.get("folder") or {}).get("childCount")
                 continue
-            kind = ItemKind.DIRECTORY if found.get("folder") else ItemKind.FILE if found.get("file") else ItemKind.OTHER
+            kind = _kind(found)
             self._entries[found["id"]] = _Entry(
                 found.get("name") or "",
                 (found.get("parentReference") or {}).get("id") or "",

@@ -1,15 +1,16 @@
 """One visit to the tenant: signed in for as long as it takes, and what could not be seen on the way."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
 import requests
 
-from connectors.microsoft.contract import Operation, graph
+from connectors.microsoft.contract import Contract, Operation, graph
 from connectors.microsoft.errors import DeniedError, GoneError
+from connectors.microsoft.guard import MaySend
 from connectors.microsoft.microsoft365.download import Downloads
 from connectors.microsoft.microsoft365.rules import Rules
 from connectors.microsoft.session import Entity, Service
@@ -23,7 +24,14 @@ _NOT_LET_IN = 401
 class LastingService(Service):
     """Graph for as long as an export takes. A token lives for an hour: the one that has run out is replaced, once for each request."""
 
-    _turn = threading.Lock()
+    def __init__(self, settings: Tenancy, contract: Contract, address: str, token: Callable[[], str], may_send: MaySend) -> None:
+        super().__init__(settings, contract, address, token, may_send)
+        self._turn = threading.Lock()
+
+    def _send(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
+        with self._turn:  # many threads ask at once, and one of them signs in
+            self._token = self._token or self._new_token()
+        return super()._send(operation, url, body, headers)
 
     def _once(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
         used = self._token
@@ -51,12 +59,12 @@ class Visit:
     @cached_property
     def graph(self) -> Service:
         """Graph in the client's tenant; nobody is asked before it is used."""
-        places, who, sign_in = self.settings.services, self.settings, SignIn(self.settings)
+        places, who = self.settings.services, self.settings
         return LastingService(
             who,
             graph(),
             f"{places.graph}/v1.0",
-            lambda: sign_in.token(who.tenant_id, who.access, places.graph_resource),
+            lambda: SignIn(who).token(who.tenant_id, who.access, places.graph_resource),
             self.rules.may_send,
         )
 
