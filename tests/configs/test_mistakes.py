@@ -116,11 +116,11 @@ MISTAKES = {
     ),
     "a kind that is none": (
         [("  - kind: ssh_host", "  - kind: ssh")],
-        "acme.yaml:104:11: data_sources.0.kind: this kind is not known; write one of: folder, s3_bucket, ssh_command, ssh_host",
+        "acme.yaml:104:11: data_sources.0.kind: this kind is not known; write one of: folder, microsoft365, s3_bucket, ssh_command, ssh_host",
     ),
     "no kind": (
         [("  - kind: ssh_host\n    name", "  - name")],
-        "acme.yaml:104:5: data_sources.0.kind: this field is missing; add one of: folder, s3_bucket, ssh_command, ssh_host",
+        "acme.yaml:104:5: data_sources.0.kind: this field is missing; add one of: folder, microsoft365, s3_bucket, ssh_command, ssh_host",
     ),
     "forms of values": (
         [

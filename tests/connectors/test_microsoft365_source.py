@@ -239,6 +239,7 @@ def test_an_archive_of_it_opens_with_stock_tools_and_holds_all(world: Microsoft3
     source = world.source(mailboxes=[DANA, OMAR])
     summary = archive(tmp_path, source, key[1])
     assert (summary.not_carried, summary.changed_while_read) == ((), ())
+    assert summary.volumes == 6, "each log alone, all else together"
     assert verify_archive(FolderStore(path=tmp_path / "out"), [key[0]]).ok
     found = opened(tmp_path, key[0])
     assert found == exported(source)

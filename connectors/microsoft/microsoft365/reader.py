@@ -75,10 +75,10 @@ class FileReader(io.RawIOBase):
             self.ended_early = True
             return 0
         except (requests.exceptions.RequestException, OSError, HTTPError) as error:
-            self._try_again(0.2, type(error).__name__)
+            self._try_again(0.2 * 2**self._failed, type(error).__name__)
             return 0
         if not piece:
-            self._try_again(0.2, "the connection ended before the file did")
+            self._try_again(0.2 * 2**self._failed, "the connection ended before the file did")
             return 0
         room[: len(piece)] = piece
         self._position += len(piece)
@@ -140,7 +140,7 @@ class FileReader(io.RawIOBase):
         self._failed += 1
         if self._failed >= TRIES or pause > _LONGEST_WAIT:
             raise UnavailableError(f"{shown(self._item.path)} breaks off again and again: {why}", untouched="the file")
-        time.sleep(pause * self._failed)
+        time.sleep(pause)
 
     def _hang_up(self) -> None:
         if self._answer is not None:
