@@ -123,7 +123,7 @@ class Service:
         asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
         start = int(asked[1]) if asked and request.headers.get("if-range", etag) == etag and fault["kind"] != "no_ranges" else 0
         size = found["size"]
-        headers = {"ETag": etag, "Content-Length": str(size - start), "Accept-Ranges": "bytes"}
+        headers = {"ETag": etag, "Content-Length": str(size - start), "Accept-Ranges": "bytes", "Set-Cookie": "rtFa=x; Secure; Path=/"}
         headers |= {"Content-Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
 
         async def pieces() -> AsyncIterator[bytes]:

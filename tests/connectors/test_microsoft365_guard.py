@@ -18,10 +18,13 @@ from connectors.microsoft.contract import graph, partner_center
 from connectors.microsoft.guard import Errand, Guard
 from connectors.microsoft.microsoft365.download import Door
 from connectors.microsoft.microsoft365.names import message_name, part, parts
+from connectors.microsoft.microsoft365.quick_xor import QuickXor
 from connectors.microsoft.microsoft365.rules import FILES, MAIL, READING, Rules
 from connectors.microsoft.microsoft365.tables import bare, cell, csv_line, json_line
+from connectors.microsoft.microsoft365.visit import in_our_words
 from core.archive.names import is_relative
 from core.errors import GuardError
+from tests.servers.microsoft365_world import quick_xor
 
 OPERATIONS = {one.name: one for contract in (graph(), partner_center()) for one in contract.operations}
 DANA, KIM = "dana@acme-dental.example", "kim@acme-dental.example"
@@ -68,6 +71,28 @@ def test_nothing_that_writes_leaves(method: str, path: str) -> None:
     guard = Guard({"https://graph.microsoft.com/v1.0": graph()}, rules().may_send)
     with pytest.raises(GuardError):
         guard.check(method, f"https://graph.microsoft.com/v1.0{path}", None)
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["items/root/delta(token='a%2Bb')", "root/delta(token='a%2Bb')", "root/delta(token=a%2Bb)", "items/01AB/delta(token='a%2Bb')"],
+)
+@pytest.mark.parametrize("query", ["", "?$select=id,name", "?$skiptoken=x'y"])
+def test_a_delta_listing_goes_on_however_the_service_spells_its_link(link: str, query: str) -> None:
+    guard = Guard({"https://graph.microsoft.com/v1.0": graph()}, rules().may_send)
+    spelled = in_our_words(f"https://graph.microsoft.com/v1.0/drives/b!known/{link}{query}")
+    assert guard.check("GET", spelled, None).name == "list_items_since"
+    assert spelled == f"https://graph.microsoft.com/v1.0/drives/b!known/items/root/delta(token='a%2Bb'){query}"
+    with pytest.raises(GuardError):
+        guard.check("GET", in_our_words(f"https://graph.microsoft.com/v1.0/drives/b!other/{link}"), None)
+
+
+def test_so_it_does_where_the_token_is_an_option() -> None:
+    for link in ("root/delta?token=x", "root/delta()?token=x", "items/root/delta?token=x"):
+        spelled = in_our_words(f"https://graph.microsoft.com/v1.0/drives/b!known/{link}")
+        assert spelled == "https://graph.microsoft.com/v1.0/drives/b!known/items/root/delta()?token=x"
+    for other in ("https://graph.microsoft.com/v1.0/users/delta()", "https://graph.microsoft.com/v1.0/drives/a/items/b/content"):
+        assert in_our_words(other) == other
 
 
 def test_every_listed_operation_is_in_the_contract() -> None:
@@ -169,6 +194,14 @@ def test_a_spreadsheet_takes_nothing_for_a_formula(text: str) -> None:
 def test_a_row_reads_back_as_it_was_written(cells: list[str]) -> None:
     read = list(csv.reader(io.StringIO(csv_line(cells).decode(), newline="")))
     assert read == [cells]
+
+
+@given(st.lists(st.binary(max_size=400), max_size=6))
+def test_the_sum_of_a_drive_is_that_of_its_description(pieces: list[bytes]) -> None:
+    made = QuickXor()
+    for piece in pieces:
+        made.update(memoryview(piece))
+    assert made.as_text() == quick_xor(b"".join(pieces))
 
 
 def test_values_are_written_for_people() -> None:

@@ -1,5 +1,6 @@
 """Acme's tenant as a source of data, and what the simulator itself says that it holds."""
 
+import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,6 +80,17 @@ class Microsoft365World:
     def file_bytes(self, one: Entity) -> bytes:
         """What a file holds."""
         return b"".join(content(one["_seed"], one["size"]))
+
+
+def quick_xor(content: bytes) -> str:
+    """The sum that drives for business keep, byte by byte as Microsoft describes it: a ring of 160 bits, eleven further for each."""
+    ring, place = [0] * 160, 0
+    for byte in content:
+        for bit in range(8):
+            ring[(place + bit) % 160] ^= byte >> bit & 1
+        place = (place + 11) % 160
+    number = sum(bit << at for at, bit in enumerate(ring)) ^ len(content) << 96
+    return base64.b64encode(number.to_bytes(20, "little")).decode()
 
 
 def files(source: Microsoft365) -> list[InventoryItem]:

@@ -18,7 +18,7 @@ _CONTACTS: Final = {
 }
 _MOST: Final = "999"
 _MOST_WITH_SIGN_INS: Final = "120"
-"""https://learn.microsoft.com/graph/api/user-list: a page with signInActivity has no more."""
+"""Pages with signInActivity are smaller (learn.microsoft.com/graph/api/user-list); so many every state of the service has allowed."""
 
 
 @dataclass(frozen=True)

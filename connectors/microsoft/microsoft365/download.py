@@ -1,6 +1,7 @@
 """The bytes of files, from where the service says that they are: without our token, over https, and nowhere else."""
 
 from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ class Downloads:
         self._http = plain_session(settings)
         self._door = Door()
         self._http.mount("https://", self._door)
+        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # whoever gives us one does not get it back
 
     def get(self, address: str, *, start: int = 0, etag: str = "") -> requests.Response:
         """Ask for the bytes from `start` on; with `etag`, only if they are still the same. The caller closes the stream.
@@ -53,7 +55,6 @@ class Downloads:
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
         headers |= {"Range": f"bytes={start}-"} if start else {}
         headers |= {"If-Range": etag} if start and etag and not etag.startswith("W/") else {}
-        self._http.cookies.clear()
         try:
             return self._http.get(address, headers=headers, stream=True, allow_redirects=False, timeout=(CONNECT_SECONDS, SILENCE_SECONDS))
         except requests.exceptions.SSLError:

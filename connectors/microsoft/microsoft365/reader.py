@@ -11,10 +11,11 @@ from urllib3.exceptions import HTTPError
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.microsoft365.download import EXPIRED
 from connectors.microsoft.microsoft365.drives import file_id, look_at, mark_of, nanoseconds
+from connectors.microsoft.microsoft365.quick_xor import QuickXor
 from connectors.microsoft.microsoft365.visit import Visit
 from connectors.microsoft.session import retry_after
 from core.archive.names import shown
-from core.errors import UnavailableError
+from core.errors import RefusedError, UnavailableError
 from core.model import InventoryItem
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 TRIES: Final = 5
 """How often a download is begun, or gone on with, without a single byte between."""
 _LONGEST_WAIT: Final = 120.0
+_PIECE: Final = 1 << 18
+"""What is read at a time, and lost if the connection breaks meanwhile."""
 _BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
@@ -39,6 +42,8 @@ class FileReader(io.RawIOBase):
         found = look_at(visit, item)
         self._mark = mark_of(found)
         self.size, self.mtime_ns = int(found["size"]), nanoseconds(found["lastModifiedDateTime"])
+        self._sum = QuickXor()
+        self._sum_wanted: str = ((found["file"] or {}).get("hashes") or {}).get("quickXorHash") or ""
         self._position, self._failed, self._etag = 0, 0, ""
         self.ended_early = False
         self._answer: requests.Response | None = None
@@ -70,7 +75,7 @@ class FileReader(io.RawIOBase):
             self._answer = self._answer or self._ask()
             if self._answer is None:
                 return 0
-            piece = self._answer.raw.read(len(room))
+            piece = self._answer.raw.read(min(len(room), _PIECE))
         except FileNotFoundError:
             self.ended_early = True
             return 0
@@ -80,10 +85,27 @@ class FileReader(io.RawIOBase):
         if not piece:
             self._try_again(0.2 * 2**self._failed, "the connection ended before the file did")
             return 0
+        if not self._fits(piece):
+            self.ended_early = True
+            return 0
         room[: len(piece)] = piece
         self._position += len(piece)
         self._failed = 0
         return len(piece)
+
+    def _fits(self, piece: bytes) -> bool:
+        """Sum up what comes next; at the end, say whether all of it is the content that was opened. Raises RefusedError if it is spoilt."""
+        self._sum.update(piece)
+        is_last = self._position + len(piece) == self.size
+        if not is_last or self._sum_wanted in ("", self._sum.as_text()):
+            return True
+        if not self._is_same():
+            return False  # it was replaced between being looked at and being fetched
+        raise RefusedError(
+            f"the bytes of {shown(self._item.path)} do not make the sum that the service keeps of them",
+            untouched="the file",
+            todo="start again; if it happens again, have the client look at the file and at the network",
+        )
 
     def _ask(self) -> requests.Response | None:
         """Begin, or go on. None, after a pause, where that is to be tried again; or for good, if it is another content by now."""

@@ -1,5 +1,6 @@
 """One visit to the tenant: signed in for as long as it takes, and what could not be seen on the way."""
 
+import re
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -21,6 +22,18 @@ from core.errors import RefusedError
 _NOT_LET_IN = 401
 
 
+_DELTA = re.compile(r"(https://[^?]+/drives/[^/?]+)/(?:root|items/[^/?]+)/delta(?:\((?:token='?(?P<token>[^')?]*)'?)?\))?(?P<query>\?.*)?")
+
+
+def in_our_words(url: str) -> str:
+    """Spell the link to a delta listing's next page as the contract does: the service spells it in several ways that mean the same."""
+    found = _DELTA.fullmatch(url)
+    if not found:
+        return url
+    token = f"token='{found['token']}'" if found["token"] else ""
+    return f"{found[1]}/items/root/delta({token}){found['query'] or ''}"
+
+
 class LastingService(Service):
     """Graph for as long as an export takes. A token lives for an hour: the one that has run out is replaced, once for each request."""
 
@@ -31,7 +44,7 @@ class LastingService(Service):
     def _send(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
         with self._turn:  # many threads ask at once, and one of them signs in
             self._token = self._token or self._new_token()
-        return super()._send(operation, url, body, headers)
+        return super()._send(operation, in_our_words(url), body, headers)
 
     def _once(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
         used = self._token
