@@ -203,7 +203,11 @@ def test_a_count_that_differs_is_told(world: Microsoft365World) -> None:
     world.object("mailFolders", inbox["id"], changes={"totalItemCount": 7})
     root = next(one for one in world.table(f"items/{world.drive}").values() if "root" in one)
     world.object(f"items/{world.drive}", root["id"], changes={"folder": {"childCount": 9}})
+    world.fails({"kind": "miscount", "times": 99, "path": "/groups"})
     items = {item.path: item for item in world.source().inventory()}
+    groups = len(world.table("groups"))
+    assert items["configuration/groups.json"].aside == f"the service counts {groups + 1} entries here, and lists {groups}"
+    assert not items["configuration/users.json"].aside
     assert items[f"mailboxes/{DANA}/Inbox"].aside == "the service counts 7 messages here, and lists 5"
     assert items[f"drives/{DANA}/OneDrive"].aside == "the service counts 9 things here, and lists 4"
     source = world.source()

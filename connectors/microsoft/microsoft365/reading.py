@@ -11,7 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from connectors.microsoft.errors import GoneError, WayInRefusedError
 from connectors.microsoft.microsoft365 import logs, names
-from connectors.microsoft.microsoft365.configuration import area_of, contents
+from connectors.microsoft.microsoft365.configuration import area_of, write
 from connectors.microsoft.microsoft365.mailboxes import message_id
 from connectors.microsoft.microsoft365.reader import FileReader
 from connectors.microsoft.microsoft365.visit import Visit
@@ -97,7 +97,7 @@ class Reading:
         area = area_of(item.path)
         content = self._area.pop(item.path, None)
         if content is None:
-            self._area = contents(self._visit, area)  # of the pair, the other is asked for next
+            self._area = write(self._visit, area).files  # of the pair, the other is asked for next
             content = self._area.pop(item.path)
         return ReadFile(item, content, len(content))
 
