@@ -21,6 +21,7 @@ from core.model import (
     Message,
     Obligation,
     Receipt,
+    Transfers,
     Verdict,
 )
 
@@ -130,6 +131,14 @@ class SimulatesEndState(Protocol):
 
     def end_state(self, grants: Sequence[Grant]) -> EndState:
         """Say who of the client's would administer the system without these grants."""
+
+
+@runtime_checkable
+class TellsTransfers(Protocol):
+    """An AccessTarget on which licences of the client's hang on an access of ours. Not on every one do."""
+
+    def transfers(self, grants: Sequence[Grant]) -> Transfers:
+        """Say whether all that the client would lose with these grants has moved to its next provider. Changes nothing."""
 
 
 @runtime_checkable

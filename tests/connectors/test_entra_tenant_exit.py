@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.microsoft.entra_tenant.tenant import AT_HOME, KINDS
+from connectors.microsoft.entra_tenant.looking import AT_HOME
+from connectors.microsoft.entra_tenant.tenant import KINDS
 from core.errors import RefusedError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was

@@ -14,8 +14,9 @@ from connectors.microsoft.entra_tenant import EntraTenant
 from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR
 from connectors.microsoft.sign_in import SignIn
 from core.errors import GuardError, RefusedError
-from core.model import Grant, GrantState
+from core.model import Grant, GrantState, Holder
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+from tests.servers.entra_world import PUBLIC_KEY
 
 ID, OTHER = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-aaaaaaaaaaaa"
 LEAST: dict[str, Any] = {
@@ -81,12 +82,10 @@ def test_each_cloud_has_its_own_addresses() -> None:
         assert all(address.startswith("https://") for address in services)
 
 
-def test_nothing_is_changed_but_on_this_very_machine() -> None:
-    target = EntraTenant.model_validate(LEAST)
-    grant = Grant(system="entra", id=f"user {ID}", holder="northwind", privilege="sign in")
-    for act in (target.revoke, target.reinstate):
-        with pytest.raises(RefusedError, match="no connection was made"):
-            act(grant)
+def test_another_way_in_than_our_own_belongs_to_the_clients_look_alone() -> None:
+    target = EntraTenant.model_validate(LEAST | {"ours": LEAST["ours"] | {"way_in": ID}})
+    with pytest.raises(RefusedError, match=r"leave ours\.way_in out"):
+        target.discover((Holder(name="northwind", keys=(PUBLIC_KEY,)),))
 
 
 def test_a_wrong_tenant_id(acme: Acme) -> None:

@@ -166,3 +166,8 @@ def may_send(operation: Operation, places: Mapping[str, str], body: Any, errand:
     if rule is None or errand is None or (operation.said.get("x-irreversible") and not errand.irreversible):
         return False
     return all(errand.places.get(name) == value for name, value in places.items()) and rule.allows(places, body, errand)
+
+
+def may_look(operation: Operation, _places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether an operation only reads, and so may leave when nothing may be changed, whatever the errand."""
+    return operation.name in READING and body is None
