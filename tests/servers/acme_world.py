@@ -34,6 +34,7 @@ class Acme:
         self.server = self.graph.server
         (folder / "agent.refresh").write_text(self._refresh_token("alice@northwind.example"))
         self.folder = folder
+        self.holders = HOLDERS
         self.target = self.entra()
 
     def _refresh_token(self, name: str) -> str:
@@ -144,6 +145,7 @@ def as_it_was(acme: Acme) -> Iterator[Acme]:
     """Lend the world, and put its tenants and its manners back afterwards."""
     tenants = (acme.acme.id, acme.acme.northwind.id)
     before = {tenant: acme.server.control("state", tenant=tenant) for tenant in tenants}
+    acme.target = acme.entra()  # what one learnt, another does not know
     try:
         yield acme
     finally:
