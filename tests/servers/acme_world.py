@@ -24,6 +24,8 @@ CALM = {
     "faults": [],
 }
 
+RESOLD = {"relationshipToPartner": "reseller", "allowDelegatedAccess": True, "_active_subscriptions": 2}
+
 
 class Acme:
     """Acme's tenant, the connector for it, and what Acme itself does there."""
@@ -152,3 +154,4 @@ def as_it_was(acme: Acme) -> Iterator[Acme]:
         acme.server.control("controls", **CALM)
         for tenant, state in before.items():
             acme.server.control("state", tenant=tenant, state=state)
+        acme.server.control("customer", id=acme.acme.id, changes=RESOLD, transfer="InProgress")
