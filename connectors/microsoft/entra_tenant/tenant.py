@@ -25,6 +25,7 @@ from connectors.microsoft.entra_tenant.trust import Contacts, Partners
 from connectors.microsoft.entra_tenant.visit import Kind, Visit, already
 from connectors.microsoft.errors import WayInRefusedError
 from connectors.microsoft.guard import MaySend
+from connectors.microsoft.sign_in import Tell, tell_on_terminal
 from core.errors import GuardError, RefusedError
 from core.model import ClientControl, EndState, Grant, Holder, Receipt, Transfers, Verdict
 
@@ -149,8 +150,11 @@ class EntraTenant(Tenant):
         return way_in_of_the_client()
 
     def as_client(self) -> ClientsTenant:
-        """Give the tenant as `access`, the client's own here, lets it be seen; nothing can be changed by it."""
-        return ClientsTenant(self, lambda names: self._visit(names, allows=may_look), KINDS, NEVER_LOOKED_AT)
+        """Give the tenant as `access`, the client's own here, lets it be seen; nothing can be changed by it.
+
+        With `device_code` whoever runs this is told, on standard error, which code to enter where.
+        """
+        return ClientsTenant(self, lambda names: self._visit(names, allows=may_look, tell=tell_on_terminal), KINDS, NEVER_LOOKED_AT)
 
     def client_control(self) -> ClientControl:
         """See that two named global administrators and an emergency account of the client's are in force, and when one last signed in."""
@@ -185,8 +189,8 @@ class EntraTenant(Tenant):
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
 
-    def _visit(self, holders: tuple[str, ...] = (), *, allows: MaySend = may_send) -> Visit:
-        return Visit(self, self.name, holders, allows=allows)
+    def _visit(self, holders: tuple[str, ...] = (), *, allows: MaySend = may_send, tell: Tell | None = None) -> Visit:
+        return Visit(self, self.name, holders, allows=allows, tell=tell)
 
     def _require_own_way_in(self) -> None:
         if self.own_application != self.access.client_id:
