@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ROOT / "connectors" / "entra_tenant" / "contract.yaml"
+OURS = ROOT / "connectors" / "microsoft" / "contract.yaml"
 REFERENCE = "graph-offboarding.v1.yaml"
 PREFIX = "microsoft.graph."
 METHODS = ("get", "post", "patch", "delete")

@@ -2,7 +2,7 @@
 
 from core.archive.names import shown
 from core.dates import local
-from core.model import ExitPlan, Owner
+from core.model import ExitPlan, Grant, Owner
 
 
 def plan_words(plan: ExitPlan) -> str:
@@ -19,6 +19,11 @@ def plan_words(plan: ExitPlan) -> str:
         *(f"- Letters to the {party} go to {address}." for party, address in plan.addresses.items()),
         f"- Open obligations when it was drawn: {len(plan.obligations)}.",
         "- Access that we give up at the cutoff, in this order:" if plan.grants else "- No access of ours was found that we would give up.",
-        *(f"  {number}. {one.holder}: {one.privilege} ({one.subject})" for number, one in enumerate(plan.grants, start=1)),
+        *(f"  {number}. {_grant(one)}" for number, one in enumerate(plan.grants, start=1)),
     ]
     return "\n".join(shown(line) for line in lines) + "\n"
+
+
+def _grant(one: Grant) -> str:
+    mark = "IRREVERSIBLE, signed for by itself: " if one.irreversible else ""
+    return f"{mark}{one.holder}: {one.privilege} ({one.subject})"

@@ -87,9 +87,11 @@ def approval(
     desk: Desk,
     days: Annotated[int, typer.Option(help="how long an approval counts, from now; taking it back does not run out")] = 45,
     rescind: Annotated[bool, typer.Option("--rescind", help="take the approval back (counts when two executives do)")] = False,
+    irreversible: Annotated[bool, typer.Option("--irreversible", help="what the plan marks as irreversible, and nothing else")] = False,
 ) -> Statement:
     """As an executive: approve the plan in force."""
-    return forms.approval_statement(*desk, timedelta(days=days), decision="rescind" if rescind else "approve")
+    scope = forms.IRREVERSIBLE if irreversible else forms.EVERYTHING
+    return forms.approval_statement(*desk, timedelta(days=days), decision="rescind" if rescind else "approve", scope=scope)
 
 
 @signs

@@ -11,6 +11,7 @@ from pydantic import Field
 from connectors.aws_account import AwsAccount
 from connectors.folder import FolderDocuments, FolderFiles, FolderStore
 from connectors.keepass_vault import KeepassVault
+from connectors.microsoft import EntraTenant
 from connectors.register_file import RegisterFile
 from connectors.s3_bucket import S3Files, S3Store
 from connectors.smtp import Smtp
@@ -18,7 +19,7 @@ from connectors.ssh_host import LinuxHost, SshAccess, SshCommand, SshFiles
 from connectors.time_stamp import Rfc3161
 
 DataSourceConfig = Annotated[FolderFiles | S3Files | SshCommand | SshFiles, Field(discriminator="kind")]
-AccessTargetConfig = Annotated[AwsAccount | LinuxHost | SshAccess, Field(discriminator="kind")]
+AccessTargetConfig = Annotated[AwsAccount | EntraTenant | LinuxHost | SshAccess, Field(discriminator="kind")]
 CredentialSourceConfig = KeepassVault
 DocumentSourceConfig = FolderDocuments
 ObligationSourceConfig = RegisterFile

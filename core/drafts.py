@@ -52,6 +52,9 @@ class Draft(Noun):
     person: str = Field(title="Who will sign", description="The principal in the engagement file, e.g. alice@msp.example.", max_length=120)
     kind: Kind = Field(title="What is to be signed", description="Fill in below what belongs to it; the rest is not used.")
     days: int = Field(default=45, ge=1, le=3650, title="Approval: for how many days it counts")
+    irreversible: bool = Field(
+        default=False, title="Approval: of what is irreversible", description="A signature of its own, if the plan marks something so."
+    )
     told: Words = Field(default="", title="Conversation: who was told")
     channel: Literal["in-person", "phone"] = Field(default="phone", title="Conversation: how")
     held_at: AwareDatetime | None = Field(default=None, title="Conversation: when", description="Now, if left out.")
@@ -139,7 +142,8 @@ def _receipt(exit_: Exit, plan: ExitPlan, person: Person) -> str:
 
 
 def _approval(wanted: Draft, digest: str, person: Person, engagement: Engagement, now: datetime) -> Statement:
-    return forms.approval_statement(digest, person, engagement, now, timedelta(days=wanted.days))
+    scope = forms.IRREVERSIBLE if wanted.irreversible else forms.EVERYTHING
+    return forms.approval_statement(digest, person, engagement, now, timedelta(days=wanted.days), scope=scope)
 
 
 def _rescission(_: Draft, digest: str, person: Person, engagement: Engagement, now: datetime) -> Statement:

@@ -1,6 +1,6 @@
 """Reasons to wait. Each gate returns, or says in one sentence what is missing and who can supply it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from core.dates import local
@@ -11,21 +11,16 @@ from core.model import Action, EntryKind, ExitPlan, ObligationSide, Party, Perso
 from core.offers import RECEIPT, parties, receipt_by
 from core.planning import cutoff_set_at, saved_plan
 from core.ports import ArchiveStore
+from core.signatures.forms import EVERYTHING, IRREVERSIBLE, Scope
 from core.signatures.statements import Purpose, Statement
 from core.signed_statements import TWO, approvers, statements, waived
 
 
 def require_signatures(exit_: Exit, plan: ExitPlan) -> None:
-    """See that two distinct executives approved this very plan, and the client itself elected who receives its data."""
-    given = approvers(exit_, plan)
-    signed = {one.principal for one in given}
-    missing = []
-    if len(given) < TWO:
-        able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE and one.principal not in signed]
-        missing.append(
-            f"{TWO - len(given)} more approval(s), by {' or '.join(able)}: "
-            f"offboard sign approval {plan.engagement} --as PRINCIPAL --key PRIVATE_KEY{or_by_form('approval')}"
-        )
+    """See that two executives approved this very plan, what is irreversible in it too, and the client elected who receives its data."""
+    missing = [*_approvals(exit_, plan, EVERYTHING)]
+    if any(grant.irreversible for grant in plan.grants):
+        missing += _approvals(exit_, plan, IRREVERSIBLE)
     if _needs_election(plan) and not elected(exit_, plan):
         able = [one.name for one in exit_.engagement.people if one.role == Role.CLIENT]
         missing.append(
@@ -43,6 +38,18 @@ def require_signatures(exit_: Exit, plan: ExitPlan) -> None:
         raise Waiting(
             WaitingFor.SIGNATURE,
             f"Plan {plan.digest[:12]} is drawn and nothing has been changed. Missing: {'; '.join(missing)}",
+        )
+
+
+def _approvals(exit_: Exit, plan: ExitPlan, scope: Sequence[Scope]) -> Iterator[str]:
+    given = approvers(exit_, plan, scope)
+    if len(given) < TWO:
+        signed = {one.principal for one in given}
+        able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE and one.principal not in signed]
+        what, option = (" of what is irreversible", " --irreversible") if scope == IRREVERSIBLE else ("", "")
+        yield (
+            f"{TWO - len(given)} more approval(s){what}, by {' or '.join(able)}: "
+            f"offboard sign approval {plan.engagement}{option} --as PRINCIPAL --key PRIVATE_KEY{or_by_form('approval')}"
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from core.checklist import Progress, Row
 from core.dates import local
-from core.model import Engagement, ExitPlan, Owner
+from core.model import Engagement, ExitPlan, Grant, Owner
 
 MARK = {Progress.DONE: "✓ done", Progress.OPEN: "  open", Progress.UNKNOWN: "? unknown"}
 FATE = {
@@ -13,6 +13,7 @@ FATE = {
     Owner.SHARED: "shared with others: rotated by us, never handed over",
 }
 LONGEST_LIST = 200
+FOR_GOOD = "**irreversible, signed for by itself:** "
 
 
 def plan_page(engagement: Engagement, plan: ExitPlan, left_out: Mapping[str, Sequence[str]]) -> str:
@@ -26,7 +27,7 @@ def plan_page(engagement: Engagement, plan: ExitPlan, left_out: Mapping[str, Seq
             f"**Cutoff:** {local(plan.cutoff.instant, plan.cutoff.zone)}",
             "",
             "## Access that we give up, in this order",
-            *(f"1. {escape(one.holder)}: {escape(one.privilege)}\n   `{one.subject}`" for one in plan.grants),
+            *(_grant(one) for one in plan.grants),
             "## Not looked at",
             "Whatever access of ours is there, this plan neither knows nor ends.\n" if left_out else "(nothing that is known of)\n",
             *(f"- {escape(system)}: {escape(one)}" for system, words in sorted(left_out.items()) for one in words),
@@ -45,6 +46,10 @@ def plan_page(engagement: Engagement, plan: ExitPlan, left_out: Mapping[str, Seq
             "Nothing of the client's is deleted, locked or switched off: this program has no operation for it.",
         ]
     )
+
+
+def _grant(one: Grant) -> str:
+    return f"1. {FOR_GOOD if one.irreversible else ''}{escape(one.holder)}: {escape(one.privilege)}\n   `{one.subject}`"
 
 
 def _line(row: Row) -> str:

@@ -35,7 +35,7 @@ def draw_plan(exit_: Exit) -> ExitPlan:
         grants=tuple(
             sorted(
                 (grant for target in systems.access_targets for grant in target.discover(engagement.holders)),
-                key=lambda one: (one.own, one.system, one.id),  # the way by which we come in goes last
+                key=lambda one: (one.stage, one.system, one.id),
             )
         ),
         negative_login=engagement.negative_login_consent,

@@ -1,7 +1,7 @@
 """What people have signed: taken in once, checked again each time it is relied on."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from core.errors import SignatureError
@@ -9,7 +9,7 @@ from core.exit import Exit
 from core.model import EntryKind, ExitPlan, LedgerEntry, Person, Role
 from core.planning import in_force_since
 from core.signatures import sshsig
-from core.signatures.forms import EVERYTHING
+from core.signatures.forms import EVERYTHING, IRREVERSIBLE, Scope
 from core.signatures.statements import Purpose, Statement, check, namespace
 from core.statement_subjects import require_known_subject
 
@@ -105,13 +105,16 @@ def armers(exit_: Exit, plan: ExitPlan) -> dict[Role, Person]:
     return {person.role: person for _, person in statements(exit_, Purpose.ARMING, plan, at=exit_.now())}
 
 
-def approvers(exit_: Exit, plan: ExitPlan) -> tuple[Person, ...]:
-    """Name the distinct executives whose approval of this plan holds now. Two who rescind take all approvals before them away."""
+def approvers(exit_: Exit, plan: ExitPlan, scope: Sequence[Scope] = EVERYTHING) -> tuple[Person, ...]:
+    """Name the distinct executives whose approval of this plan holds now. Two who rescind take all approvals before them away.
+
+    What the plan marks as irreversible has approvals of its own, by the `scope` IRREVERSIBLE.
+    """
     approved: dict[str, Person] = {}
     rescinded: set[str] = set()
     for statement, person in statements(exit_, Purpose.APPROVAL, plan, at=exit_.now()):
         if statement.one("decision") == "approve":
-            if set(EVERYTHING) - set(statement.one("scope").split(",")):
+            if set(scope) - set(statement.one("scope").split(",")):
                 continue  # an approval of a part does not set the whole going
             approved[person.principal] = person
             continue
@@ -159,7 +162,8 @@ def _require_new_nonce(exit_: Exit, statement: Statement) -> None:
 def _require_news(exit_: Exit, statement: Statement, person: Person, plan: ExitPlan | None) -> None:
     """Refuse a second statement of the same person on the same matter while the first holds."""
     if statement.purpose == Purpose.APPROVAL and plan:
-        again = statement.one("decision") == "approve" and person.principal in {one.principal for one in approvers(exit_, plan)}
+        scope = IRREVERSIBLE if statement.one("scope") == "irreversible" else EVERYTHING
+        again = statement.one("decision") == "approve" and person.principal in {one.principal for one in approvers(exit_, plan, scope)}
     else:
         held = statements(exit_, statement.purpose, plan, at=exit_.now())
         own = [earlier for earlier, signer in held if signer.principal == person.principal and _about(earlier) == _about(statement)]

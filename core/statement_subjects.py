@@ -97,6 +97,13 @@ def _in_its_time(_exit: Exit, statement: Statement, plan: ExitPlan) -> None:
         )
 
 
+def _something_irreversible(_exit: Exit, statement: Statement, plan: ExitPlan) -> None:
+    if statement.one("scope") == "irreversible" and not any(grant.irreversible for grant in plan.grants):
+        raise SignatureError(
+            "nothing in the plan in force is irreversible", untouched="the record", todo="sign the plan as a whole, without --irreversible"
+        )
+
+
 def _own_to_accept(exit_: Exit, statement: Statement, _plan: ExitPlan) -> None:
     person = exit_.engagement.person(statement.one("principal"))
     if statement.one("state") == "gap-accepted" and person and person.role is not Role.CLIENT:
@@ -140,6 +147,7 @@ _KNOWN: Mapping[Purpose, tuple[str, Callable[[Exit, ExitPlan], set[str]]]] = {
     Purpose.LOOK: ("system", _looked_at),
 }
 _FIT: Mapping[Purpose, Callable[[Exit, Statement, ExitPlan], None]] = {
+    Purpose.APPROVAL: _something_irreversible,
     Purpose.CONTROL: _fresh,
     Purpose.ARMING: _in_its_time,
     Purpose.READINESS: _own_to_accept,

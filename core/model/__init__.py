@@ -30,10 +30,12 @@ from core.model.record import (
     LedgerEntry,
     Message,
     Receipt,
+    Transfers,
     Verdict,
     WaitingFor,
 )
 from core.model.things import (
+    STAGES,
     UNKNOWN_SIZE,
     Credential,
     Dataset,
@@ -48,6 +50,7 @@ from core.model.things import (
 )
 
 __all__ = [
+    "STAGES",
     "UNKNOWN_SIZE",
     "Action",
     "Assurance",
@@ -85,6 +88,7 @@ __all__ = [
     "Role",
     "Slug",
     "Successor",
+    "Transfers",
     "Transition",
     "Verdict",
     "WaitingFor",

@@ -114,12 +114,26 @@ class Grant(Noun):
     holder: str
     privilege: str
     own: bool = Field(default=False, description="our connector itself comes in by this grant, so it goes last")
+    irreversible: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="nothing puts it back, so it goes after all that can be, and is signed for by itself",
+    )
     undo: Mapping[str, str] = Field(default_factory=dict, exclude=True)
 
     @property
     def subject(self) -> str:
         """How the ledger names this grant."""
         return f"{self.system}:{self.id}"
+
+    @property
+    def stage(self) -> int:
+        """When its turn is, on all systems at once: one of STAGES."""
+        return 2 if self.own else int(self.irreversible)
+
+
+STAGES = range(3)
+"""What can be put back, what cannot, and the ways by which we come in."""
 
 
 class ExitPlan(Noun):

@@ -12,7 +12,7 @@ LONGEST_ARMING: Final = timedelta(hours=48)
 
 _INSTANT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z"
 _SHA256: Final = r"[0-9a-f]{64}"
-_SCOPE: Final = r"(export|hand-over|revoke)(,(export|hand-over|revoke))*"
+_SCOPE: Final = r"(export|hand-over|revoke)(,(export|hand-over|revoke))*|irreversible"
 _TEXT: Final = r".+"
 _COUNT: Final = r"0|[1-9]\d{0,8}"
 _ONCE, _PERHAPS, _SOME, _ANY = (1, 1), (0, 1), (1, None), (0, None)
@@ -93,7 +93,12 @@ def problem(purpose: Purpose, fields: Iterable[tuple[str, str]]) -> str:
 
 
 def _approval(values: Mapping[str, list[str]]) -> str:
-    """Insist that an approval says how long it counts, and a rescission does not: by running out it would bring back what it took away."""
+    """Insist that an approval says how long it counts, and a rescission does not: by running out it would bring back what it took away.
+
+    A rescission takes back everything, what is irreversible too; it is never about that alone.
+    """
+    if values["decision"] == ["rescind"] and values["scope"] == ["irreversible"]:
+        return "a rescission is of the whole plan, not of what is irreversible alone"
     for key in _VALIDITY:
         if values["decision"] == ["approve"] and key not in values:
             return f"it names {key} 0 times instead of once"

@@ -17,6 +17,7 @@ from core.signatures.statements import Statement, write_instant
 
 __all__ = [
     "EVERYTHING",
+    "IRREVERSIBLE",
     "LONGEST_ARMING",
     "Readiness",
     "Scope",
@@ -32,9 +33,11 @@ __all__ = [
     "waiver_statement",
 ]
 
-Scope = Literal["export", "hand-over", "revoke"]
+Scope = Literal["export", "hand-over", "revoke", "irreversible"]
 Readiness = Literal["ready", "gap-accepted"]
 EVERYTHING: tuple[Scope, ...] = ("export", "hand-over", "revoke")
+IRREVERSIBLE: tuple[Scope, ...] = ("irreversible",)
+"""A signature of its own: nobody agrees to what nothing puts back in the same breath as to all the rest."""
 
 
 def approval_statement(

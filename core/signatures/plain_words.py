@@ -12,6 +12,7 @@ _SCOPE: Final = {
     "export": "the client's data is copied out and encrypted to the recipients that the plan names",
     "hand-over": "documentation and credentials are handed over to those recipients",
     "revoke": "our access to the client's systems ends at the cutoff that the plan names",
+    "irreversible": "what the plan marks as irreversible is done too, at the same cutoff: nothing that we do puts it back",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from core.actions import Deed, judge, perform_together, remember
 from core.errors import GoodLeaverError, GuardError, RefusedError, UnavailableError
 from core.exit import Exit
-from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
+from core.model import STAGES, Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.planning import planned_at
 from core.ports import AccessTarget, LooksByComingIn, RevokesTogether
 from core.steps.kept import connections_kept
@@ -66,6 +66,7 @@ def _find_out(target: AccessTarget, before: Grant, begun: LedgerEntry) -> Receip
 def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Callable[[Sequence[Grant]], object]) -> Mapping[str, str]:
     """Take all planned grants away, systems side by side, those of one system in their order; on every system our own way in goes last.
 
+    What cannot be put back is begun on no system before all that can be is done on all, or told as trouble.
     `take_away` is given what one change takes away: a single grant, unless a system can do several.
 
     Systems in `aside` are not touched. One where something goes wrong is left there, and holds no other: it is told, with why, in what
@@ -73,10 +74,10 @@ def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Ca
     before is looked at while they still let us see the inside.
     """
     trouble, rounds = dict(aside), Rounds(exit_)
-    for own in (False, True):
+    for stage in STAGES:
         todo: dict[str, list[Grant]] = {}
         for grant in plan.grants:
-            if grant.own is own and grant.system not in trouble:
+            if grant.stage == stage and grant.system not in trouble:
                 todo.setdefault(grant.system, []).append(grant)
         for system, error in side_by_side(todo, partial(_one_by_one, exit_, plan, todo, take_away, rounds)).items():
             if isinstance(error, GoodLeaverError):

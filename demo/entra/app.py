@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from connectors.entra_tenant.contract import graph, partner_center
+from connectors.microsoft.contract import graph, partner_center
 from demo.entra import applications, files, gdap, groups, policies, tenant_data, users  # noqa: F401 - they say what they answer
 from demo.entra.call import Answer
 from demo.entra.graph import Graph
@@ -125,6 +125,8 @@ class Service:
             "device": self._device,
             "customer": self._customer,
             "object": self._object,
+            "state": self._state,
+            "log": self._log,
         }
         if (answer := answers.get(request.path_params["what"])) is None:
             return Response(status_code=404)
@@ -158,6 +160,15 @@ class Service:
         if "changes" in said:
             table.put(said["id"], None if said["changes"] is None else (one or {}) | said["changes"])
         return table.get(said["id"])
+
+    def _log(self, said: dict[str, Any]) -> list[Any]:
+        """Tell a tenant's directory log."""
+        return list(self._world.tenants[said["tenant"]].table("directoryAudits").values())
+
+    def _state(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Tell all that a tenant holds, put back first to what `state` says, if it is said."""
+        tenant = self._world.tenants[said["tenant"]]
+        return tenant.restore(said["state"]) if "state" in said else tenant.dump()
 
 
 def _response(answer: Answer) -> Response:

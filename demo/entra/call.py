@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from connectors.entra_tenant.contract import Operation
+from connectors.microsoft.contract import Operation
 from demo.entra.query import public
 from demo.entra.refusals import GraphRefusedError, bad_request, not_found
 from demo.entra.store import Entity, Table, Tenant, before
@@ -75,7 +75,7 @@ class Call:
     def change(self, table: str, one: Entity, changes: Mapping[str, Any], activity: str) -> None:
         """Write some properties of one object, and note it in the audit log."""
         key = one.get("id") or one["tenantId"]
-        self.table(table).put(key, one | dict(changes))
+        self.table(table).put(key, {name: value for name, value in one.items() if name not in ("_type", "_category")} | dict(changes))
         self.note(activity, one, {name: (one.get(name), value) for name, value in changes.items()})
 
     def note(self, activity: str, target: Entity, changes: Mapping[str, tuple[Any, Any]] | None = None) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from jsonschema import Draft202012Validator
 
-from connectors.entra_tenant.contract import Contract, Operation
+from connectors.microsoft.contract import Contract, Operation
 from demo.entra.call import HANDLERS, Answer, Call, Created, etag
 from demo.entra.query import page, parse_filter, public, select
 from demo.entra.refusals import GraphRefusedError, bad_request

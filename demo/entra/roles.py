@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
-from connectors.entra_tenant.contract import Operation
+from connectors.microsoft.contract import Operation
 from demo.entra.call import Call, Created, answers
 from demo.entra.refusals import GraphRefusedError, bad_request, not_found
 from demo.entra.store import Entity, instant, made_up_id

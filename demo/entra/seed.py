@@ -4,7 +4,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.entra_tenant.contract import graph
+from connectors.microsoft.contract import graph
 from demo.entra.roles import BUILT_IN
 from demo.entra.store import Entity, instant, made_up_id
 from demo.entra.world import GRAPH, PARTNER_CENTER, RESOURCES

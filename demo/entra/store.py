@@ -112,6 +112,18 @@ class Tenant:
         """Tell the ids under a link's key."""
         return tuple(self.links.get(key, at) or ())
 
+    def dump(self) -> dict[str, Any]:
+        """Tell all objects and links, but for the logs."""
+        tables = {name: dict(table.items()) for name, table in sorted(self.tables.items()) if name not in LOGS}
+        return {"tables": {name: found for name, found in tables.items() if found}, "links": dict(self.links.items())}
+
+    def restore(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Put all objects and links back as they were dumped."""
+        for name in sorted(said["tables"].keys() | self.tables.keys() - LOGS):
+            _put_back(self.table(name), said["tables"].get(name, {}))
+        _put_back(self.links, {key: tuple(ids) for key, ids in said["links"].items()})
+        return self.dump()
+
     def directory_object(self, key: str, at: datetime | None = None) -> Entity | None:
         """Find a user, group, application or service principal, with its type as Graph says it."""
         for name, kind in DIRECTORY.items():
@@ -133,6 +145,18 @@ class Tenant:
         return {role for role in every if principal in self.holders(role)}
 
 
+def _put_back(table: Table, wanted: Mapping[str, Any]) -> None:
+    for key, value in list(table.items()):
+        if key not in wanted:
+            table.put(key, None)
+        elif value != wanted[key]:
+            table.put(key, wanted[key])
+    for key in wanted.keys() - dict(table.items()).keys():
+        table.put(key, wanted[key])
+
+
+LOGS = {"directoryAudits", "signIns"}
+"""What only grows."""
 DIRECTORY = {"users": "user", "groups": "group", "servicePrincipals": "servicePrincipal", "applications": "application"}
 
 

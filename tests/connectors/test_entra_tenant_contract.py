@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from connectors.entra_tenant.contract import Contract, Operation, graph, partner_center
+from connectors.microsoft.contract import Contract, Operation, graph, partner_center
 
 CONTRACTS = (graph(), partner_center())
 EVERY = [(contract, one) for contract in CONTRACTS for one in contract.operations]

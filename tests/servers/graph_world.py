@@ -12,7 +12,7 @@ import requests
 from openapi_core import Config, OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from connectors.entra_tenant.contract import Contract, graph, partner_center
+from connectors.microsoft.contract import Contract, graph, partner_center
 from demo.acme_tenant import AcmeTenant
 from demo.acme_tenant_data import CLINIC
 from demo.entra.store import Entity
@@ -44,6 +44,14 @@ def strict(contract: Contract, address: str) -> dict[str, Any]:
 def checker(contract: Contract, address: str) -> OpenAPI:
     """What checks requests and answers by the strict contract."""
     return OpenAPI.from_dict(strict(contract, address), config=Config(spec_validator_cls=None))
+
+
+def msal_at(address: str, tenant: str, application: Entity, credential: JSON, http: requests.Session) -> Any:  # noqa: ANN401 - untyped
+    """MSAL for an application at a tenant; without a credential it is one on somebody's device."""
+    said = {"authority": f"{address}/{tenant}", "instance_discovery": False, "http_client": http}
+    if credential is None:
+        return msal.PublicClientApplication(application["appId"], **said)
+    return msal.ConfidentialClientApplication(application["appId"], client_credential=credential, **said)
 
 
 class GraphWorld:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
-from connectors.entra_tenant.contract import METHODS, graph, partner_center
+from connectors.microsoft.contract import METHODS, graph, partner_center
 
 ROOT = Path(__file__).resolve().parents[2]
 BEYOND = {

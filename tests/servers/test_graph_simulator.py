@@ -8,7 +8,7 @@ import jwt
 import pytest
 from openapi_core.exceptions import OpenAPIError
 
-from connectors.entra_tenant.contract import graph, partner_center
+from connectors.microsoft.contract import graph, partner_center
 from demo.entra.call import HANDLERS
 from demo.entra.roles import GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR
 from tests.servers.graph_world import Client, GraphWorld, graph_world

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from connectors.entra_tenant.contract import Operation, graph
+from connectors.microsoft.contract import Operation, graph
 from tests.servers.graph_world import JSON, GraphWorld, graph_world, strict
 
 load_all_checks()

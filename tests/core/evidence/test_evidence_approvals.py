@@ -3,17 +3,20 @@
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from forgery import RunScripts, examine
-from made_up_exit import GRANTS, NewStory, Story
+from made_up_exit import FOR_GOOD, GRANTS, NewStory, Story
 
+from core.errors import Waiting
 from core.evidence.verifier import verify_bundle
 from core.evidence.verify import approvers, fields
 from core.exit import Exit
-from core.model import Action, EntryKind
-from core.signatures.forms import approval_statement
+from core.gates import require_signatures
+from core.model import Action, EntryKind, Grant
+from core.signatures.forms import IRREVERSIBLE, approval_statement
 from core.signatures.statements import Statement, write_instant
 from core.signed_statements import approvers as core_approvers
 
@@ -62,6 +65,98 @@ def test_an_approval_of_a_part_approves_nothing(story: Story, action: Action) ->
     both(story, scope=("export", "hand-over"))
     begin(story, action)
     assert approvals(story) == "FAIL"
+
+
+def test_what_is_irreversible_is_approved_by_itself_and_approves_nothing_else(story: Story) -> None:
+    def given() -> tuple[int, int]:
+        exit_ = program(story, story.now)
+        return len(core_approvers(exit_, story.in_force)), len(core_approvers(exit_, story.in_force, IRREVERSIBLE))
+
+    both(story, scope=IRREVERSIBLE)
+    assert given() == (0, 2)
+    both(story)
+    assert given() == (2, 2)
+    both(story, "rescind")
+    assert given() == (0, 0)
+    both(story)
+    begin(story, ACTS[0])
+    assert given() == (2, 0)
+    assert approvals(story) == "OK"
+
+
+def test_the_gate_asks_for_both_kinds_of_signatures(new_story: NewStory, tmp_path: Path) -> None:
+    story = new_story(tmp_path)
+    story.plan((Grant(system="tenant", id="relationship 1", holder="us", privilege="administer", irreversible=True),))
+    lockless = SimpleNamespace(retention_days=None)
+    stores: Any = SimpleNamespace(archive_store=lockless, delta_store=lockless, handover_store=lockless, checkpoint_store=None)
+
+    def missing() -> str:
+        exit_ = program(story, story.now)
+        exit_.systems = stores
+        with pytest.raises(Waiting) as caught:
+            require_signatures(exit_, story.in_force)
+        return caught.value.message
+
+    assert "2 more approval(s), by" in missing()
+    both(story)
+    assert "2 more approval(s) of what is irreversible, by" in missing()
+    assert "offboard sign approval acme --irreversible" in missing()
+    story.approve("alice", scope=IRREVERSIBLE)
+    assert "1 more approval(s) of what is irreversible, by" in missing()
+    story.approve("bob", scope=IRREVERSIBLE)
+    exit_ = program(story, story.now)
+    exit_.systems = stores
+    require_signatures(exit_, story.in_force)
+
+
+@pytest.mark.parametrize(
+    ("signed", "status"),
+    [((), "FAIL"), (("alice",), "FAIL"), (("alice", "alice"), "FAIL"), (("alice", "bob"), "OK")],
+    ids=["nobody", "one", "one twice", "two"],
+)
+def test_what_nothing_puts_back_is_signed_for_by_itself(
+    story: Story, run_scripts: RunScripts, signed: tuple[str, ...], status: str
+) -> None:
+    story.plan((GRANTS[0], FOR_GOOD))
+    both(story)
+    for name in signed:
+        story.approve(name, scope=IRREVERSIBLE)
+    story.deliver()
+    story.control()
+    story.act(Action.REVOKE, GRANTS[0].subject, "key line taken out")
+    assert approvals(story) == "OK"  # that can be put back
+    story.act(Action.REVOKE, FOR_GOOD.subject, "ended")
+    assert approvals(story) == status
+    found = run_scripts(story.bundle("again").path).failed
+    assert ("approvals" in found) is (status == "FAIL")
+
+
+@pytest.mark.parametrize("late", ["too late", "run out", "rescinded", "for another plan"])
+def test_what_was_signed_for_it_too_late_or_no_longer_does_not_count(story: Story, late: str) -> None:
+    both(story, scope=IRREVERSIBLE)  # of the plan before
+    story.plan((GRANTS[0], FOR_GOOD))
+    both(story)
+    if late == "run out":
+        both(story, scope=IRREVERSIBLE, days=1)
+        story.now += timedelta(days=2)
+    if late == "rescinded":
+        both(story, scope=IRREVERSIBLE)
+        both(story, "rescind")
+        both(story)
+    story.act(Action.REVOKE, FOR_GOOD.subject, "ended")
+    if late == "too late":
+        both(story, scope=IRREVERSIBLE)
+    assert approvals(story) == "FAIL"
+
+
+def test_what_was_begun_when_it_was_signed_for_is_finished(story: Story) -> None:
+    story.plan((GRANTS[0], FOR_GOOD))
+    both(story)
+    both(story, scope=IRREVERSIBLE)
+    story.act(Action.REVOKE, GRANTS[0].subject, "key line taken out")
+    both(story, "rescind")
+    story.act(Action.REVOKE, FOR_GOOD.subject, "ended")
+    assert approvals(story) == "OK"
 
 
 def test_an_approval_runs_out(story: Story) -> None:

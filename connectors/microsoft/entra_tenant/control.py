@@ -1,0 +1,115 @@
+"""Whether the client itself administers its tenant: read from the directory, without any secret of the client's."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from connectors.microsoft.entra_tenant.people import read_user
+from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR, Visit
+from connectors.microsoft.errors import DeniedError, GoneError
+from connectors.microsoft.session import Entity
+from core.errors import RefusedError
+
+ENOUGH = 2
+"""Administrators, besides the emergency account: with one alone, a lost telephone locks the client out."""
+
+
+class Control(NamedTuple):
+    """What was found."""
+
+    administrators: tuple[str, ...]
+    proved: bool
+    evidence: str
+    acted_at: datetime | None
+
+
+def look_for_control(visit: Visit) -> Control:
+    """See that the client's named administrators are global administrators and enabled, and that its emergency account is never stopped."""
+    client = visit.settings.client
+    holders = _global_administrators(visit)
+    able, words, acted = list[str](), list[str](), list[datetime]()
+    for key in client.administrators:
+        said, user = _judge(visit, key, holders)
+        words.append(said)
+        if user is not None:
+            able.append(str(user.get("userPrincipalName")))
+            acted += _signed_in(user)
+    if not client.administrators:
+        words.append("no administrator of the client's is named in the engagement file")
+    emergency, said = _emergency(visit, holders)
+    words.append(said)
+    proved = len(able) >= ENOUGH and emergency
+    return Control(tuple(able), proved, "; ".join(words), max(acted, default=None))
+
+
+def _judge(visit: Visit, key: str, holders: frozenset[str]) -> tuple[str, Entity | None]:
+    """Say in words whether somebody administers the tenant; with the user, if so."""
+    user = _user(visit, key)
+    if user is None:
+        return f"{key} is not there", None
+    name = user.get("userPrincipalName")
+    if visit.who.is_from_us(user):
+        return f"{name} is ours, by its home tenant", None
+    if key not in holders:
+        return f"{name} is no global administrator", None
+    if not user.get("accountEnabled"):
+        return f"{name} is disabled", None
+    return f"{name} is global administrator and enabled", user
+
+
+def _emergency(visit: Visit, holders: frozenset[str]) -> tuple[bool, str]:
+    key = visit.settings.client.emergency_account
+    if key is None:
+        return False, "no emergency account is named in the engagement file"
+    said, user = _judge(visit, key, holders)
+    if user is None:
+        return False, f"the emergency account: {said}"
+    try:
+        groups = {one["id"] for one in visit.tenant.pages("list_user_memberships", {"user-id": key})}
+        stopped = [one["displayName"] for one in visit.tenant.pages("list_policies") if _stops(one, key, groups)]
+    except RefusedError as error:
+        return False, f"it cannot be seen whether conditional access stops the emergency account ({error})"
+    if stopped:
+        return False, f"conditional access may stop the emergency account {user.get('userPrincipalName')}: {', '.join(stopped)}"
+    return True, f"the emergency account {user.get('userPrincipalName')} is enabled, and left out of conditional access"
+
+
+def _stops(policy: Entity, key: str, groups: set[str]) -> bool:
+    """Whether an enabled policy does not leave somebody out. One for few may not be about it at all: who is left out is safe to say."""
+    users = policy["conditions"].get("users") or {}
+    included = set(users.get("includeUsers") or ()) & {"All", key} or set(users.get("includeGroups") or ()) & groups
+    included = included or set(users.get("includeRoles") or ())
+    excluded = key in (users.get("excludeUsers") or ()) or bool(set(users.get("excludeGroups") or ()) & groups)
+    return policy.get("state") == "enabled" and bool(included) and not excluded
+
+
+def _global_administrators(visit: Visit) -> frozenset[str]:
+    """List who has the role for the whole tenant, the members of groups among them."""
+    found = set[str]()
+    for one in visit.tenant.pages("list_role_assignments", filter=f"roleDefinitionId eq '{GLOBAL_ADMINISTRATOR}'"):
+        if one.get("directoryScopeId") == "/":
+            found |= {str(one["principalId"]), *_members(visit, str(one["principalId"]))}
+    return frozenset(found)
+
+
+def _members(visit: Visit, group: str) -> Iterator[str]:
+    try:
+        yield from (one["id"] for one in visit.tenant.pages("list_group_members_of_members", {"group-id": group}))
+    except GoneError:
+        return  # it is no group
+
+
+def _user(visit: Visit, key: str) -> Entity | None:
+    """Read a user, with when it last signed in where we may see that (AuditLog.Read.All, and a licence that keeps it)."""
+    select = "id,userPrincipalName,displayName,accountEnabled"
+    try:
+        return read_user(visit, key, select=f"{select},signInActivity")
+    except DeniedError:
+        return read_user(visit, key, select=select)
+
+
+def _signed_in(user: Entity) -> Iterator[datetime]:
+    """Give when a person last signed in, and was let in: what runs by itself shows nobody."""
+    activity = user.get("signInActivity") or {}
+    if when := activity.get("lastSuccessfulSignInDateTime") and activity.get("lastSignInDateTime"):
+        yield datetime.fromisoformat(min(activity["lastSuccessfulSignInDateTime"], when))

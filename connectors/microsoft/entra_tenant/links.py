@@ -1,0 +1,142 @@
+"""What accounts of ours own, and the groups with roles that they are in. Before the last owner leaves, the client's person comes in."""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from connectors.microsoft.entra_tenant.people import require_unused
+from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back
+from connectors.microsoft.entra_tenant.who import Account
+from connectors.microsoft.errors import GoneError
+from connectors.microsoft.guard import Errand
+from connectors.microsoft.session import Entity
+from core.errors import RefusedError
+from core.model import Grant, Receipt
+
+
+class _Where(NamedTuple):
+    """How one kind of object is asked for its links."""
+
+    place: str
+    listing: str
+    add: str
+    remove: str
+
+
+_OWNERS: Final = {
+    "group": _Where("group-id", "list_group_owners", "add_group_owner", "remove_group_owner"),
+    "application": _Where("application-id", "list_application_owners", "add_application_owner", "remove_application_owner"),
+}
+_MEMBERS: Final = _Where("group-id", "list_group_members", "add_group_member", "remove_group_member")
+_MEMBER_WORD: Final = "membership"
+
+
+class Links:
+    """Grants `owner PRINCIPAL of group|application ID` and `membership PRINCIPAL of group ID`."""
+
+    def discover(self, visit: Visit) -> Iterator[Grant]:
+        """Find what our accounts own, and their places in groups to which a role was given."""
+        with_roles = {one.get("principalId") for one in visit.tenant.pages("list_role_assignments")}
+        for account in visit.accounts.values():
+            if account.holder not in visit.holders:
+                continue
+            with visit.noting(f"what {account.words} owns and is in"):
+                found = [("owner", one) for one in _listed(visit, "list_user_owned_objects", account.id)]
+                found += [(_MEMBER_WORD, one) for one in _listed(visit, "list_user_memberships", account.id) if one["id"] in with_roles]
+                for word, one in found:
+                    kind = str(one.get("@odata.type")).rpartition(".")[2]
+                    if kind not in _OWNERS:
+                        visit.unseen.append(f"{account.words} as owner of the {kind} {one.get('displayName')}: have the client change it")
+                        continue
+                    does = "own" if word == "owner" else "be in, with its roles,"
+                    yield Grant(
+                        system=visit.system,
+                        id=f"{word} {account.id} of {kind} {one['id']}",
+                        holder=account.holder,
+                        privilege=f"{does} the {kind} {one.get('displayName')} as {account.words}",
+                        undo={"link": account.id},
+                    )
+
+    def look(self, visit: Visit, grant: Grant) -> Seen:
+        """List them again."""
+        who = grant.id.split(" ")[1]
+        stands = who in {one["id"] for one in _there(visit, grant)}
+        return Seen(stands, f"{grant.id} {'stands' if stands else 'is not there'}")
+
+    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
+        """Take us out. Raises RefusedError if nobody would be left to own it, and no administrator of the client's is named."""
+        word, who, _of, kind, key = grant.id.split(" ")
+        there = _there(visit, grant)
+        if who not in {one["id"] for one in there}:
+            return already(grant, f"{grant.id} is not there")
+        account = _require_ours(visit, who)
+        require_unused(visit, account)
+        where = _MEMBERS if word == _MEMBER_WORD else _OWNERS[kind]
+        heir = self._heir(visit, grant, there) if word == "owner" else ""
+        places = {where.place: key, "directoryObject-id": who}
+        with visit.tenant.errand(Errand(places, frozenset({who}), successor=heir)):
+            if heir:
+                visit.tenant.write(where.add, {where.place: key}, _reference(visit, heir))
+                visit.tenant.settle(lambda: heir in {one["id"] for one in _there(visit, grant)}, f"the new owner of {kind} {key}")
+            visit.tenant.write(where.remove, places)
+        visit.tenant.settle(lambda: not self.look(visit, grant).stands, f"the end of {grant.id}")
+        moved = f"; the client's {heir} owns it now" if heir else ""
+        return Receipt(
+            done=f"{grant.id} is taken away{moved}", undo={"link": who}, facts={"changed": True} | ({"heir": heir} if heir else {})
+        )
+
+    def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
+        """Put us in again, beside whoever is there."""
+        if self.look(visit, grant).stands:
+            return already_back(grant)
+        word, who, _of, kind, key = grant.id.split(" ")
+        _require_ours(visit, who)
+        where = _MEMBERS if word == _MEMBER_WORD else _OWNERS[kind]
+        places = {where.place: key}
+        with visit.tenant.errand(Errand(places, frozenset({who}), reinstating=True)):
+            visit.tenant.write(where.add, places, _reference(visit, who))
+        visit.tenant.settle(lambda: self.look(visit, grant).stands, grant.id)
+        return Receipt(done=f"{grant.id} is put back", facts={"changed": True})
+
+    def _heir(self, visit: Visit, grant: Grant, owners: list[Entity]) -> str:
+        """Tell who of the client's has to become owner first; nobody, if somebody else who can sign in owns it already."""
+        if any(not _is_ours(visit, one) and one.get("accountEnabled") is not False for one in owners):
+            return ""
+        if not visit.settings.client.administrators:
+            raise RefusedError(
+                f"{grant.id}: nobody else owns it, and no administrator of the client's is named to take it over",
+                untouched="the owner",
+                todo="name client.administrators in the engagement file, or have the client add an owner",
+            )
+        return visit.settings.client.administrators[0]
+
+
+def _there(visit: Visit, grant: Grant) -> list[Entity]:
+    word, _who, _of, kind, key = grant.id.split(" ")
+    where = _MEMBERS if word == _MEMBER_WORD else _OWNERS[kind]
+    try:
+        return list(visit.tenant.pages(where.listing, {where.place: key}))
+    except GoneError:
+        return []
+
+
+def _listed(visit: Visit, operation: str, account: str) -> list[Entity]:
+    try:
+        return list(visit.tenant.pages(operation, {"user-id": account}))
+    except GoneError:
+        return []  # a deleted account
+
+
+def _is_ours(visit: Visit, one: Entity) -> bool:
+    look = visit.who.principal if str(one.get("@odata.type")).endswith("servicePrincipal") else visit.who.account
+    return look(one["id"]) is not None
+
+
+def _require_ours(visit: Visit, who: str) -> Account:
+    account = visit.who.account(who)
+    if account is None:
+        raise RefusedError(f"{who} is no account of ours", untouched="it", todo="find out with the client whose it is")
+    return account
+
+
+def _reference(visit: Visit, who: str) -> dict[str, str]:
+    return {"@odata.id": f"{visit.settings.services.graph}/v1.0/directoryObjects/{who}"}

@@ -1,0 +1,199 @@
+"""Entra and Graph as they are: busy, slow to agree with themselves, ending things later, and now and then wrong."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+
+from connectors.microsoft import session
+from connectors.microsoft.entra_tenant import gdap
+from connectors.microsoft.entra_tenant.visit import Visit
+from core.errors import RefusedError, UnavailableError
+from core.model import Grant, GrantState
+from tests.servers.acme_world import CALM, HOLDERS, Acme, as_it_was
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
+    acme = Acme(tmp_path_factory.mktemp("acme"))
+    with acme.server:
+        yield acme
+
+
+@pytest.fixture
+def acme(running: Acme) -> Iterator[Acme]:
+    with as_it_was(running):
+        yield running
+
+
+def guest(acme: Acme) -> Grant:
+    """A guest of ours, as a plan has it."""
+    return Grant(system="entra", id=f"user {acme.acme.nora['id']}", holder="northwind", privilege="sign in")
+
+
+def assignment(acme: Acme) -> Grant:
+    """A way in of one of our groups by the active relationship, as a plan has it."""
+    north = acme.acme.northwind
+    active = next(one for one in north.tables["relationships"] if one["status"] == "active" and one["customer"]["tenantId"] == acme.acme.id)
+    return Grant(system="entra", id=f"gdap-access {active['id']} {north.readers['id']}", holder="northwind", privilege="administer")
+
+
+def relationship(acme: Acme) -> Grant:
+    """The active relationship."""
+    return Grant(
+        system="entra", id=f"relationship {assignment(acme).id.split(' ')[1]}", holder="northwind", privilege="x", irreversible=True
+    )
+
+
+@pytest.mark.parametrize("kind", ["429", "503", "504"])
+def test_a_busy_service_is_asked_again_when_it_says_so(acme: Acme, kind: str) -> None:
+    acme.server.control("controls", faults=[{"kind": kind, "times": 2, "retry_after": 1, "path": "/users"}])
+    assert acme.target.revoke(guest(acme)).facts["changed"] is True
+    assert acme.target.verify(guest(acme), log_in=False).state == GrantState.REVOKED
+
+
+@pytest.mark.parametrize("kind", ["429", "503", "504", "cut", "cut_after"])
+def test_a_service_that_stays_so_is_unknown_and_nothing_is_taken_for_done(acme: Acme, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "PATIENCE_SECONDS", 1.0)
+    acme.server.control("controls", faults=[{"kind": kind, "times": 99, "retry_after": 30, "path": "/users"}])
+    with pytest.raises(UnavailableError):
+        acme.target.revoke(guest(acme))
+    assert acme.target.verify(guest(acme), log_in=False).state == GrantState.UNKNOWN
+    with pytest.raises(UnavailableError):
+        acme.target.discover(HOLDERS)
+    acme.server.control("controls", **CALM)
+    assert acme.target.revoke(guest(acme)).facts["changed"] is True
+
+
+def test_what_was_done_although_the_answer_was_lost_is_seen_next_time(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    grant = guest(acme)
+    send = HTTPAdapter.send
+
+    def losing(self: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        answer = send(self, request, *args, **kwargs)
+        if request.method == "PATCH":
+            raise requests.exceptions.ReadTimeout
+        return answer
+
+    with monkeypatch.context() as lost:
+        lost.setattr(HTTPAdapter, "send", losing)
+        with pytest.raises(UnavailableError, match="not known whether"):
+            acme.target.revoke(grant)
+    assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+    assert acme.target.revoke(grant).facts["changed"] is False
+
+
+def test_a_write_that_is_seen_late_is_waited_for(acme: Acme) -> None:
+    time.sleep(1.6)  # what was put back after the test before counts as written
+    acme.server.control("controls", consistency_ms=1500)
+    assert acme.target.revoke(guest(acme)).facts["changed"] is True
+    assert acme.target.verify(guest(acme), log_in=False).state == GrantState.REVOKED
+
+
+def test_one_that_is_not_seen_at_all_is_not_said_to_be_done(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "SETTLE_SECONDS", 0.5)
+    acme.server.control("controls", consistency_ms=60_000)
+    untouched = Grant(system="entra", id=f"user {acme.acme.admin['id']}", holder="northwind", privilege="sign in")  # so far, here
+    with pytest.raises(UnavailableError, match="not seen yet"):
+        acme.target.revoke(untouched)
+    assert acme.target.verify(untouched, log_in=False).state == GrantState.ACTIVE
+
+
+def test_a_termination_is_waited_for_and_never_asked_for_twice(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    grant = relationship(acme)
+    acme.server.control("controls", termination_ms=1500)
+    monkeypatch.setattr(gdap, "PATIENCE_SECONDS", 0.3)
+    with pytest.raises(UnavailableError, match="not seen yet"):
+        acme.target.revoke(grant)
+    assert acme.target.verify(grant, log_in=False).state == GrantState.ACTIVE
+    monkeypatch.setattr(gdap, "PATIENCE_SECONDS", 30.0)
+    acme.target.revoke(grant)
+    assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+    visit = Visit(acme.target, "entra")
+    asked = list(visit.home.pages("list_relationships"))
+    assert next(one["status"] for one in asked if one["id"] in grant.id) == "terminated"
+    requested = acme.server.control("state", tenant=acme.acme.northwind.id)["tables"][f"requests/{grant.id.split(' ')[1]}"]
+    assert len(requested) == 1
+
+
+def test_a_way_in_that_changed_meanwhile_is_read_again(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    grant, tables = assignment(acme), acme.acme.northwind.tables
+    _word, key, group = grant.id.split(" ")
+    found = next(one for one in tables[f"accessAssignments/{key}"] if one["accessContainer"]["accessContainerId"] == group)
+    send, meddled = HTTPAdapter.send, list[str]()
+
+    def meddling(self: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        if request.method == "DELETE" and not meddled:
+            meddled.append(request.headers["If-Match"])
+            where = {"tenant": acme.acme.northwind.id, "table": f"accessAssignments/{key}", "id": found["id"]}
+            acme.server.control("object", **where, changes={"lastModifiedDateTime": "2026-01-01T00:00:00Z"})
+        return send(self, request, *args, **kwargs)
+
+    monkeypatch.setattr(HTTPAdapter, "send", meddling)
+    assert acme.target.revoke(grant).facts["changed"] is True
+    assert meddled
+    assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+
+
+def test_a_relationship_that_the_client_ended_meanwhile_is_gone(acme: Acme) -> None:
+    for grant in (relationship(acme), assignment(acme)):
+        where = {"tenant": acme.acme.northwind.id, "table": "relationships", "id": grant.id.split(" ")[1]}
+        acme.server.control("object", **where, changes={"status": "terminated"})
+        assert acme.target.revoke(grant).facts["changed"] is False
+        assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+    with pytest.raises(RefusedError, match="nobody can be let in"):
+        acme.target.reinstate(assignment(acme).model_copy(update={"undo": {"before": "{}"}}))
+
+
+def test_a_page_that_repeats_is_no_whole_list(acme: Acme) -> None:
+    acme.server.control("controls", page_size=1, repeat_pages=True)
+    visit = Visit(acme.target, "entra")
+    with pytest.raises(UnavailableError, match="again and again"):
+        list(visit.tenant.pages("list_policies"))
+
+
+def test_small_pages_are_all_read(acme: Acme) -> None:
+    grants = acme.target.discover(HOLDERS)
+    acme.server.control("controls", page_size=2)
+    assert acme.target.discover(HOLDERS) == grants
+
+
+def test_a_hundred_thousand_users_do_not_matter(acme: Acme) -> None:
+    grants = acme.target.discover(HOLDERS)
+    acme.server.control("users", tenant=acme.acme.id, made_up=100_000)
+    try:
+        assert acme.target.discover(HOLDERS) == grants
+    finally:
+        acme.server.control("users", tenant=acme.acme.id, made_up=0)
+
+
+def test_a_deleted_account_leaves_its_role_to_be_found_and_taken(acme: Acme) -> None:
+    where = {"tenant": acme.acme.id, "table": "users", "id": acme.acme.admin["id"]}
+    acme.server.control("object", **where, changes=None)
+    grants = [one for one in acme.target.discover(HOLDERS) if acme.acme.admin["id"] in one.id]
+    assert [one.id.split(" ")[0] for one in grants] == ["role"]
+    assert "a deleted account" in grants[0].privilege
+    assert acme.target.revoke(grants[0]).facts["changed"] is True
+
+
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_clocks_that_differ_are_named(acme: Acme, seconds: int) -> None:
+    acme.server.control("controls", clock_seconds=seconds)
+    with pytest.raises(RefusedError, match=r"AADSTS700024.*set this machine's clock"):
+        acme.target.discover(HOLDERS)
+    assert acme.target.verify(guest(acme), log_in=False).state == GrantState.UNKNOWN
+
+
+def test_our_own_application_counts_as_gone_only_when_entra_says_that_it_is(acme: Acme) -> None:
+    own = Grant(system="entra", id=f"application {acme.acme.offboarding['id']}", holder="pipeline", privilege="(application x)", own=True)
+    for continuous in (True, False):
+        acme.server.control("controls", continuous_evaluation=continuous)
+        acme.target.revoke(own)
+        for log_in in (False, True):
+            assert acme.target.verify(own, log_in=log_in).state == GrantState.REVOKED
+        wrong = acme.entra(access=acme.settings()["access"] | {"client_id": acme.acme.portal["appId"]})
+        assert wrong.verify(own, log_in=True).state == GrantState.UNKNOWN
+        acme.object("servicePrincipals", acme.acme.offboarding["id"], changes={"accountEnabled": True})
