@@ -21,7 +21,7 @@ from core.steps.revoke import FIRST, give_up, read_back, revoke, stay_out
 from core.steps.sessions import Sessions, open_sessions, try_sessions
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
 from tests.servers.aws_desk import opened_desk
-from tests.servers.entra_desk import EntraDesk, at_home, ready
+from tests.servers.entra_desk import EntraDesk, at_home, ready, way_in
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +101,7 @@ def assert_none_of_ours(acme: Acme) -> None:
     for name in ("offboarding", "monitoring"):
         application = getattr(acme.acme.northwind, name)
         assert "access_token" not in acme.graph.sign_in(acme.acme.id, application, acme.graph.text(f"{name}.secret"))
-    assert acme.entra(access=review(acme)).client_control().proved
-
-
-def review(acme: Acme) -> dict[str, str]:
-    keys = acme.folder / "keys"
-    return {"client_id": acme.acme.review["appId"], "private_key": f"file:{keys}/review.key", "certificate": f"{keys}/review.pem"}
+    assert acme.entra(access=way_in(acme)["access"]).client_control().proved
 
 
 def give_back(desk: EntraDesk, grant: Grant) -> None:
