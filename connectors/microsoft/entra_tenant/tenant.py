@@ -181,7 +181,7 @@ class EntraTenant(Tenant):
             except GuardError:
                 raise
             except RefusedError as error:
-                told = [f"held for a person: {error.what}"]
+                told = [f"held for a person: {error.what}; {error.todo}"]
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
 
