@@ -23,6 +23,14 @@ from tests.servers.acme_world import HOLDERS, Acme, as_it_was
 from tests.servers.aws_desk import opened_desk
 from tests.servers.entra_desk import EntraDesk, at_home, ready, way_in
 
+BUSY = {
+    "token_seconds": 250,
+    "page_size": 5,
+    "termination_ms": 300,
+    "faults": [{"kind": "429", "times": 1, "retry_after": 1}, {"kind": "503", "times": 1, "path": "/servicePrincipals"}],
+}
+"""As Entra is on a bad day. Later the clock goes ahead by less than what it bears."""
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
@@ -64,7 +72,7 @@ def test_from_every_kind_of_access_to_closed_with_none_of_ours_and_back(desk: En
     before = acme.server.control("state", tenant=acme.acme.id)
     was = acme.state()
     present = find_grants(desk.exit, desk.plan).present
-    acme.server.control("controls", token_seconds=250)  # and later the clock goes ahead by less than what Entra bears
+    acme.server.control("controls", **BUSY)
     with Sessions() as sessions:
         open_sessions(desk.exit, desk.plan, present, (), sessions)
         assert cut(desk) == {}
