@@ -1,6 +1,5 @@
 """The AccessTarget: what of an Entra tenant is ours is found, taken away, seen to be refused, and put back."""
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Literal
@@ -76,8 +75,8 @@ class EntraTenant(Tenant):
     kind: Literal["entra_tenant"] = "entra_tenant"
     name: str
     _unseen: list[str] = PrivateAttr(default_factory=list)
-    _out: threading.Event = PrivateAttr(default_factory=threading.Event)
-    """Set: our own way in is left alone. One for all that `connections_kept` gives."""
+    _out: list[bool] = PrivateAttr(default_factory=list)
+    """Not empty: our own way in is left alone. One for all that `connections_kept` gives."""
     _kept: SignIn | None = PrivateAttr(default=None)
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
@@ -122,7 +121,7 @@ class EntraTenant(Tenant):
         Once our own way in is closed, only what is seen from our own tenant, and applications whose credential the engagement file
         names, can be judged; all else is unknown, not revoked. After `stay_out` it is as `verify_from_outside`.
         """
-        if self._out.is_set():
+        if self._out:
             return self.verify_from_outside(grant, log_in=log_in)
         return from_inside(self, self._visit_for(grant), self._kind(grant), grant, log_in=log_in)
 
@@ -132,7 +131,7 @@ class EntraTenant(Tenant):
 
     def stay_out(self) -> None:
         """Use our own way in no more, but where `verify` may log in: until something is put back by it."""
-        self._out.set()
+        self._out[:] = [True]
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what was taken away, from `grant.undo`. Twice is fine. Raises RefusedError if we no longer come in ourselves."""
