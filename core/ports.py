@@ -21,6 +21,7 @@ from core.model import (
     Message,
     Obligation,
     Receipt,
+    Transfers,
     Verdict,
 )
 
@@ -125,11 +126,30 @@ class KeepsConnections(Protocol):
 
 
 @runtime_checkable
+class RevokesTogether(Protocol):
+    """What an AccessTarget can do that takes several grants away by one change: what is asked around a change is then asked once."""
+
+    def in_one_change(self, grants: Sequence[Grant]) -> Sequence[Sequence[Grant]]:
+        """Part grants into those that one change takes away, in the order of the first of each. Raises as `revoke`."""
+
+    def revoke_together(self, grants: Sequence[Grant]) -> Sequence[Receipt]:
+        """Take these away by one change, or none of them, as `revoke` does; gives their receipts in this order. Twice is fine."""
+
+
+@runtime_checkable
 class SimulatesEndState(Protocol):
     """An AccessTarget that can tell, without a write, how the system would be once grants of ours are gone. Not every one can."""
 
     def end_state(self, grants: Sequence[Grant]) -> EndState:
         """Say who of the client's would administer the system without these grants."""
+
+
+@runtime_checkable
+class TellsTransfers(Protocol):
+    """An AccessTarget on which licences of the client's hang on an access of ours. Not on every one do."""
+
+    def transfers(self, grants: Sequence[Grant]) -> Transfers:
+        """Say whether all that the client would lose with these grants has moved to its next provider. Changes nothing."""
 
 
 @runtime_checkable
@@ -146,6 +166,47 @@ class TellsOperations(Protocol):
 
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Name the operations in words; nothing is sent. Raises GuardError for one that the guard would hold back."""
+
+
+class Missing(NamedTuple):
+    """A permission that a system did not give us: what cannot be done without it, and how it is given."""
+
+    permission: str
+    without: tuple[str, ...]
+    todo: str
+
+
+class Expiry(NamedTuple):
+    """Until when something is valid by which we come in."""
+
+    what: str
+    at: datetime
+
+
+@runtime_checkable
+class TellsPermissions(Protocol):
+    """A system that can tell beforehand what an exit may not do there. Not every one can."""
+
+    def missing_permissions(self) -> tuple[Missing, ...]:
+        """Sign in, and name what was not given. Changes nothing."""
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Tell until when what we come in with is valid, where that can be told; nobody is asked."""
+
+
+class ForeignLog(NamedTuple):
+    """What a log that is not ours says: which log it is, in words, and its entries as it writes them, in the order of time."""
+
+    source: str
+    entries: tuple[Mapping[str, Any], ...]
+
+
+@runtime_checkable
+class TellsWhatWeDid(Protocol):
+    """An AccessTarget with a log of its own, in which we cannot write, and which it lets us read. Not every one has one."""
+
+    def what_we_did(self, since: datetime) -> ForeignLog:
+        """Read what that log says of us since then, and of nobody else. Changes nothing."""
 
 
 class OpenSession(Protocol):

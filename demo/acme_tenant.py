@@ -20,6 +20,11 @@ from demo.northwind_tenant import Northwind
 
 INITIAL = "acmedental.onmicrosoft.example"
 DOMAIN = "acme-dental.example"
+READING = [
+    *("Application.Read.All", "Directory.Read.All", "GroupMember.Read.All", "Organization.Read.All", "Policy.Read.All"),
+    *("RoleEligibilitySchedule.Read.Directory", "RoleManagement.Read.Directory", "User.Read.All"),
+]
+"""What Acme's own application may do by which it looks for itself whether the provider is gone."""
 
 
 class AcmeTenant(TenantSeed):
@@ -128,6 +133,9 @@ class AcmeTenant(TenantSeed):
         self.monitoring = self.install(self.northwind.monitoring, self.northwind.id)
         self.allow(self.monitoring, ["User.Read.All", "AuditLog.Read.All", "Directory.Read.All"])
         self.consent(self.monitoring, ["User.Read.All"], principal=self.tariq)
+        looks = [certificate("review", sign_in_with(self.keys, "review"))]
+        self.review = self.application("Access review", owners=[self.dana], keyCredentials=looks)
+        self.allow(self.install(self.review, self.id), READING)
         vendor = {"appId": self.key("appId", "vendor"), "displayName": "Cloud Backup Co"}
         self.vendor = self.install(vendor, self.key("a vendor's tenant"))
         self.allow(self.vendor, ["Files.Read.All", "Mail.Read"])

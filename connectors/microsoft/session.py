@@ -62,6 +62,10 @@ class Service:
         self.rehearsal: list[str] | None = None
         """Where what would be written is told in words, and then nothing is sent. None: it is sent."""
 
+    def sign_in(self) -> None:
+        """Get the token, unless it is there. Raises WayInRefusedError, RefusedError, UnavailableError."""
+        self._token = self._token or self._new_token()
+
     def get(self, name: str, places: Mapping[str, str] | None = None, /, **query: str) -> Entity:
         """Read one thing. Raises GoneError if it is not there, DeniedError if we may not, else as ports do."""
         return dict(self._ask(self._operations[name], places or {}, query=query).json())
@@ -153,7 +157,7 @@ class Service:
         return self._send(operation, self._url(operation, places) + (f"?{options}" if options else ""), body, headers or {})
 
     def _send(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
-        self._token = self._token or self._new_token()
+        self.sign_in()
         deadline, pause, broken = time.monotonic() + PATIENCE_SECONDS, 0.5, 0
         while True:
             try:

@@ -17,6 +17,7 @@ _HEAD = """\
 # Fill in, under `way-in` of each system, by which access of your own it is looked at (it only has to read); change nothing else.
 # A secret is named by where it is, env:NAME or file:PATH, and never written here; a path counts from this file's folder.
 # An AWS session has its token beside: `session_token: env:AWS_SESSION_TOKEN`.
+# A tenant at Microsoft is looked at by an application that you register there; `ca_file` and `proxy` may stand beside `access`.
 # Then run:  offboard client-check look THIS-FILE --out looks
 # Nothing is changed on your systems, and nothing is sent to anybody: you get texts to sign and to give back.
 """

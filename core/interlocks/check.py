@@ -8,16 +8,18 @@ from core.exit import Exit
 from core.interlocks.deliveries import archive_opened, package_acknowledged
 from core.interlocks.interlock import Interlock, OfExit, OfSystem
 from core.interlocks.people import armed, date_approved, obligations_closed, successor_ready
-from core.interlocks.systems import administrators_stay, client_control, plan_fits, undo_stored
+from core.interlocks.systems import administrators_stay, client_control, licences_moved, plan_fits, undo_stored
 from core.interlocks.there import There, see
 from core.model import EntryKind, ExitPlan
 from core.planning import planned_at
+from core.ports import TellsTransfers
 from core.steps.discover import Found, pending
 from core.steps.in_force import require_nothing_reinstated, revocation_has_begun
 from core.steps.side_by_side import side_by_side
 
 OF_EXIT: tuple[OfExit, ...] = (date_approved, obligations_closed, archive_opened, package_acknowledged, successor_ready, armed)
 OF_SYSTEM: tuple[OfSystem, ...] = (client_control, plan_fits, undo_stored, administrators_stay)
+"""On every system; with `licences_moved` where the connector can tell."""
 
 
 def interlocks(exit_: Exit, plan: ExitPlan, found: Found) -> tuple[Interlock, ...]:
@@ -94,8 +96,12 @@ def _systems(exit_: Exit, plan: ExitPlan, found: Found) -> tuple[There, ...]:
 def _interlocks(exit_: Exit, plan: ExitPlan, systems: Sequence[There]) -> tuple[Interlock, ...]:
     whole = [] if revocation_has_begun(exit_, plan) else [look(exit_, plan) for look in OF_EXIT]
     by_name = {there.system: there for there in systems}
-    seen = side_by_side(by_name, lambda name: [look(exit_, plan, by_name[name]) for look in OF_SYSTEM])
+    seen = side_by_side(by_name, lambda name: [look(exit_, plan, by_name[name]) for look in _of(exit_, name)])
     for name, one in seen.items():
         silent = by_name[name]._replace(trouble=one) if isinstance(one, GoodLeaverError) else None
-        whole += [look(exit_, plan, silent) for look in OF_SYSTEM] if silent else one if isinstance(one, list) else []
+        whole += [look(exit_, plan, silent) for look in _of(exit_, name)] if silent else one if isinstance(one, list) else []
     return tuple(sorted(whole, key=lambda one: (int(one.code[1:]), one.system)))
+
+
+def _of(exit_: Exit, system: str) -> tuple[OfSystem, ...]:
+    return (*OF_SYSTEM, licences_moved) if isinstance(exit_.systems.target(system), TellsTransfers) else OF_SYSTEM

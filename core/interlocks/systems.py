@@ -1,4 +1,4 @@
-"""I5, I7, I9 and I10: what holds on each system on which something is to be taken away."""
+"""I5, I7 and I9 to I11: what holds on each system on which something is to be taken away."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from core.gates import or_by_form
 from core.interlocks.interlock import LackingError, of_system
 from core.interlocks.there import There
 from core.model import ExitPlan, GrantState, Role
-from core.ports import SimulatesEndState
+from core.ports import SimulatesEndState, TellsTransfers
 from core.signatures.statements import Purpose, read_instant
 from core.signed_statements import statements, waived
 from core.statement_subjects import FRESH, end_state_of
@@ -47,11 +47,14 @@ def plan_fits(exit_: Exit, _plan: ExitPlan, there: There) -> str:
 
 @of_system("I9", "undo stored", by_whom="a new look at the system", waivable=False)
 def undo_stored(_exit: Exit, _plan: ExitPlan, there: There) -> str:
-    """See that for each grant that is there all is known that puts it back."""
-    without = [subject for subject, grant in there.present.items() if not grant.undo]
+    """See that for each grant that is there all is known that puts it back, but for what is signed for as irreversible."""
+    back = {subject: grant for subject, grant in there.present.items() if not grant.irreversible}
+    without = [subject for subject, grant in back.items() if not grant.undo]
     if without:
         raise LackingError(f"it is not known how to put back: {', '.join(without)}")
-    return f"what puts it back is known for each of {len(there.present)} grants, and is stored with the intent before anything is done"
+    for_good = len(there.present) - len(back)
+    said = f"; nothing puts back {for_good} more, which is signed for by itself" if for_good else ""
+    return f"what puts it back is known for each of {len(back)} grants, and is stored with the intent before anything is done{said}"
 
 
 @of_system("I10", "client administrators stay", by_whom="the client", waivable=False)
@@ -73,6 +76,18 @@ def administrators_stay(exit_: Exit, plan: ExitPlan, there: There) -> str:
     if not end.enough:
         raise LackingError(f"too little of the client's would be left on {there.system} to administer it: {end.evidence}")
     return f"{end.evidence}: {', '.join(end.administrators)}"
+
+
+@of_system("I11", "licences moved", by_whom="the successor, which starts the transfer, and us, who accept it", waivable=False)
+def licences_moved(exit_: Exit, _plan: ExitPlan, there: There) -> str:
+    """See, where licences of the client's hang on an access of ours, that they have moved on. Asked only where the connector can tell."""
+    target = exit_.systems.target(there.system)
+    if not isinstance(target, TellsTransfers):
+        return "no licence hangs on our access here"
+    found = target.transfers(tuple(there.present.values()))
+    if not found.done:
+        raise LackingError(found.evidence)
+    return found.evidence
 
 
 def own_act(exit_: Exit, plan: ExitPlan, system: str, as_of: datetime, *, observed: datetime | None) -> str:

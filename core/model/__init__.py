@@ -30,6 +30,7 @@ from core.model.record import (
     LedgerEntry,
     Message,
     Receipt,
+    Transfers,
     Verdict,
     WaitingFor,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "Role",
     "Slug",
     "Successor",
+    "Transfers",
     "Transition",
     "Verdict",
     "WaitingFor",

@@ -109,6 +109,14 @@ class EndState(Noun):
     evidence: str
 
 
+class Transfers(Noun):
+    """Whether what the client buys through us has moved to whom it buys from next, found without a write."""
+
+    system: str
+    done: bool
+    evidence: str
+
+
 class LedgerEntry(Noun):
     """One line of the ledger. `number` counts from 0 within the engagement."""
 

@@ -1,14 +1,20 @@
 """What nothing puts back comes after all that can be, and two executives sign for it by itself."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from configs.engagement_file import load
 from core.errors import RefusedError
-from core.model import STAGES, ExitPlan, Grant
+from core.model import STAGES, Assurance, ExitPlan, Grant, GrantState, Verdict
 from core.signatures.fields import problem
 from core.signatures.purposes import Purpose
 from core.steps.revoke import give_up
+from tests.servers.aws_exit import opened_exit
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "example-engagement.yaml"
 
 FIELDS = [
     *(("client", "acme"), ("principal", "alice@msp.example"), ("nonce", "0" * 32), ("made-at", "2026-11-22T10:00:00Z")),
@@ -25,21 +31,38 @@ def test_its_turn_is_between_what_can_be_put_back_and_our_own_way_in() -> None:
     assert grant(own=True, irreversible=True).stage == STAGES[-1]
 
 
-def test_it_is_begun_nowhere_before_all_that_can_be_put_back_is_done_everywhere() -> None:
-    made = [
-        Grant(system=system, id=f"{own}{irreversible}", holder="h", privilege="p", own=own, irreversible=irreversible)
-        for system in ("a", "b")
-        for own, irreversible in ((False, False), (False, True), (True, False))
-    ]
-    plan, taken = ExitPlan.model_construct(grants=tuple(made[::-1])), list[Grant]()
+class Doors:
+    """A system of doors: what is taken away is closed, unless it holds."""
 
-    def take(grant: Grant) -> None:
-        if grant.system == "b" and grant.irreversible:
+    def __init__(self, name: str, *holds: str) -> None:
+        self.name, self.holds = name, holds
+        self.closed: list[str] = []
+
+    def revoke(self, grant: Grant) -> None:
+        if grant.id in self.holds:
             raise RefusedError("no")
-        taken.append(grant)
+        self.closed.append(grant.id)
 
-    nothing: Any = None  # no exit is needed where nothing is recorded
-    trouble = give_up(nothing, plan, {}, take)
+    def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
+        assert not log_in
+        state = GrantState.REVOKED if grant.id in self.closed else GrantState.ACTIVE
+        return Verdict(state=state, assurance=Assurance.OBSERVED, evidence="looked")
+
+
+def test_it_is_begun_nowhere_before_all_that_can_be_put_back_is_done_everywhere(tmp_path: Path) -> None:
+    said = [("reversible", {}), ("irreversible", {"irreversible": True}), ("own", {"own": True})]
+    made = [Grant(system=one, id=id_, holder="h", privilege="p", **more) for one in ("a", "b") for id_, more in said]
+    plan, taken = ExitPlan.model_construct(grants=tuple(made[::-1]), negative_login=False), list[Grant]()
+    doors: dict[str, Any] = {"a": Doors("a"), "b": Doors("b", "irreversible")}
+    example = load(EXAMPLE)
+    with opened_exit(example, tmp_path, *doors.values()) as exit_:
+
+        def take(grants: Sequence[Grant]) -> None:
+            for grant in grants:
+                doors[grant.system].revoke(grant)
+                taken.append(grant)
+
+        trouble = give_up(exit_, plan, {}, take)
     assert [one.stage for one in taken] == sorted(one.stage for one in taken)
     assert [(one.system, one.stage) for one in taken if one.stage] == [("a", 1), ("a", 2)]
     assert set(trouble) == {"b"}  # its own way in stays: somebody has to look

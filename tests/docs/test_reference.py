@@ -77,7 +77,7 @@ def test_every_state_name_is_in_the_table_and_no_other() -> None:
         ("The ledger", "action", list(Action)),
         ("Roles and signatures", "role", [Role.EXECUTIVE, Role.CLIENT, Role.SUCCESSOR, Role.TECHNICIAN]),
         ("Statements", "purpose", [one for one in Purpose if who_may(one) and one is not Purpose.CHECKPOINT]),
-        ("Interlocks", "interlock", [f"I{number}" for number in range(1, 11)]),
+        ("Interlocks", "interlock", [f"I{number}" for number in range(1, 12)]),
         ("The handover package", "section", [*SECTIONS, NOT_TRANSFERRED]),
         (
             "Deployments",

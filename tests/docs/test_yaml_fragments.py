@@ -11,6 +11,7 @@ from doc_examples import PROJECT
 from configs.engagement_file import load
 from configs.located_yaml import read_yaml
 from connectors.aws_account import AwsAccount
+from connectors.microsoft import EntraTenant
 from connectors.ssh_host import LinuxHost
 
 EVERY = re.findall(r"```yaml\n(.*?)```", (PROJECT / "docs/how-to.md").read_text(encoding="utf-8"), re.DOTALL)
@@ -30,7 +31,7 @@ def test_a_fragment_fits_into_the_example(number: int, tmp_path_factory: pytest.
 
 def test_ways_in_are_those_that_a_request_leaves_room_for() -> None:
     host = LinuxHost.model_construct(host="db1.harbour-dental.example", port=22, client_admins=("admin",))
-    asked = [target.way_in_of_the_client() for target in (AwsAccount.model_construct(), host)]
+    asked = [target.way_in_of_the_client() for target in (AwsAccount.model_construct(), host, EntraTenant.model_construct())]
     shown = [_read(textwrap.dedent(fragment).encode())["way-in"] for fragment in WAYS_IN]
     assert shown == [{name: value if isinstance(value, dict) else str(value) for name, value in one.items()} for one in asked]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.microsoft.entra_tenant import EntraTenant
 from core.model import Holder
-from demo.entra.world import PARTNER_CENTER
+from demo.entra.world import GRAPH, PARTNER_CENTER, RESOURCES
 from tests.servers.entra_world import PASSING, PUBLIC_KEY
 from tests.servers.graph_world import GraphWorld
 
@@ -26,6 +26,8 @@ CALM = {
     "faults": [],
 }
 
+RESOLD = {"relationshipToPartner": "reseller", "allowDelegatedAccess": True, "_active_subscriptions": 2}
+
 
 class Acme:
     """Acme's tenant, the connector for it, and what Acme itself does there."""
@@ -36,6 +38,7 @@ class Acme:
         self.server = self.graph.server
         (folder / "agent.refresh").write_text(self._refresh_token("alice@northwind.example"))
         self.folder = folder
+        self.holders = HOLDERS
         self.target = self.entra()
 
     def _refresh_token(self, name: str) -> str:
@@ -108,6 +111,16 @@ class Acme:
         changes = {name: [one for one in now[name] if one["keyId"] not in gone] for name in ("passwordCredentials", "keyCredentials")}
         self.object("applications", self.acme.portal["id"], changes=changes)
 
+    def take_back(self, *values: str, tenant: str = "") -> None:
+        """Take permissions of Graph from the pipeline's application, in Acme's tenant or another."""
+        tables = self.server.control("state", tenant=tenant or self.acme.id)["tables"]
+        principals = {one["appId"]: one for one in tables["servicePrincipals"].values()}
+        graph, ours = principals[RESOURCES[GRAPH]], principals[self.acme.northwind.offboarding["appId"]]
+        ids = {one["id"] for one in graph["appRoles"] if one["value"] in values}
+        for key, one in tables["appRoleAssignments"].items():
+            if (one["principalId"], one["resourceId"]) == (ours["id"], graph["id"]) and one["appRoleId"] in ids:
+                self.server.control("object", tenant=tenant or self.acme.id, table="appRoleAssignments", id=key, changes=None)
+
     def finish_transfers(self) -> None:
         """Have the next partner complete the licence transfers."""
         self.server.control("customer", id=self.acme.id, changes={"_active_subscriptions": 0}, transfer="Complete")
@@ -146,9 +159,11 @@ def as_it_was(acme: Acme) -> Iterator[Acme]:
     """Lend the world, and put its tenants and its manners back afterwards."""
     tenants = (acme.acme.id, acme.acme.northwind.id)
     before = {tenant: acme.server.control("state", tenant=tenant) for tenant in tenants}
+    acme.target = acme.entra()  # what one learnt, another does not know
     try:
         yield acme
     finally:
         acme.server.control("controls", **CALM)
         for tenant, state in before.items():
             acme.server.control("state", tenant=tenant, state=state)
+        acme.server.control("customer", id=acme.acme.id, changes=RESOLD, transfer="InProgress")

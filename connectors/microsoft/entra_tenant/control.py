@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from connectors.microsoft.entra_tenant.people import read_user
 from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR, Visit
-from connectors.microsoft.errors import GoneError
+from connectors.microsoft.errors import DeniedError, GoneError
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 
@@ -99,11 +100,12 @@ def _members(visit: Visit, group: str) -> Iterator[str]:
 
 
 def _user(visit: Visit, key: str) -> Entity | None:
-    select = "id,userPrincipalName,displayName,accountEnabled,signInActivity"
+    """Read a user, with when it last signed in where we may see that (AuditLog.Read.All, and a licence that keeps it)."""
+    select = "id,userPrincipalName,displayName,accountEnabled"
     try:
-        return visit.tenant.get("get_user", {"user-id": key}, select=select)
-    except GoneError:
-        return None
+        return read_user(visit, key, select=f"{select},signInActivity")
+    except DeniedError:
+        return read_user(visit, key, select=select)
 
 
 def _signed_in(user: Entity) -> Iterator[datetime]:

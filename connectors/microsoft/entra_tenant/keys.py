@@ -38,6 +38,7 @@ class Keys:
                             id=f"{word} {one['keyId']} of {application['id']}",
                             holder=holder,
                             privilege=f"sign in as the client's application {name} by {one.get('displayName') or 'it'}; left to the client",
+                            undo={"left-to": "the client"},
                         )
 
     def look(self, visit: Visit, grant: Grant) -> Seen:

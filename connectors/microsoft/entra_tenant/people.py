@@ -74,10 +74,10 @@ class People:
         return Receipt(done=f"{account.words} is enabled again", facts={"changed": True})
 
 
-def read_user(visit: Visit, key: str) -> Entity | None:
-    """Read a user, with when it last signed in; None if there is none."""
+def read_user(visit: Visit, key: str, *, select: str = USER) -> Entity | None:
+    """Read a user; None if there is none."""
     try:
-        return visit.tenant.get("get_user", {"user-id": key}, select=f"{USER},signInActivity")
+        return visit.tenant.get("get_user", {"user-id": key}, select=select)
     except GoneError:
         return None
 
@@ -104,7 +104,7 @@ def require_unused(visit: Visit, account: Account) -> None:
     """
     if account.used_by_us_alone:
         return
-    user = read_user(visit, account.id) or {}
+    user = read_user(visit, account.id, select=f"{USER},signInActivity") or {}
     when = (user.get("signInActivity") or {}).get("lastNonInteractiveSignInDateTime")
     if when and datetime.now(UTC) - datetime.fromisoformat(when) < LATELY:
         raise RefusedError(

@@ -1,6 +1,6 @@
 """The reseller link, and delegated administration of the old kind: both end in Partner Center, for good."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already
@@ -12,6 +12,10 @@ from core.model import Grant, Receipt
 
 _PLACE: Final = "customer-tenant-id"
 _DONE: Final = frozenset({"complete", "completed"})
+_CAME_TO_NOTHING: Final = frozenset({"canceled", "cancelled", "declined", "expired", "failed", "rejected", "withdrawn"})
+HOW_TO_TRANSFER: Final = (
+    "the next partner starts a transfer in its Partner Center, we accept it in ours (Customers, Transfers), and both see it completed"
+)
 _CHANGES: Final[dict[str, dict[str, object]]] = {
     "reseller": {"relationshipToPartner": "none"},
     "delegated-access": {"AllowDelegatedAccess": False},
@@ -53,7 +57,9 @@ class Reseller:
         if not _stands(_customer(visit), word):
             return already(grant, f"{grant.id} is not there")
         if word == "reseller":
-            _require_transfers_done(visit)
+            done, said = look_at_transfers(visit)
+            if not done:
+                raise RefusedError(said, untouched="the reseller link and all licences", todo=HOW_TO_TRANSFER)
         if visit.partner.refresh_token is None:
             raise RefusedError(
                 f"{grant.id}: Partner Center lets nobody but a person end it",
@@ -84,13 +90,28 @@ def _stands(customer: Entity, word: str) -> bool:
     return bool(customer.get("allowDelegatedAccess"))
 
 
-def _require_transfers_done(visit: Visit) -> None:
+def look_at_transfers(visit: Visit) -> tuple[bool, str]:
+    """Say whether every transfer of licences from us has come to its end, and what Partner Center says of each.
+
+    The next partner begins a transfer, and the present one accepts it. One that came to nothing counts no more once a later one is
+    complete. Source: https://learn.microsoft.com/partner-center/developer/transfer-entity-resources.
+    """
     said = visit.partner_center.get("list_transfers", {_PLACE: visit.settings.tenant_id})
-    left = [one for one in said["items"] if (one.get("status") or "").lower() not in _DONE]
-    if left:
-        named = ", ".join(f"{one.get('id')} to {one.get('targetPartnerName') or 'another partner'} ({one.get('status')})" for one in left)
-        raise RefusedError(
-            f"licences of the client's are still on their way: {named}",
-            untouched="the reseller link and all licences",
-            todo="see with the next partner that each transfer is completed, and run this again",
-        )
+    listed = sorted(said["items"], key=lambda one: one.get("createdTime") or "")
+    if not listed:
+        return True, "Partner Center lists no transfer of licences; it lets nobody end the link while a subscription is active"
+    last = max((number for number, one in enumerate(listed) if _status(one) in _DONE), default=-1)
+    open_ = [
+        one for number, one in enumerate(listed) if _status(one) not in _DONE and not (_status(one) in _CAME_TO_NOTHING and number < last)
+    ]
+    if not open_:
+        return True, f"every transfer of licences is complete: {_words(one for one in listed if _status(one) in _DONE)}"
+    return False, f"licences of the client's are still on their way: {_words(open_)}"
+
+
+def _status(one: Entity) -> str:
+    return str(one.get("status") or "").lower()
+
+
+def _words(transfers: Iterable[Entity]) -> str:
+    return ", ".join(f"{one.get('id')} to {one.get('targetPartnerName') or 'another partner'} ({one.get('status')})" for one in transfers)

@@ -20,7 +20,7 @@ READING: Final = frozenset(
         *("list_application_owners", "list_federated_credentials", "list_service_principals", "get_service_principal"),
         *("list_app_role_assignments", "list_permission_grants", "list_role_definitions", "list_role_assignments", "list_eligible_roles"),
         *("list_relationships", "get_relationship", "list_access_assignments", "list_policies", "get_policy", "list_named_locations"),
-        *("list_partners", "list_sign_ins", "get_customer", "list_transfers"),
+        *("list_partners", "list_sign_ins", "list_audits", "get_customer", "list_transfers"),
     }
 )
 """What only looks."""
@@ -166,3 +166,8 @@ def may_send(operation: Operation, places: Mapping[str, str], body: Any, errand:
     if rule is None or errand is None or (operation.said.get("x-irreversible") and not errand.irreversible):
         return False
     return all(errand.places.get(name) == value for name, value in places.items()) and rule.allows(places, body, errand)
+
+
+def may_look(operation: Operation, _places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
+    """Tell whether an operation only reads, and so may leave when nothing may be changed, whatever the errand."""
+    return operation.name in READING and body is None

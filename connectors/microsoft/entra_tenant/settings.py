@@ -102,6 +102,9 @@ class Ours(Noun):
     issuers: tuple[OurIssuer, ...] = ()
     networks: tuple[OurNetwork, ...] = ()
     contacts: tuple[OurContact, ...] = ()
+    way_in: Guid | None = Field(
+        default=None, description="in what the client is asked to look at: the appId by which we came in; elsewhere it is access.client_id"
+    )
 
     @property
     def holders(self) -> frozenset[str]:
@@ -145,6 +148,11 @@ class Tenant(Tenancy):
     partner: Partner | None = None
     ours: Ours
     client: OfTheClient = OfTheClient()
+
+    @property
+    def own_application(self) -> str:
+        """The appId by which we come in. Where the client looks itself, `access` is its own."""
+        return self.ours.way_in or self.access.client_id
 
     @model_validator(mode="after")
     def _plain(self) -> Self:

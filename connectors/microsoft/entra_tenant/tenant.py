@@ -1,11 +1,14 @@
 """The AccessTarget: what of an Entra tenant is ours is found, taken away, seen to be refused, and put back."""
 
-from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final, Literal
 
 from pydantic import PrivateAttr
 
 from connectors.microsoft.entra_tenant.applications import Applications
+from connectors.microsoft.entra_tenant.clients_view import ClientsTenant, to_be_looked_at, way_in_of_the_client
 from connectors.microsoft.entra_tenant.consents import Consents, Permissions
 from connectors.microsoft.entra_tenant.control import ENOUGH, look_for_control
 from connectors.microsoft.entra_tenant.exclusions import Exclusions
@@ -13,17 +16,23 @@ from connectors.microsoft.entra_tenant.gdap import AccessAssignments, Relationsh
 from connectors.microsoft.entra_tenant.keys import Federations, Keys
 from connectors.microsoft.entra_tenant.links import Links
 from connectors.microsoft.entra_tenant.locations import Locations
+from connectors.microsoft.entra_tenant.log import what_we_did
+from connectors.microsoft.entra_tenant.looking import AT_HOME, from_inside, from_outside
+from connectors.microsoft.entra_tenant.open_session import HeldToken
 from connectors.microsoft.entra_tenant.people import People
-from connectors.microsoft.entra_tenant.reseller import Reseller
+from connectors.microsoft.entra_tenant.permissions import expiries, missing_permissions
+from connectors.microsoft.entra_tenant.reseller import HOW_TO_TRANSFER, Reseller, look_at_transfers
 from connectors.microsoft.entra_tenant.roles import Eligibilities, Roles
+from connectors.microsoft.entra_tenant.rules import may_look, may_send
 from connectors.microsoft.entra_tenant.settings import Tenant
 from connectors.microsoft.entra_tenant.trust import Contacts, Partners
 from connectors.microsoft.entra_tenant.visit import Kind, Visit, already
 from connectors.microsoft.errors import WayInRefusedError
-from connectors.microsoft.settings import Credential
-from connectors.microsoft.sign_in import SignIn
-from core.errors import GuardError, RefusedError, UnavailableError
-from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
+from connectors.microsoft.guard import MaySend
+from connectors.microsoft.sign_in import SignIn, Tell, tell_on_terminal
+from core.errors import GuardError, RefusedError
+from core.model import ClientControl, EndState, Grant, Holder, Receipt, Transfers, Verdict
+from core.ports import Expiry, ForeignLog, Missing
 
 _LINKS, _KEYS, _RESELLER = Links(), Keys(), Reseller()
 KINDS: Final[dict[str, Kind]] = {
@@ -48,23 +57,17 @@ KINDS: Final[dict[str, Kind]] = {
     "delegated-access": _RESELLER,
 }
 """By the first word of a grant's id. Plans are in the order of ids: what an account owns and may do goes before the account itself."""
-AT_HOME: Final = frozenset({"gdap-access", "relationship", "reseller", "delegated-access"})
-"""Seen and ended from our own tenant: they can be looked at when the client's is closed to us."""
 NEVER_LOOKED_AT: Final = (
     "Exchange: forwarding, full access to mailboxes, connectors, transport and journal rules, alert recipients",
-    "Intune, Defender and Azure: their own roles, Lighthouse, Key Vault, scripts on machines",
+    "Intune, Defender and Purview: their own roles, scripts on machines, alert recipients",
+    "Azure: roles on subscriptions and resources, Lighthouse delegations, Key Vault; Microsoft 365 Lighthouse",
+    "Power Platform: flows, connections and apps that our accounts own",
     "administrative units' and applications' own roles, access packages, and groups that our people are in without a role",
-    "accounts of the client's whose password or second factor we know",
+    "accounts of the client's whose password or second factor we know, sessions of theirs that we hold",
+    "accounts in the client's own directory on its premises, and what synchronises them but by its role and its sign-ins",
     "vendors' applications, backup and protection that we resell: they are their vendors'",
     "sign-ins of applications without a person, which Graph v1.0 does not show",
 )
-
-
-class Tried(NamedTuple):
-    """What came of one try to sign in. `refused`: None if it is unclear."""
-
-    refused: bool | None
-    evidence: str
 
 
 class EntraTenant(Tenant):
@@ -76,12 +79,16 @@ class EntraTenant(Tenant):
     kind: Literal["entra_tenant"] = "entra_tenant"
     name: str
     _unseen: list[str] = PrivateAttr(default_factory=list)
+    _out: list[bool] = PrivateAttr(default_factory=list)
+    """Not empty: our own way in is left alone. One for all that `connections_kept` gives."""
+    _kept: SignIn | None = PrivateAttr(default=None)
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every grant of these holders and no other. Changes nothing. Raises RefusedError if our own way in belongs to nobody."""
         names = tuple(sorted({holder.name for holder in holders} & self.ours.holders))
         if not names:
             return ()
+        self._require_own_way_in()
         visit = self._visit(names)
         kinds = {word: kind for word, kind in KINDS.items() if self.partner or word not in AT_HOME}
         grants = [grant for kind in dict.fromkeys(kinds.values()) for grant in kind.discover(visit)]
@@ -105,9 +112,8 @@ class EntraTenant(Tenant):
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away. Twice is fine. Raises RefusedError before anything is changed where others would lose something."""
         kind = self._kind(grant)
-        self._refuse_unless_on_loopback("revoked")
         try:
-            return kind.revoke(self._visit((grant.holder,)), grant)
+            return kind.revoke(self._visit_for(grant), grant)
         except WayInRefusedError as error:
             if grant.own and error.closed:
                 return already(grant, error.what)
@@ -117,28 +123,58 @@ class EntraTenant(Tenant):
         """See whether the grant still opens anything: by looking, as long as we can, and by trying its credential with a fresh token.
 
         Once our own way in is closed, only what is seen from our own tenant, and applications whose credential the engagement file
-        names, can be judged; all else is unknown, not revoked.
+        names, can be judged; all else is unknown, not revoked. After `stay_out` it is as `verify_from_outside`.
         """
-        kind = self._kind(grant)
-        tried = self._try(grant) if log_in else None
-        try:
-            seen = kind.look(self._visit((grant.holder,)), grant)
-        except WayInRefusedError as error:
-            return _from_outside(grant, tried, error)
-        except (UnavailableError, RefusedError) as error:
-            if isinstance(error, GuardError):
-                raise
-            return _verdict(GrantState.UNKNOWN, error.what, tried)
-        if grant.own or (tried and tried.refused is False):
-            return _verdict(GrantState.ACTIVE, f"{seen.evidence}; we are let in", tried)
-        if tried and tried.refused is None and not seen.stands:
-            return _verdict(GrantState.UNKNOWN, seen.evidence, tried)
-        return _verdict(GrantState.ACTIVE if seen.stands else GrantState.REVOKED, seen.evidence, tried)
+        if self._out:
+            return self.verify_from_outside(grant, log_in=log_in)
+        return from_inside(self, self._visit_for(grant), self._kind(grant), grant, log_in=log_in)
+
+    def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
+        """Judge GDAP and the reseller link from our own tenant, applications by whether Entra gives them a token; nothing else is asked."""
+        return from_outside(self, self._visit((grant.holder,)), self._kind(grant), grant, log_in=log_in)
+
+    def stay_out(self) -> None:
+        """Use our own way in no more, but where `verify` may log in: until something is put back by it."""
+        self._out[:] = [True]
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what was taken away, from `grant.undo`. Twice is fine. Raises RefusedError if we no longer come in ourselves."""
-        self._refuse_unless_on_loopback("reinstated")
-        return self._kind(grant).reinstate(self._visit((grant.holder,)), grant)
+        receipt = self._kind(grant).reinstate(self._visit((grant.holder,)), grant)
+        self._out.clear()
+        return receipt
+
+    @contextmanager
+    def connections_kept(self) -> Iterator["EntraTenant"]:
+        """Give the same target, which signs in once and not for each grant: a sign-in stands in the client's log, and takes its time.
+
+        Only our own application's end is seen by a sign-in of its own. Each grant is looked at over a new connection.
+        """
+        kept = self.model_copy()
+        kept._kept = SignIn(self)  # noqa: SLF001 - the same class
+        try:
+            yield kept
+        finally:
+            kept._kept = None  # noqa: SLF001 - the same class
+
+    def open_session(self) -> HeldToken:
+        """Get an access token and keep it in memory. Raises as ports do where we get none, or may not read the organisation by it."""
+        visit = self._visit(allows=may_look)
+        return HeldToken(visit.tenant, f"application {visit.own}")
+
+    def to_be_looked_at(self) -> Mapping[str, Any]:
+        """Give what says which tenant it is and what is ours there; no reference to a secret is among it."""
+        return {"kind": self.kind, **to_be_looked_at(self)}
+
+    def way_in_of_the_client(self) -> Mapping[str, Any]:
+        """Give the place for an application of the client's own; `ca_file` and `proxy` may stand beside it."""
+        return way_in_of_the_client()
+
+    def as_client(self) -> ClientsTenant:
+        """Give the tenant as `access`, the client's own here, lets it be seen; nothing can be changed by it.
+
+        With `device_code` whoever runs this is told, on standard error, which code to enter where.
+        """
+        return ClientsTenant(self, lambda names: self._visit(names, allows=may_look, tell=tell_on_terminal), KINDS, NEVER_LOOKED_AT)
 
     def client_control(self) -> ClientControl:
         """See that two named global administrators and an emergency account of the client's are in force, and when one last signed in."""
@@ -151,6 +187,13 @@ class EntraTenant(Tenant):
         enough = len(found.administrators) >= ENOUGH
         return EndState(system=self.name, administrators=found.administrators, enough=enough, evidence=found.evidence)
 
+    def transfers(self, grants: Sequence[Grant]) -> Transfers:
+        """See that each transfer of licences to the next partner is complete, if the reseller link is among these grants."""
+        if not any(grant.id.startswith("reseller ") for grant in grants):
+            return Transfers(system=self.name, done=True, evidence="the reseller link is not among what is to be taken away here")
+        done, evidence = look_at_transfers(self._visit())
+        return Transfers(system=self.name, done=done, evidence=evidence if done else f"{evidence}: {HOW_TO_TRANSFER}")
+
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Tell what would be sent, each held against the guard; nothing that writes is sent. Raises GuardError."""
         found = list[str]()
@@ -162,59 +205,42 @@ class EntraTenant(Tenant):
             except GuardError:
                 raise
             except RefusedError as error:
-                told = [f"held for a person: {error.what}"]
+                told = [f"held for a person: {error.what}; {error.todo}"]
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
 
-    def _visit(self, holders: tuple[str, ...] = ()) -> Visit:
-        return Visit(self, self.name, holders)
+    def what_we_did(self, since: datetime) -> ForeignLog:
+        """Read what the tenant's directory log says of our applications and accounts. Raises as ports do."""
+        return what_we_did(self._visit(allows=may_look), since)
+
+    def missing_permissions(self) -> tuple[Missing, ...]:
+        """Sign in, here, in our own tenant and to Partner Center, and name what was not given. Raises as ports do."""
+        return missing_permissions(self)
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Tell until when the certificates are valid that the engagement file names."""
+        return expiries(self)
+
+    def _visit(self, holders: tuple[str, ...] = (), *, allows: MaySend = may_send, tell: Tell | None = None) -> Visit:
+        return Visit(self, self.name, holders, allows=allows, tell=tell)
+
+    def _visit_for(self, grant: Grant) -> Visit:
+        """Begin a visit to one grant, by the sign-in that is kept unless the grant is that very way in."""
+        visit = self._visit((grant.holder,))
+        if self._kept and not grant.own:
+            visit.sign_in = self._kept
+        return visit
+
+    def _require_own_way_in(self) -> None:
+        if self.own_application != self.access.client_id:
+            raise RefusedError(
+                f"ours.way_in says that we come in by another application than access.client_id ({self.access.client_id})",
+                untouched="the tenant",
+                todo="leave ours.way_in out of the engagement file: it belongs to what the client is asked to look at",
+            )
 
     def _kind(self, grant: Grant) -> Kind:
         kind = KINDS.get(grant.id.partition(" ")[0])
         if kind is None or grant.system != self.name:
             raise RefusedError(f"{grant.subject} is no grant in {self.name}", untouched="everything in the tenant")
         return kind
-
-    def _try(self, grant: Grant) -> Tried | None:
-        """Try once, by a sign-in of its own: what an application of ours was given."""
-        credential = self._credential_of(grant)
-        if credential is None:
-            return None
-        try:
-            SignIn(self).token(self.tenant_id, credential, self.services.graph_resource)
-        except WayInRefusedError as error:
-            return Tried(True if error.closed else None, error.what)
-        except (UnavailableError, RefusedError) as error:
-            return Tried(None, error.what)
-        return Tried(refused=False, evidence=f"application {credential.client_id} was given a fresh token")
-
-    def _credential_of(self, grant: Grant) -> Credential | None:
-        if grant.own:
-            return self.access
-        if not grant.id.startswith("application "):
-            return None
-        named = (one for one in self.ours.applications if one.credential and f"(application {one.app_id})" in grant.privilege)
-        return next((one.credential for one in named), None)
-
-    def _refuse_unless_on_loopback(self, what: str) -> None:
-        if self.endpoints is None:
-            raise RefusedError(
-                f"access in the tenant {self.tenant_id} is not {what} by this version: it changes servers on this very machine only",
-                untouched="the tenant; no connection was made",
-                todo="have it done by hand, or wait for the version that arms a way back first",
-            )
-
-
-def _from_outside(grant: Grant, tried: Tried | None, error: WayInRefusedError) -> Verdict:
-    """Judge when we cannot look any more: our own way in by its refusal, another application by its own credential alone."""
-    if grant.own and error.closed:
-        return _verdict(GrantState.REVOKED, error.what, None)
-    if tried and tried.refused is not None:
-        state = GrantState.REVOKED if tried.refused else GrantState.ACTIVE
-        return _verdict(state, "we cannot look into the tenant any more", tried)
-    return _verdict(GrantState.UNKNOWN, f"we cannot look into the tenant any more ({error.what})", tried)
-
-
-def _verdict(state: GrantState, evidence: str, tried: Tried | None) -> Verdict:
-    assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
-    return Verdict(state=state, assurance=assurance, evidence="; ".join([evidence, *([tried.evidence] if tried else [])]))

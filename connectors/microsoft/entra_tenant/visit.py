@@ -10,8 +10,9 @@ from connectors.microsoft.entra_tenant.rules import may_send
 from connectors.microsoft.entra_tenant.settings import Partner, Tenant
 from connectors.microsoft.entra_tenant.who import Account, Who
 from connectors.microsoft.errors import WayInRefusedError
+from connectors.microsoft.guard import MaySend
 from connectors.microsoft.session import Service
-from connectors.microsoft.sign_in import SignIn
+from connectors.microsoft.sign_in import SignIn, Tell
 from core.errors import GuardError, RefusedError
 from core.model import Grant, Receipt
 
@@ -22,12 +23,15 @@ GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 class Visit:
     """One visit: for which holders, and what could not be looked at on the way. Each service is signed in to when it is first needed."""
 
-    def __init__(self, settings: Tenant, system: str, holders: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, settings: Tenant, system: str, holders: tuple[str, ...] = (), *, allows: MaySend = may_send, tell: Tell | None = None
+    ) -> None:
         self.settings = settings
+        self._allows = allows
         self.system = system
         self.holders = holders
         self.unseen: list[str] = []
-        self.sign_in = SignIn(settings)
+        self.sign_in = SignIn(settings, tell)
         self.who = Who(self)
 
     @cached_property
@@ -39,7 +43,7 @@ class Visit:
             graph(),
             f"{places.graph}/v1.0",
             lambda: self.sign_in.token(who.tenant_id, who.access, places.graph_resource),
-            may_send,
+            self._allows,
         )
 
     @cached_property
@@ -51,7 +55,7 @@ class Visit:
             graph(),
             f"{places.graph}/v1.0",
             lambda: self.sign_in.token(partner.tenant_id, partner, places.graph_resource),
-            may_send,
+            self._allows,
         )
 
     @cached_property
@@ -64,7 +68,7 @@ class Visit:
                 return self.sign_in.token(partner.tenant_id, partner, places.partner_center_resource)
             return self.sign_in.token_of_person(partner.tenant_id, partner, partner.refresh_token.reveal(), places.partner_center_resource)
 
-        return Service(self.settings, partner_center(), places.partner_center, token, may_send)
+        return Service(self.settings, partner_center(), places.partner_center, token, self._allows)
 
     @property
     def partner(self) -> Partner:
@@ -90,7 +94,7 @@ class Visit:
     @property
     def own(self) -> str:
         """The appId by which we come in."""
-        return self.settings.access.client_id
+        return self.settings.own_application
 
     def rehearse(self) -> list[str]:
         """Send nothing that writes from now on, but tell it in the list that is returned."""
