@@ -45,7 +45,7 @@ def test_what_the_client_sees_gone_closes_the_exit(desk: Desk) -> None:
     desk.take_in(desk.text(desk.look()))
     close(desk.exit, desk.plan, Sessions())
     assert assurances(desk.exit, desk.plan) == {"observed": 1, "attested": 2, "waived": 0}
-    assert "at the second 1 observed, 2 attested by the client's own look, 0 waived" in closed_sentence(desk.exit, desk.plan)
+    assert "at the second 1 observed, 2 attested by the client's own look; nothing" in closed_sentence(desk.exit, desk.plan)
     entry = desk.exit.last(EntryKind.CLOSED)
     assert entry
     assert entry.data["attested"] == 2
@@ -185,7 +185,7 @@ def test_two_executives_can_waive_the_second_look_once_the_client_was_asked(desk
     desk.waive("second look on aws")
     close(desk.exit, desk.plan, Sessions())
     assert assurances(desk.exit, desk.plan) == {"observed": 1, "attested": 0, "waived": 2}
-    assert "2 waived by two executives" in closed_sentence(desk.exit, desk.plan)
+    assert "at the second 1 observed, 2 waived by two executives; nothing" in closed_sentence(desk.exit, desk.plan)
 
 
 def test_what_the_client_found_active_cannot_be_waived(desk: Desk) -> None:
