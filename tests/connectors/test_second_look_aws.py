@@ -1,9 +1,7 @@
 """The second check of an exit upon an AWS account: what the client signed closes it, or keeps it open; or two executives waive it."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,25 +17,14 @@ from core.steps.ask_client import ask_the_client_to_look
 from core.steps.close import close, closed_sentence
 from core.steps.discover import find_grants
 from core.steps.sessions import Sessions
-from tests.servers.aws_desk import Desk, opened_desk
+from tests.servers.aws_desk import Desk
 from tests.servers.aws_exit import PLANNED_AT
-from tests.servers.aws_world import AwsWorld, trust
+from tests.servers.aws_world import trust
 
 TECHNICIAN = "aws:user technician"
 
 
-@pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> AwsWorld:
-    return AwsWorld(tmp_path, getattr(request, "param", "users"))
-
-
-@pytest.fixture
-def desk(world: AwsWorld, tmp_path: Path) -> Iterator[Desk]:
-    with opened_desk(world, tmp_path) as made:
-        yield made
-
-
-@pytest.mark.parametrize("world", ["users", "shared", "alone"], indirect=True)
+@pytest.mark.parametrize("aws", ["users", "shared", "alone"], indirect=True)
 def test_what_the_client_sees_gone_closes_the_exit(desk: Desk) -> None:
     desk.cut()
     desk.later()
