@@ -95,6 +95,17 @@ def approve_another_plan(folder: Path) -> None:
         entry["data"]["text"] = re.sub("plan-sha256: [0-9a-f]{64}", f"plan-sha256: {'0' * 64}", entry["data"]["text"])
 
 
+def sign_for_nothing_irreversible(folder: Path) -> None:
+    """Let nobody have signed for what cannot be put back: the approvals of that are turned into further ones of the plan."""
+    entries = read_entries(folder)
+    signed = [one["data"] for one in entries if one["kind"] == "statement" and "\nscope: irreversible\n" in one["data"]["text"]]
+    if not signed:
+        raise NothingToAttackError
+    for data in signed:
+        data["text"] = data["text"].replace("\nscope: irreversible\n", "\nscope: export,hand-over,revoke\n")
+    write_entries(folder, entries)
+
+
 def let_a_key_expire(folder: Path) -> None:
     """Let a person's key have expired, or been revoked, before that person signed."""
     path = folder / "data/allowed_signers"
@@ -201,6 +212,7 @@ ATTACKS: Final[dict[str, Callable[[Path], None]]] = {
     "the ledger is forked": fork,
     "two signatures are swapped": swap_signatures,
     "an approval is for another plan": approve_another_plan,
+    "an irreversible step nobody signed for": sign_for_nothing_irreversible,
     "a signer's key had expired": let_a_key_expire,
     "a time stamp is over other data": stamp_other_data,
     "a receipt has a wrong code": acknowledge_with_a_wrong_code,

@@ -27,6 +27,11 @@ class Plan(NamedTuple):
         """Map each grant, named as the ledger does, to its system."""
         return {f"{one['system']}:{one['id']}": one["system"] for one in self.content["grants"]}
 
+    @property
+    def irreversible(self) -> set[str]:
+        """Name the grants that nothing puts back."""
+        return {f"{one['system']}:{one['id']}" for one in self.content["grants"] if one.get("irreversible")}
+
     def delivery(self, name: str) -> tuple[str, str]:
         """Name the action and the subject by which the plan's archive or package is made: by the sum of the plan's parts."""
         action, parts = DELIVERIES[name]

@@ -17,14 +17,14 @@ else:  # inside a bundle, where the parts lie side by side
     from verify_looks import SecondLook, Sweeps
     from verify_plan import DELIVERIES, TWO, Plan, fields, instant
 
-APPROVED_ACTIONS, WHOLE_SCOPE = {"EXPORT", "HAND_OVER", "REVOKE"}, {"export", "hand-over", "revoke"}
+APPROVED_ACTIONS, WHOLE_SCOPE, FOR_GOOD = {"EXPORT", "HAND_OVER", "REVOKE"}, {"export", "hand-over", "revoke"}, {"irreversible"}
 SESSION = ": session opened before the cutoff"
 
 
-def approvers(said: list[dict[str, str]], at: datetime) -> set[str]:
+def approvers(said: list[dict[str, str]], at: datetime, scope: set[str] = WHOLE_SCOPE) -> set[str]:
     """Replay approvals and rescissions of one plan: two people who rescind void every approval before them.
 
-    An approval counts for the whole scope and for its time; a rescission does not run out.
+    An approval counts for the whole scope, or for what is irreversible, and for its time; a rescission does not run out.
     """
     approved: set[str] = set()
     rescinded: set[str] = set()
@@ -33,7 +33,7 @@ def approvers(said: list[dict[str, str]], at: datetime) -> set[str]:
             rescinded.add(one["principal"])
             if len(rescinded) >= TWO:
                 approved, rescinded = set(), set()
-        elif set(one["scope"].split(",")) >= WHOLE_SCOPE and instant(one["not-before"]) <= at <= instant(one["not-after"]):
+        elif set(one["scope"].split(",")) >= scope and instant(one["not-before"]) <= at <= instant(one["not-after"]):
             approved.add(one["principal"])
     return approved
 
@@ -95,21 +95,30 @@ class Rules:
     def approvals(self) -> str:
         """See that two executives' approval of the plan held when the first export, hand-over or revocation under it was begun.
 
-        Only what was signed since the plan came into force counts. What was begun so may be finished, whatever is signed later.
+        Only what was signed since the plan came into force counts. What was begun so may be finished, whatever is signed later. What the
+        plan marks as irreversible has approvals of its own, which held when a revocation under it was begun.
         """
         begun: set[str] = set()
         said: list[dict[str, str]] = []
-        acts = 0
+        acts = for_good = 0
+        signed_for = False
         for entry, plan in self.under_plans():
             if entry["number"] == plan.since:
-                begun, said = set(), []
+                begun, said, signed_for = set(), [], False
             said += self.signed(entry, "approval", plan)
             if entry["kind"] == "intent" and entry.get("action") in APPROVED_ACTIONS:
                 approved = entry["action"] in begun or len(approvers(said, instant(entry["at"]))) >= TWO
                 need(approved, f"entry {entry['number']}: {entry['action']} without two executives' approval of plan {plan.digest[:12]}")
                 begun.add(entry["action"])
                 acts += 1
-        return f"{acts} exports, hand-overs and revocations, all begun with two executives' approval"
+            if entry["kind"] == "intent" and entry.get("action") == "REVOKE":
+                signed_for = signed_for or len(approvers(said, instant(entry["at"]), FOR_GOOD)) >= TWO
+                if entry["subject"] in plan.irreversible:
+                    what = f"{entry['subject']} cannot be put back, and two executives had not signed for that"
+                    need(signed_for, f"entry {entry['number']}: {what}")
+                    for_good += 1
+        told = f", and {for_good} that nothing puts back with an approval of their own" if for_good else ""
+        return f"{acts} exports, hand-overs and revocations, all begun with two executives' approval{told}"
 
     def grants(self) -> str:
         """See that only the plan's grants were revoked, once archive and package were delivered and the client's own way in was seen."""

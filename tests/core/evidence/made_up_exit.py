@@ -34,6 +34,7 @@ from core.model import (
     Verdict,
 )
 from core.signatures.forms import (
+    IRREVERSIBLE,
     acknowledgement_statement,
     approval_statement,
     conversation_statement,
@@ -98,6 +99,7 @@ GRANTS = (
     Grant(system="files-server", id="SHA256:aaaa in /home/ops/.ssh/authorized_keys", holder="Tess", privilege="shell"),
     Grant(system="files-server", id="SHA256:bbbb in /root/.ssh/authorized_keys", holder="backup service", privilege="root", own=True),
 )
+FOR_GOOD = Grant(system="files-server", id="relationship 1", holder="Tess", privilege="administer", irreversible=True)
 
 
 @dataclass
@@ -113,6 +115,7 @@ class Story:
     drawn: ExitPlan | None = None
     stack: ExitStack = field(default_factory=ExitStack)
     fence: int = 0
+    grants: tuple[Grant, ...] = GRANTS
 
     @property
     def digest(self) -> str:
@@ -128,7 +131,7 @@ class Story:
         fence = self.fence if kind in {EntryKind.INTENT, EntryKind.RECEIPT, EntryKind.FAILED, EntryKind.VERDICT} else None
         self.ledger.append(kind, at=self.now, action=action, subject=subject, data=data, fence=fence)
 
-    def plan(self, grants: tuple[Grant, ...] = GRANTS) -> None:
+    def plan(self, grants: tuple[Grant, ...] = ()) -> None:
         plan = ExitPlan(
             engagement="acme",
             cutoff=self.engagement.cutoff,
@@ -138,7 +141,7 @@ class Story:
             addresses={Party.CLIENT: "carol@acme.example"},
             credentials=(),
             documents=(),
-            grants=grants,
+            grants=grants or self.grants,
             negative_login=True,
             second_check_after_seconds=7200,
         )
@@ -196,6 +199,8 @@ class Story:
         self.plan()
         self.approve("alice")
         self.approve("bob")
+        for name in ("alice", "bob") if any(grant.irreversible for grant in self.grants) else ():
+            self.approve(name, scope=IRREVERSIBLE)
         self.sign(conversation_statement(self.people["alice"], self.engagement, self.now, held_at=now, channel="phone", with_whom="Carol"))
         self.sign(election_statement(self.digest, client, self.engagement, self.now, deliver_to=(Party.CLIENT,), copies="delete"))
         owed = self.in_force.obligations[0].subject
@@ -220,17 +225,17 @@ class Story:
         self.entry(EntryKind.INTENT, {}, action=Action.NOTIFY, subject="notice")
         self.entry(EntryKind.FAILED, {"why": "the mail server is busy"}, action=Action.NOTIFY, subject="notice")
 
-    def revoke(self, states: Sequence[GrantState] = (GrantState.REVOKED, GrantState.REVOKED)) -> None:
+    def revoke(self, states: Sequence[GrantState] = ()) -> None:
         self.now = CUTOFF
         self.inventory("after", [item("a.txt", 3), item("b.txt", 40), item("c.txt", 1)])
         self.control()
         self.take_away(states)
 
-    def take_away(self, states: Sequence[GrantState] = (GrantState.REVOKED, GrantState.REVOKED)) -> None:
-        for grant in GRANTS:
+    def take_away(self, states: Sequence[GrantState] = ()) -> None:
+        for grant in self.grants:
             self.act(Action.REVOKE, grant.subject, "key line taken out")
             self.see(grant.subject, GrantState.REVOKED)
-        for grant, state in zip(GRANTS, states, strict=True):
+        for grant, state in zip(self.grants, states or [GrantState.REVOKED] * len(self.grants), strict=True):
             self.see(grant.subject, state, check="second")
 
     @staticmethod
@@ -238,7 +243,7 @@ class Story:
         return GRANTS[number].subject
 
     def close(self) -> None:
-        self.entry(EntryKind.CLOSED, {"plan-sha256": self.digest, "grants": len(GRANTS)})
+        self.entry(EntryKind.CLOSED, {"plan-sha256": self.digest, "grants": len(self.grants)})
 
     def sweep(self, name: str, states: Sequence[GrantState], *, following: str = "", missed: Sequence[str] = ()) -> None:
         """Look from outside at each grant, as the program does: announced, seen, and counted at the end."""

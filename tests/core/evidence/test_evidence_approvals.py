@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from forgery import RunScripts, examine
-from made_up_exit import GRANTS, NewStory, Story
+from made_up_exit import FOR_GOOD, GRANTS, NewStory, Story
 
 from core.errors import Waiting
 from core.evidence.verifier import verify_bundle
@@ -107,6 +107,56 @@ def test_the_gate_asks_for_both_kinds_of_signatures(new_story: NewStory, tmp_pat
     exit_ = program(story, story.now)
     exit_.systems = stores
     require_signatures(exit_, story.in_force)
+
+
+@pytest.mark.parametrize(
+    ("signed", "status"),
+    [((), "FAIL"), (("alice",), "FAIL"), (("alice", "alice"), "FAIL"), (("alice", "bob"), "OK")],
+    ids=["nobody", "one", "one twice", "two"],
+)
+def test_what_nothing_puts_back_is_signed_for_by_itself(
+    story: Story, run_scripts: RunScripts, signed: tuple[str, ...], status: str
+) -> None:
+    story.plan((GRANTS[0], FOR_GOOD))
+    both(story)
+    for name in signed:
+        story.approve(name, scope=IRREVERSIBLE)
+    story.deliver()
+    story.control()
+    story.act(Action.REVOKE, GRANTS[0].subject, "key line taken out")
+    assert approvals(story) == "OK"  # that can be put back
+    story.act(Action.REVOKE, FOR_GOOD.subject, "ended")
+    assert approvals(story) == status
+    found = run_scripts(story.bundle("again").path).failed
+    assert ("approvals" in found) is (status == "FAIL")
+
+
+@pytest.mark.parametrize("late", ["too late", "run out", "rescinded", "for another plan"])
+def test_what_was_signed_for_it_too_late_or_no_longer_does_not_count(story: Story, late: str) -> None:
+    both(story, scope=IRREVERSIBLE)  # of the plan before
+    story.plan((GRANTS[0], FOR_GOOD))
+    both(story)
+    if late == "run out":
+        both(story, scope=IRREVERSIBLE, days=1)
+        story.now += timedelta(days=2)
+    if late == "rescinded":
+        both(story, scope=IRREVERSIBLE)
+        both(story, "rescind")
+        both(story)
+    story.act(Action.REVOKE, FOR_GOOD.subject, "ended")
+    if late == "too late":
+        both(story, scope=IRREVERSIBLE)
+    assert approvals(story) == "FAIL"
+
+
+def test_what_was_begun_when_it_was_signed_for_is_finished(story: Story) -> None:
+    story.plan((GRANTS[0], FOR_GOOD))
+    both(story)
+    both(story, scope=IRREVERSIBLE)
+    story.act(Action.REVOKE, GRANTS[0].subject, "key line taken out")
+    both(story, "rescind")
+    story.act(Action.REVOKE, FOR_GOOD.subject, "ended")
+    assert approvals(story) == "OK"
 
 
 def test_an_approval_runs_out(story: Story) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from anchored import anchor, bundled
 from forgery import run_both
-from made_up_exit import NewStory, Story
+from made_up_exit import FOR_GOOD, GRANTS, NewStory, Story
 from page_in_chromium import check, failed
 from playwright.sync_api import Page
 from table_of_attacks import told_checks
@@ -38,6 +38,7 @@ def deliver_with_codes(story: Story) -> None:
 def attacked(new_story: NewStory, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """A whole exit with all that an attack can be about."""
     story = new_story(tmp_path_factory.mktemp("attacked"))
+    story.grants = (GRANTS[0], FOR_GOOD, GRANTS[1])
     story.begin()
     deliver_with_codes(story)
     anchor(story, "time-stamp", TimeStampServer(tmp_path_factory.mktemp("authority")))

@@ -5,6 +5,7 @@ import { SecondLook, Sweeps, TWO, counts } from "./looks.js";
 
 const APPROVED = ["EXPORT", "HAND_OVER", "REVOKE"];
 const SCOPE = ["export", "hand-over", "revoke"];
+const FOR_GOOD = ["irreversible"];
 const SESSION = ": session opened before the cutoff";
 const DELIVERIES = {
   archive: ["EXPORT", ["datasets", "recipients"]],
@@ -26,13 +27,14 @@ function instant(text) {
 // Goes through the entries, each with the plan in force when it was written. Drawn again unchanged, a plan stays in force.
 async function underPlans(bundle) {
   const steps = [];
-  let plan = { since: -1, digest: "", content: { grants: [] }, systems: new Map() };
+  let plan = { since: -1, digest: "", content: { grants: [] }, systems: new Map(), irreversible: new Set() };
   for (const entry of await bundle.entries()) {
     if (entry.kind === "plan" && entry.data["plan-sha256"] !== plan.digest) {
       const digest = entry.data["plan-sha256"];
       const content = JSON.parse(await bundle.bag.text(`data/documents/${digest}`));
       const systems = new Map(content.grants.map((one) => [`${one.system}:${one.id}`, one.system]));
-      plan = { since: entry.number, digest, content, systems };
+      const irreversible = new Set(content.grants.filter((one) => one.irreversible).map((one) => `${one.system}:${one.id}`));
+      plan = { since: entry.number, digest, content, systems, irreversible };
     }
     steps.push([entry, plan]);
   }
@@ -78,14 +80,14 @@ export async function order(bundle) {
   return `${begun.size} actions, each announced before it was done, by one writer at a time`;
 }
 
-function approvers(said, at) {
+function approvers(said, at, scope = SCOPE) {
   let [approved, rescinded] = [new Set(), new Set()];
   for (const one of said) {
     const of = (key) => (one.get(key) ?? []).join("\n");
     if (of("decision") !== "approve") {
       rescinded.add(of("principal"));
       if (rescinded.size >= TWO) [approved, rescinded] = [new Set(), new Set()];
-    } else if (SCOPE.every((part) => of("scope").split(",").includes(part))) {
+    } else if (scope.every((part) => of("scope").split(",").includes(part))) {
       if (instant(of("not-before")) <= at && at <= instant(of("not-after"))) approved.add(of("principal"));
     }
   }
@@ -110,9 +112,9 @@ function signed(entry, purpose, inForce, able) {
 export async function approvals(bundle) {
   needWhole(bundle);
   const able = await executives(bundle);
-  let [begun, said, acts] = [new Set(), [], 0];
+  let [begun, said, acts, forGood, signedFor] = [new Set(), [], 0, 0, false];
   for (const [entry, inForce] of await underPlans(bundle)) {
-    if (entry.number === inForce.since) [begun, said] = [new Set(), []];
+    if (entry.number === inForce.since) [begun, said, signedFor] = [new Set(), [], false];
     const fields = signed(entry, "approval", inForce, able);
     if (fields) said.push(fields);
     if (entry.kind !== "intent" || !APPROVED.includes(entry.action)) continue;
@@ -121,8 +123,14 @@ export async function approvals(bundle) {
     need(approved, without);
     begun.add(entry.action);
     acts += 1;
+    if (entry.action !== "REVOKE") continue;
+    signedFor ||= approvers(said, instant(entry.at), FOR_GOOD).size >= TWO; // what was begun so may be finished
+    if (!inForce.irreversible.has(entry.subject)) continue;
+    need(signedFor, `entry ${entry.number}: ${entry.subject} cannot be put back, and two executives had not signed for that`);
+    forGood += 1;
   }
-  return `${acts} exports, hand-overs and revocations, all begun with two executives' approval`;
+  const told = forGood ? `, and ${forGood} that nothing puts back with an approval of their own` : "";
+  return `${acts} exports, hand-overs and revocations, all begun with two executives' approval${told}`;
 }
 
 // Names the action and the subject by which the plan's archive or package is made: by the sum of the plan's parts.
