@@ -46,6 +46,7 @@ def cross_check(raw: Mapping[str, Any]) -> list[Finding]:
         _recipients,
         _successor,
         _connector_names,
+        _nobody_to_enter_a_code,
         _stores,
     )
     return [finding for check in checks for finding in check(raw)]
@@ -210,6 +211,14 @@ def _successor(raw: Mapping[str, Any]) -> Iterator[Finding]:
 def _connector_names(raw: Mapping[str, Any]) -> Iterator[Finding]:
     for section in SECTIONS:
         yield from _twice((section,), "name", _items(raw, section), "this name is taken in this section already; give each its own")
+
+
+def _nobody_to_enter_a_code(raw: Mapping[str, Any]) -> Iterator[Finding]:
+    for section in SECTIONS:
+        for place, item in enumerate(_items(raw, section)):
+            if _get(item, "access", "device_code") is True:
+                text = "an exit runs by itself, with nobody there to enter a code; name private_key with certificate instead"
+                yield Finding((section, place, "access", "device_code"), text)
 
 
 def _stores(raw: Mapping[str, Any]) -> Iterator[Finding]:

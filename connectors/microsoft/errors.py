@@ -34,6 +34,13 @@ _SIGN_IN: Final[Mapping[int, tuple[str, str]]] = {
     70008: ("the refresh token has expired", "sign in anew and put the new refresh token where the reference points"),
     500011: ("the service is not installed in the tenant", "have an administrator sign in to it once"),
 }
+_DEVICE: Final[Mapping[str, tuple[str, str]]] = {
+    "authorization_declined": ("whoever entered the code declined", "find out with that person why, and start again"),
+    "expired_token": ("nobody entered the code in time", "start again, and enter the new code within 15 minutes"),
+    "authorization_pending": ("nobody entered the code in time", "start again, and enter the new code within 15 minutes"),
+    "bad_verification_code": ("the code is not known any more", "start again, and enter the new code"),
+}
+"""What answers to a device's code mean (learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code)."""
 _LONGEST: Final = 300
 
 
@@ -67,7 +74,8 @@ def sign_in_refused(answer: Mapping[str, Any], who: str) -> WayInRefusedError:
     said = str(answer.get("error_description") or answer.get("error") or "")
     match = re.search(r"AADSTS(\d+)", said)
     number = int(match[1]) if match else 0
-    what, todo = _SIGN_IN.get(number, (first_line(said) or "no reason given", ""))
+    otherwise = _DEVICE.get(str(answer.get("error")), (first_line(said) or "no reason given", ""))
+    what, todo = _SIGN_IN.get(number, otherwise)
     return WayInRefusedError(f"{who} is not let in: {what}{f' (AADSTS{number})' if number else ''}", number=number, todo=todo)
 
 

@@ -27,9 +27,30 @@ class Credential(Noun):
     def _one_of_two(self) -> Self:
         if (self.private_key is None) != (self.certificate is None):
             raise ValueError("private_key and certificate belong together: name both")
-        if (self.private_key is None) == (self.client_secret is None):
+        if self.by_a_person and (self.private_key or self.client_secret):
+            raise ValueError("device_code is for an application without any credential: a person signs in; leave the others out")
+        if not self.by_a_person and (self.private_key is None) == (self.client_secret is None):
             raise ValueError("name either private_key with certificate, or client_secret, and not both")
         return self
+
+    @property
+    def by_a_person(self) -> bool:
+        """Whether the application has no credential of its own, and a person signs in."""
+        return False
+
+
+class Access(Credential):
+    """How we come in; or the client's administrator, who may sign in with a code instead, where a person is there to enter it."""
+
+    device_code: bool = Field(
+        default=False,
+        description="sign in with a code that is entered in a browser: for the client's own look alone, since no run has anybody to do so",
+    )
+
+    @property
+    def by_a_person(self) -> bool:
+        """Whether a person signs in."""
+        return self.device_code
 
 
 class Tenancy(Noun):
@@ -42,7 +63,7 @@ class Tenancy(Noun):
     proxy: str | None = Field(
         default=None, pattern=r"^https?://[^/@\s]+$", description="through which everything goes, as http://proxy:3128"
     )
-    access: Credential
+    access: Access
 
     @property
     def services(self) -> Cloud:

@@ -1,12 +1,13 @@
-"""Signing in to Entra as an application: MSAL, over a connection that goes nowhere else. Tokens stay in memory.
+"""Signing in to Entra: MSAL, over a connection that goes nowhere else. Tokens stay in memory.
 
-Each sign-in is a new one: MSAL's cache lives as long as the object, and an old token would say nothing of today.
+Each sign-in of an application is a new one: MSAL's cache lives as long as the object, and an old token would say nothing of today.
 """
 
 import json
 import logging
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -25,9 +26,14 @@ CONNECT_SECONDS: Final = 5
 SILENCE_SECONDS: Final = 20
 _PATHS: Final = {
     "GET": re.compile(r"/[^/]+/v2\.0/\.well-known/openid-configuration"),
-    "POST": re.compile(r"/[^/]+/oauth2/v2\.0/token"),
+    "POST": re.compile(r"/[^/]+/oauth2/v2\.0/(token|devicecode)"),
 }
 _NOT_FOUND: Final = 400
+_NEARLY_OVER: Final = 300
+"""For how many seconds a person's token has to be good still, or the person is asked anew."""
+
+Tell = Callable[[str], object]
+"""Tells a person what to do: where to enter which code."""
 
 for _name in ("msal", "urllib3"):
     logging.getLogger(_name).setLevel(logging.INFO)  # at DEBUG they may say what is in requests
@@ -61,16 +67,22 @@ def plain_session(settings: Tenancy) -> requests.Session:
 
 
 class SignIn:
-    """Entra's door, by the settings of one tenant."""
+    """Entra's door, by the settings of one tenant. With `tell`, a person is there who can sign in."""
 
-    def __init__(self, settings: Tenancy) -> None:
-        self._settings = settings
+    def __init__(self, settings: Tenancy, tell: Tell | None = None) -> None:
+        self._settings, self._tell = settings, tell
         self._http = plain_session(settings)
         self._http.mount("https://", _Door(settings.services.login))
         self._apps: dict[tuple[str, str], msal.ConfidentialClientApplication] = {}
+        self._tokens_of_people: dict[tuple[str, ...], tuple[str, float]] = {}
 
     def token(self, tenant: str, credential: Credential, resource: str) -> str:
-        """Get a token for the application itself. Raises WayInRefusedError, RefusedError, UnavailableError."""
+        """Get a token for the application itself, or for the person who is there if the settings say so.
+
+        Raises WayInRefusedError, RefusedError, UnavailableError.
+        """
+        if credential.by_a_person:
+            return self.token_of_technician(tenant, credential.client_id, resource, self._somebody())
         return self._ask(tenant, credential, lambda app: app.acquire_token_for_client([f"{resource}/.default"]))
 
     def token_of_person(self, tenant: str, credential: Credential, refresh_token: str, resource: str) -> str:
@@ -78,6 +90,34 @@ class SignIn:
         return self._ask(
             tenant, credential, lambda app: app.acquire_token_by_refresh_token(refresh_token, [f"{resource}/user_impersonation"])
         )
+
+    def token_of_technician(self, tenant: str, client_id: str, resource: str, tell: Tell, *, scopes: Sequence[str] = (".default",)) -> str:
+        """Get a token in the name of a person, who enters a code in a browser within some 15 minutes; asked once while it is good.
+
+        `tell` is given the address and the code. No refresh token is asked for. Raises as `token`: declined, expired, not let in.
+        Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code.
+        """
+        key = (tenant, client_id, resource, *scopes)
+        token, until = self._tokens_of_people.get(key, ("", 0.0))
+        if until > time.monotonic() + _NEARLY_OVER:
+            return token
+        who = f"a person, by application {client_id}, at tenant {tenant}"
+        with _translated(who):
+            app = msal.PublicClientApplication(
+                client_id,
+                authority=f"{self._settings.services.login}/{tenant}",
+                instance_discovery=False,
+                http_client=self._http,
+                exclude_scopes=["offline_access"],
+            )
+            answer: Mapping[str, Any] = app.initiate_device_flow([f"{resource}/{one}" for one in scopes])
+            if "user_code" in answer:
+                tell(f"To sign in to tenant {tenant}, open {answer['verification_uri']} and enter the code {answer['user_code']}.")
+                answer = app.acquire_token_by_device_flow(answer)
+        if "access_token" not in answer:
+            raise sign_in_refused(answer, who)
+        self._tokens_of_people[key] = (str(answer["access_token"]), time.monotonic() + float(answer.get("expires_in", 0)))
+        return str(answer["access_token"])
 
     def tenant_of(self, domain: str) -> str | None:
         """Tell the id of the tenant that has a domain; None if none has. Anybody may ask. Raises UnavailableError, RefusedError."""
@@ -88,6 +128,15 @@ class SignIn:
                 return None
             answer.raise_for_status()
             return urlsplit(str(answer.json()["issuer"])).path.strip("/").split("/")[0].lower()
+
+    def _somebody(self) -> Tell:
+        if self._tell is None:
+            raise RefusedError(
+                "a person would have to enter a code to sign in (device_code), and nobody is there: this runs by itself",
+                untouched="the tenant; nothing was sent",
+                todo="name private_key with certificate under access; device_code is for the client's own look",
+            )
+        return self._tell
 
     def _ask(self, tenant: str, credential: Credential, ask: Any) -> str:  # noqa: ANN401 - a function of MSAL's application
         who = f"application {credential.client_id} at tenant {tenant}"

@@ -13,6 +13,7 @@ SIGN_IN = {
     50057: ("invalid_grant", 400, "The user account is disabled."),
     50173: ("invalid_grant", 400, "The provided grant has expired due to it being revoked, a fresh auth token is needed."),
     53003: ("invalid_grant", 400, "Access has been blocked by Conditional Access policies."),
+    65004: ("authorization_declined", 400, "User declined to consent to access the app."),
     65001: ("invalid_grant", 400, "The user or administrator has not consented to use the application."),
     70002: ("invalid_client", 401, "The client is not allowed to use this grant without a credential."),
     70003: ("unsupported_grant_type", 400, "The app requested an unsupported grant type."),

@@ -73,7 +73,12 @@ class TokenEndpoint:
         app = service_principal(self._world, tenant, _wanted(form, "client_id"))
         code, user_code = secrets.token_urlsafe(32), secrets.token_hex(4).upper()
         begun = {"tenant": tenant.id, "app": app["appId"], "scope": _wanted(form, "scope"), "user_code": user_code}
-        self._world.devices[code] = begun | {"until": self._world.now().timestamp() + DEVICE_SECONDS, "user": None, "address": None}
+        self._world.devices[code] = begun | {
+            "until": self._world.now().timestamp() + DEVICE_SECONDS,
+            "user": None,
+            "declined": False,
+            "address": None,
+        }
         page = f"{self._world.base}/device"
         found = {"device_code": code, "user_code": user_code, "verification_uri": page, "expires_in": DEVICE_SECONDS, "interval": 1}
         return found | {"message": f"To sign in, open {page} and enter the code {user_code} to authenticate."}
@@ -96,6 +101,8 @@ class TokenEndpoint:
         if begun["user"] is None:
             raise SignInRefusedError(70016)
         del self._world.devices[form["device_code"]]
+        if begun["declined"]:
+            raise SignInRefusedError(65004)
         person = sign_in(self._world, tenant, begun["user"], app, begun["address"])
         return self._for_person(tenant, app, person, begun["scope"], begun["address"])
 
@@ -146,9 +153,9 @@ def _wanted(form: Mapping[str, str], name: str) -> str:
 
 
 def answer_device(world: World, said: Mapping[str, Any]) -> bool:
-    """Let a person enter the code of a device at an address; false if nobody waits for it."""
+    """Let a person enter the code of a device at an address, and agree unless it is `declined`; false if nobody waits for it."""
     for begun in world.devices.values():
         if begun["user_code"] == said["user_code"]:
-            begun |= {"user": said["user"], "address": said.get("address", "203.0.113.9")}
+            begun |= {"user": said["user"], "address": said.get("address", "203.0.113.9"), "declined": said.get("declined", False)}
             return True
     return False

@@ -164,7 +164,8 @@ def test_signing_in_asks_nobody_but_entra(acme: Acme) -> None:
         ("GET", "https://graph.microsoft.com/v1.0/users"),
         ("POST", f"{acme.server.address}/control/state"),
         ("GET", f"{acme.server.address}/v1.0/users"),
-        ("POST", f"{acme.server.address}/x/oauth2/v2.0/devicecode"),
+        ("POST", f"{acme.server.address}/x/oauth2/v2.0/authorize"),
+        ("GET", f"{acme.server.address}/x/oauth2/v2.0/devicecode"),
     ):
         with pytest.raises(GuardError):
             http.request(method, url)
