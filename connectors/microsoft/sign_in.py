@@ -6,6 +6,7 @@ Each sign-in of an application is a new one: MSAL's cache lives as long as the o
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,6 +38,12 @@ Tell = Callable[[str], object]
 
 for _name in ("msal", "urllib3"):
     logging.getLogger(_name).setLevel(logging.INFO)  # at DEBUG they may say what is in requests
+
+
+def tell_on_terminal(words: str) -> None:
+    """Tell whoever sits there, apart from what the program prints."""
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
 
 
 class _Door(HTTPAdapter):

@@ -1,5 +1,7 @@
 """A person signs in by a code: the client's own administrator, whose token is in memory alone. No run of an exit can."""
 
+import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -153,3 +155,33 @@ def test_no_token_of_a_person_is_on_the_disk(world: EntraWorld, tmp_path: Path, 
     token = sign_in.token(settings.tenant_id, settings.access, GRAPH)
     assert list(tmp_path.rglob("*")) == []
     assert token not in repr(vars(sign_in)["_settings"])
+
+
+def test_the_clients_administrator_looks_by_a_code(world: EntraWorld, capsys: pytest.CaptureFixture[str]) -> None:
+    may_see = ["Directory.Read.All", "Policy.Read.All", "RoleManagement.Read.Directory", "AuditLog.Read.All"]
+    state = world.state()
+    dump = json.loads(state)["tables"]["oauth2PermissionGrants"]
+    world.server.control(
+        "object", tenant=world.tenant.id, table="oauth2PermissionGrants", id=next(iter(dump)), changes={"scope": " ".join(may_see)}
+    )
+    view = world.entra(
+        access=by_code(world), ours=world.settings()["ours"] | {"way_in": world.settings()["access"]["client_id"]}
+    ).as_client()
+    entered = threading.Event()
+
+    def watch() -> None:
+        while not entered.wait(0.1):
+            if code := re.search(r"enter the code (\w+)\.", capsys.readouterr().err):
+                entering(world, [])(code[0])
+                return
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        found = view.discover(world.holders)
+        assert {one.holder for one in found} >= {"our pipeline", "our technician"}
+        assert all(view.look(one).state == "active" for one in found)
+    finally:
+        entered.set()
+        watching.join()
+        world.restore(state)

@@ -26,7 +26,7 @@ from connectors.microsoft.entra_tenant.trust import Contacts, Partners
 from connectors.microsoft.entra_tenant.visit import Kind, Visit, already
 from connectors.microsoft.errors import WayInRefusedError
 from connectors.microsoft.guard import MaySend
-from connectors.microsoft.sign_in import SignIn
+from connectors.microsoft.sign_in import SignIn, Tell, tell_on_terminal
 from core.errors import GuardError, RefusedError
 from core.model import ClientControl, EndState, Grant, Holder, Receipt, Transfers, Verdict
 
@@ -166,8 +166,11 @@ class EntraTenant(Tenant):
         return way_in_of_the_client()
 
     def as_client(self) -> ClientsTenant:
-        """Give the tenant as `access`, the client's own here, lets it be seen; nothing can be changed by it."""
-        return ClientsTenant(self, lambda names: self._visit(names, allows=may_look), KINDS, NEVER_LOOKED_AT)
+        """Give the tenant as `access`, the client's own here, lets it be seen; nothing can be changed by it.
+
+        With `device_code` whoever runs this is told, on standard error, which code to enter where.
+        """
+        return ClientsTenant(self, lambda names: self._visit(names, allows=may_look, tell=tell_on_terminal), KINDS, NEVER_LOOKED_AT)
 
     def client_control(self) -> ClientControl:
         """See that two named global administrators and an emergency account of the client's are in force, and when one last signed in."""
@@ -202,8 +205,8 @@ class EntraTenant(Tenant):
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
 
-    def _visit(self, holders: tuple[str, ...] = (), *, allows: MaySend = may_send) -> Visit:
-        return Visit(self, self.name, holders, allows=allows)
+    def _visit(self, holders: tuple[str, ...] = (), *, allows: MaySend = may_send, tell: Tell | None = None) -> Visit:
+        return Visit(self, self.name, holders, allows=allows, tell=tell)
 
     def _visit_for(self, grant: Grant) -> Visit:
         """Begin a visit to one grant, by the sign-in that is kept unless the grant is that very way in."""

@@ -12,7 +12,7 @@ from connectors.microsoft.entra_tenant.who import Account, Who
 from connectors.microsoft.errors import WayInRefusedError
 from connectors.microsoft.guard import MaySend
 from connectors.microsoft.session import Service
-from connectors.microsoft.sign_in import SignIn
+from connectors.microsoft.sign_in import SignIn, Tell
 from core.errors import GuardError, RefusedError
 from core.model import Grant, Receipt
 
@@ -23,13 +23,15 @@ GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 class Visit:
     """One visit: for which holders, and what could not be looked at on the way. Each service is signed in to when it is first needed."""
 
-    def __init__(self, settings: Tenant, system: str, holders: tuple[str, ...] = (), *, allows: MaySend = may_send) -> None:
+    def __init__(
+        self, settings: Tenant, system: str, holders: tuple[str, ...] = (), *, allows: MaySend = may_send, tell: Tell | None = None
+    ) -> None:
         self.settings = settings
         self._allows = allows
         self.system = system
         self.holders = holders
         self.unseen: list[str] = []
-        self.sign_in = SignIn(settings)
+        self.sign_in = SignIn(settings, tell)
         self.who = Who(self)
 
     @cached_property
