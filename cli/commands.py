@@ -11,10 +11,12 @@ from cli import archive, client_check, evidence, ledger, services, sign
 from cli.checklist_table import checklist_table
 from cli.cosign import cosign
 from cli.rehearsal_tables import rehearsal_tables
-from configs.engagement_file import find, slugs
-from configs.open_exit import open_exit
+from configs.engagement_file import EngagementFile, find, slugs
+from configs.open_exit import open_exit, utc_now
 from configs.settings import Settings
+from core import permissions
 from core import rehearsal as rehearsing
+from core.archive.names import shown
 from core.checklist import checklist
 from core.errors import ConfigurationError
 from core.evidence.verifier import verify_bundle
@@ -36,18 +38,28 @@ Engagement = Annotated[str, typer.Argument(help="the engagement: the name of its
 
 
 @app.command()
-def check(engagement: Annotated[str | None, typer.Argument(help="one engagement; all of them if left out")] = None) -> None:
-    """Read engagement files and name every mistake as file:line:column. Asks no system."""
+def check(
+    engagement: Annotated[str | None, typer.Argument(help="one engagement; all of them if left out")] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="sign in to the systems too, and name each permission that is missing there")] = False,
+) -> None:
+    """Read engagement files and name every mistake as file:line:column. Asks no system, unless told to. Changes none.
+
+    Exit status: 0 in order, 1 something is missing on a system, 2 mistakes.
+    """
     settings = Settings.from_environment()
     problems: list[str] = []
+    whole = True
     for slug in [engagement] if engagement else slugs(settings):
         try:
             found = find(settings, slug)
             out.print(f"{slug}: in order ({found.client.name}, cutoff {found.cutoff.instant.isoformat()})")
+            whole = _ask(found) and whole if ask else whole
         except ConfigurationError as error:
             problems += error.problems
     if problems:
         raise ConfigurationError(problems)
+    if not whole:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -105,6 +117,16 @@ def deploy() -> None:
 def up() -> None:
     """Start the embedded Prefect server, a worker and the deployments; Ctrl-C stops them all."""
     services.up(Settings.from_environment().state / "prefect", out)
+
+
+def _ask(found: EngagementFile) -> bool:
+    """Ask the systems of one engagement what we lack there, print it, and tell whether that is nothing."""
+    systems = {one.name: one for one in found.access_targets} | {f"{one.name} (data)": one for one in found.data_sources}
+    asked = permissions.ask(systems, found, utc_now())
+    for one in asked:
+        for line in one.lines:
+            out.print(shown(f"  {one.system}: {line}"))
+    return all(one.whole for one in asked)
 
 
 def _require_bundle(folder: Path) -> None:

@@ -157,6 +157,32 @@ class TellsOperations(Protocol):
         """Name the operations in words; nothing is sent. Raises GuardError for one that the guard would hold back."""
 
 
+class Missing(NamedTuple):
+    """A permission that a system did not give us: what cannot be done without it, and how it is given."""
+
+    permission: str
+    without: tuple[str, ...]
+    todo: str
+
+
+class Expiry(NamedTuple):
+    """Until when something is valid by which we come in."""
+
+    what: str
+    at: datetime
+
+
+@runtime_checkable
+class TellsPermissions(Protocol):
+    """A system that can tell beforehand what an exit may not do there. Not every one can."""
+
+    def missing_permissions(self) -> tuple[Missing, ...]:
+        """Sign in, and name what was not given. Changes nothing."""
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Tell until when what we come in with is valid, where that can be told; nobody is asked."""
+
+
 class OpenSession(Protocol):
     """A session of ours that was opened before our access is given up."""
 

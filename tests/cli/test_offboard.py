@@ -48,6 +48,13 @@ def test_check_an_engagement_in_order(world: ExitWorld) -> None:
     assert not (world.acme.state / "ledger.sqlite").exists()
 
 
+def test_check_asks_systems_only_when_told_to(world: ExitWorld) -> None:
+    done = world.offboard("check", SLUG, "--ask")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "  files-server: cannot be asked; the reference says what is needed there\n" in done.stdout
+    assert not (world.acme.state / "ledger.sqlite").exists()
+
+
 def test_check_names_every_mistake(world: ExitWorld) -> None:
     world.alter(lambda written: (written["recipients"][0].update(age="age1no"), written["client"].update(time_zone="Mars/Olympus")))
     said = refused(world.offboard("check"), MISUSED)

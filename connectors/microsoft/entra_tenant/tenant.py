@@ -18,6 +18,7 @@ from connectors.microsoft.entra_tenant.locations import Locations
 from connectors.microsoft.entra_tenant.looking import AT_HOME, from_inside, from_outside
 from connectors.microsoft.entra_tenant.open_session import HeldToken
 from connectors.microsoft.entra_tenant.people import People
+from connectors.microsoft.entra_tenant.permissions import expiries, missing_permissions
 from connectors.microsoft.entra_tenant.reseller import HOW_TO_TRANSFER, Reseller, look_at_transfers
 from connectors.microsoft.entra_tenant.roles import Eligibilities, Roles
 from connectors.microsoft.entra_tenant.rules import may_look, may_send
@@ -29,6 +30,7 @@ from connectors.microsoft.guard import MaySend
 from connectors.microsoft.sign_in import SignIn, Tell, tell_on_terminal
 from core.errors import GuardError, RefusedError
 from core.model import ClientControl, EndState, Grant, Holder, Receipt, Transfers, Verdict
+from core.ports import Expiry, Missing
 
 _LINKS, _KEYS, _RESELLER = Links(), Keys(), Reseller()
 KINDS: Final[dict[str, Kind]] = {
@@ -204,6 +206,14 @@ class EntraTenant(Tenant):
                 told = [f"held for a person: {error.what}; {error.todo}"]
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
+
+    def missing_permissions(self) -> tuple[Missing, ...]:
+        """Sign in, here, in our own tenant and to Partner Center, and name what was not given. Raises as ports do."""
+        return missing_permissions(self)
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Tell until when the certificates are valid that the engagement file names."""
+        return expiries(self)
 
     def _visit(self, holders: tuple[str, ...] = (), *, allows: MaySend = may_send, tell: Tell | None = None) -> Visit:
         return Visit(self, self.name, holders, allows=allows, tell=tell)
