@@ -183,6 +183,21 @@ class TellsPermissions(Protocol):
         """Tell until when what we come in with is valid, where that can be told; nobody is asked."""
 
 
+class ForeignLog(NamedTuple):
+    """What a log that is not ours says: which log it is, in words, and its entries as it writes them, in the order of time."""
+
+    source: str
+    entries: tuple[Mapping[str, Any], ...]
+
+
+@runtime_checkable
+class TellsWhatWeDid(Protocol):
+    """An AccessTarget with a log of its own, in which we cannot write, and which it lets us read. Not every one has one."""
+
+    def what_we_did(self, since: datetime) -> ForeignLog:
+        """Read what that log says of us since then, and of nobody else. Changes nothing."""
+
+
 class OpenSession(Protocol):
     """A session of ours that was opened before our access is given up."""
 

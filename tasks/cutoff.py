@@ -13,6 +13,7 @@ from core.steps import discover
 from core.steps import revoke as revoking
 from core.steps import sessions as holding
 from core.steps.discover import Found
+from core.steps.foreign_log import keep_log
 from core.steps.in_force import require_plan_in_force
 from core.steps.sessions import Sessions
 from tasks.schedule import schedule_cutoff
@@ -69,7 +70,13 @@ def open_sessions(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str,
 
 def give_up(exit_: Exit, plan: ExitPlan, present: Mapping[str, Grant], aside: Mapping[str, str]) -> Mapping[str, str]:
     """Take our grants away on all systems side by side. Returns those where not all was done, with why."""
-    return revoking.give_up(exit_, plan, aside, lambda grant: revoke(exit_, grant, present))
+
+    def take_away(grant: Grant) -> None:
+        if grant.own:
+            keep_log(exit_, grant)
+        revoke(exit_, grant, present)
+
+    return revoking.give_up(exit_, plan, aside, take_away)
 
 
 @step(name="Give up", task_run_name="Give up {planned.id}")

@@ -126,6 +126,7 @@ class Service:
             "customer": self._customer,
             "object": self._object,
             "state": self._state,
+            "log": self._log,
         }
         if (answer := answers.get(request.path_params["what"])) is None:
             return Response(status_code=404)
@@ -159,6 +160,10 @@ class Service:
         if "changes" in said:
             table.put(said["id"], None if said["changes"] is None else (one or {}) | said["changes"])
         return table.get(said["id"])
+
+    def _log(self, said: dict[str, Any]) -> list[Any]:
+        """Tell a tenant's directory log."""
+        return list(self._world.tenants[said["tenant"]].table("directoryAudits").values())
 
     def _state(self, said: dict[str, Any]) -> dict[str, Any]:
         """Tell all that a tenant holds, put back first to what `state` says, if it is said."""

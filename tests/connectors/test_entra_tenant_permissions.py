@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,11 +14,9 @@ from core import permissions
 from core.errors import RefusedError
 from core.model import Client, CutoffDate, Decision, Engagement, Provider, ReasonCode, Transition
 from core.permissions import Asked
-from demo.entra.store import Entity
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 
 
 @pytest.fixture(scope="module")
@@ -57,27 +54,14 @@ def ask(target: EntraTenant, now: datetime = NOW, cutoff: datetime = NOW + timed
     return permissions.ask({"entra": target}, engagement(cutoff), now)[0]
 
 
-def take_back(acme: Acme, tenant: Any, *values: str) -> None:  # noqa: ANN401 - a seed of a tenant
-    """Take permissions of Graph from the pipeline's application in a tenant."""
-    tables = acme.server.control("state", tenant=tenant.id)["tables"]
-    principals: list[Entity] = list(tables["servicePrincipals"].values())
-    graph_there = next(one for one in principals if one["appId"] == GRAPH_APP)
-    ours = next(one for one in principals if one["appId"] == acme.settings()["access"]["client_id"])
-    ids = {one["id"] for one in graph_there["appRoles"] if one["value"] in values}
-    assert len(ids) == len(values)
-    for one in tables["appRoleAssignments"].values():
-        if one["principalId"] == ours["id"] and one["resourceId"] == graph_there["id"] and one["appRoleId"] in ids:
-            acme.server.control("object", tenant=tenant.id, table="appRoleAssignments", id=one["id"], changes=None)
-
-
 def test_where_all_was_given_nothing_is_missing(acme: Acme) -> None:
     found = ask(acme.target)
     assert found.whole, found.lines
 
 
 def test_each_missing_consent_is_named_with_what_it_is_for_and_where_to_give_it(acme: Acme) -> None:
-    take_back(acme, acme.acme, "Policy.ReadWrite.ConditionalAccess", "AuditLog.Read.All")
-    take_back(acme, acme.acme.northwind, "DelegatedAdminRelationship.ReadWrite.All")
+    acme.take_back("Policy.ReadWrite.ConditionalAccess", "AuditLog.Read.All")
+    acme.take_back("DelegatedAdminRelationship.ReadWrite.All", tenant=acme.acme.northwind.id)
     found = ask(acme.target)
     assert not found.whole
     audit, policy, home = found.lines
@@ -95,7 +79,7 @@ def test_each_missing_consent_is_named_with_what_it_is_for_and_where_to_give_it(
 
 
 def test_what_is_missing_is_what_graph_refuses_then(acme: Acme) -> None:
-    take_back(acme, acme.acme, "Directory.Read.All", "Directory.ReadWrite.All")
+    acme.take_back("Directory.Read.All", "Directory.ReadWrite.All")
     (line,) = (one for one in ask(acme.target).lines if one.startswith("Directory.Read.All"))
     assert "GET /oauth2PermissionGrants" in line
     with pytest.raises(RefusedError, match=r"Directory\.Read\.All"):

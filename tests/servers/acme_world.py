@@ -8,7 +8,7 @@ from typing import Any
 
 from connectors.microsoft.entra_tenant import EntraTenant
 from core.model import Holder
-from demo.entra.world import PARTNER_CENTER
+from demo.entra.world import GRAPH, PARTNER_CENTER, RESOURCES
 from tests.servers.entra_world import PASSING, PUBLIC_KEY
 from tests.servers.graph_world import GraphWorld
 
@@ -108,6 +108,16 @@ class Acme:
         now = self.object("applications", self.acme.portal["id"])
         changes = {name: [one for one in now[name] if one["keyId"] not in gone] for name in ("passwordCredentials", "keyCredentials")}
         self.object("applications", self.acme.portal["id"], changes=changes)
+
+    def take_back(self, *values: str, tenant: str = "") -> None:
+        """Take permissions of Graph from the pipeline's application, in Acme's tenant or another."""
+        tables = self.server.control("state", tenant=tenant or self.acme.id)["tables"]
+        principals = {one["appId"]: one for one in tables["servicePrincipals"].values()}
+        graph, ours = principals[RESOURCES[GRAPH]], principals[self.acme.northwind.offboarding["appId"]]
+        ids = {one["id"] for one in graph["appRoles"] if one["value"] in values}
+        for key, one in tables["appRoleAssignments"].items():
+            if (one["principalId"], one["resourceId"]) == (ours["id"], graph["id"]) and one["appRoleId"] in ids:
+                self.server.control("object", tenant=tenant or self.acme.id, table="appRoleAssignments", id=key, changes=None)
 
     def finish_transfers(self) -> None:
         """Have the next partner complete the licence transfers."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import PrivateAttr
@@ -15,6 +16,7 @@ from connectors.microsoft.entra_tenant.gdap import AccessAssignments, Relationsh
 from connectors.microsoft.entra_tenant.keys import Federations, Keys
 from connectors.microsoft.entra_tenant.links import Links
 from connectors.microsoft.entra_tenant.locations import Locations
+from connectors.microsoft.entra_tenant.log import what_we_did
 from connectors.microsoft.entra_tenant.looking import AT_HOME, from_inside, from_outside
 from connectors.microsoft.entra_tenant.open_session import HeldToken
 from connectors.microsoft.entra_tenant.people import People
@@ -30,7 +32,7 @@ from connectors.microsoft.guard import MaySend
 from connectors.microsoft.sign_in import SignIn, Tell, tell_on_terminal
 from core.errors import GuardError, RefusedError
 from core.model import ClientControl, EndState, Grant, Holder, Receipt, Transfers, Verdict
-from core.ports import Expiry, Missing
+from core.ports import Expiry, ForeignLog, Missing
 
 _LINKS, _KEYS, _RESELLER = Links(), Keys(), Reseller()
 KINDS: Final[dict[str, Kind]] = {
@@ -206,6 +208,10 @@ class EntraTenant(Tenant):
                 told = [f"held for a person: {error.what}; {error.todo}"]
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
+
+    def what_we_did(self, since: datetime) -> ForeignLog:
+        """Read what the tenant's directory log says of our applications and accounts. Raises as ports do."""
+        return what_we_did(self._visit(allows=may_look), since)
 
     def missing_permissions(self) -> tuple[Missing, ...]:
         """Sign in, here, in our own tenant and to Partner Center, and name what was not given. Raises as ports do."""
