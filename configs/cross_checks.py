@@ -156,8 +156,8 @@ def _connector_names(raw: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _nobody_to_enter_a_code(raw: Mapping[str, Any]) -> Iterator[Finding]:
     for section in SECTIONS:
-        for place, item in enumerate(_items(raw, section)):
-            if _get(item, "access", "device_code") is True:
+        for place, item in enumerate(items(raw, section)):
+            if get(item, "access", "device_code") is True:
                 text = "an exit runs by itself, with nobody there to enter a code; name private_key with certificate instead"
                 yield Finding((section, place, "access", "device_code"), text)
 

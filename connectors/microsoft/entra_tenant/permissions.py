@@ -102,5 +102,5 @@ def _missing(tenant: Tenant, place: _Place) -> Iterator[Missing]:
 
 
 def _words(operation: Operation) -> str:
-    summary = str(operation.said["summary"])
+    summary = str(operation.said["summary"]).partition(";")[0]
     return f"{summary[0].lower()}{summary[1:]} ({operation.method} {operation.path})"
