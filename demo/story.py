@@ -3,14 +3,11 @@
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from cli.services import PROJECT, Services
 from core.model import Party
@@ -18,15 +15,16 @@ from demo.acme import SLUG, Acme
 from demo.acme_account import DANA, key_of
 from demo.outsiders import THE_CLIENTS, who_comes_in
 from demo.recipient import Recipient
+from demo.runs import Runs
+from demo.telling import note, out, say
 
 SHORTEST_LEAD = timedelta(seconds=100)
 """How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
 
 NAMESPACE = "offboard-acknowledgement@northwind.example"
-out = Console(highlight=False, soft_wrap=True)
 
 
-class Story:
+class Story(Runs):
     """One walk. Every act of a person is what that person would type or click."""
 
     def __init__(self, acme: Acme, services: Services, lead: timedelta) -> None:
@@ -188,37 +186,6 @@ class Story:
             held = held and done.returncode == 0
         return held
 
-    def walk(self, expected: str) -> None:
-        """Start client-exit through Prefect, as the form does, and wait for its end."""
-        state = self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
-        if state.name != expected:
-            raise RuntimeError(f"client-exit ended as {state.name} instead of {expected}: {state.message}")
-
-    def run_deployment(self, name: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - Prefect's own state
-        """Run one deployment to its end and say how it ended."""
-        from prefect.deployments import run_deployment  # noqa: PLC0415 - reads the settings that the server was started with
-
-        run: Any = run_deployment(f"{name}/{name}", parameters=parameters, timeout=180, poll_interval=0.5)
-        note(f"{name}: {run.state.name}. {first_sentence(str(run.state.message))}")
-        return run.state
-
-    def finished_cutoff(self) -> Any:  # noqa: ANN401 - Prefect's own run
-        """Wait for the end of the newest run of the cutoff."""
-        while not ((run := self.cutoff_run()).state and run.state.is_final()):
-            time.sleep(0.5)
-        note(f"{run.state.name}: {first_sentence(str(run.state.message))}")
-        return run
-
-    def cutoff_run(self) -> Any:  # noqa: ANN401 - Prefect's own run
-        """Find the scheduled run of the cutoff."""
-        from prefect.client.orchestration import get_client  # noqa: PLC0415 - as above
-        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags  # noqa: PLC0415
-        from prefect.client.schemas.sorting import FlowRunSort  # noqa: PLC0415
-
-        tags = FlowRunFilter(tags=FlowRunFilterTags(all_=[SLUG, "cutoff"]))
-        with get_client(sync_client=True) as client:
-            return client.read_flow_runs(flow_run_filter=tags, sort=FlowRunSort.EXPECTED_START_TIME_DESC)[0]
-
     def offboard(self, *words: str, **secrets: str) -> str:
         """Run the command as a person does, who has these secrets in the environment."""
         command = [sys.executable, "-m", "cli.main", *words]
@@ -251,18 +218,3 @@ class Story:
     def key(self, name: str) -> str:
         """Name a private key's file."""
         return str(self.acme.keys / name)
-
-
-def say(number: int, what: str) -> None:
-    """Open a chapter."""
-    out.print(f"\n[bold]{number}/6  {what}[/bold]")
-
-
-def note(what: str) -> None:
-    """Tell one thing that happened."""
-    out.print(f"     {what}", markup=False)
-
-
-def first_sentence(text: str) -> str:
-    """Shorten a message for the story; the whole of it is in Prefect."""
-    return text.split(". ", maxsplit=1)[0]

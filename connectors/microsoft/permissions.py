@@ -59,7 +59,7 @@ def consents(found: Mapping[str, Sequence[Operation]], where: str, client_id: st
 
 def in_words(operation: Operation) -> str:
     """Say what an operation is for, and how it is written."""
-    summary = str(operation.said["summary"])
+    summary = str(operation.said["summary"]).partition(";")[0]
     return f"{summary[0].lower()}{summary[1:]} ({operation.method} {operation.path})"
 
 
