@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -85,21 +85,27 @@ class Pass:
         self._ended: tuple[str, str] | None = None
         told.close()
 
-    def stops(self) -> Iterator[tuple[KillPoint, int]]:
+    def stops(self) -> Generator[tuple[KillPoint, int], None, None]:
         """Give each point, and how many entries are on record there, while the whole process is stopped; `stopping` has to be set.
 
-        It goes on when the next is asked for; how it ended is told by `state` afterwards.
+        It goes on when the next is asked for; how it ended is told by `state` afterwards. Closed before that, the process is killed.
         """
-        while isinstance((told := self._answer.recv())[0], KillPoint):
-            tasks = Path(f"/proc/{self._process.pid}/task")
-            deadline = time.monotonic() + PATIENCE
-            while any(_is_running(one) for one in tasks.iterdir()):
-                assert time.monotonic() < deadline
-                time.sleep(0.001)
-            yield told
-            os.kill(self._process.pid or 0, signal.SIGCONT)
-            self._answer.send("go on")
-        self._ended = told
+        try:
+            while isinstance((told := self._answer.recv())[0], KillPoint):
+                self._wait_until_it_stands()
+                yield told
+                os.kill(self._process.pid or 0, signal.SIGCONT)
+                self._answer.send("go on")
+            self._ended = told
+        finally:
+            if self._ended is None:
+                self._process.kill()
+
+    def _wait_until_it_stands(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while any(map(_is_running, Path(f"/proc/{self._process.pid}/task").iterdir())):
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
 
     def state(self) -> tuple[str, str]:
         """Wait for its end; name and message of its state. Raises EOFError if it was killed."""

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +40,12 @@ def walk_with_stops(flow: Flow, world: ExitWorld, stage: Stage, folder: Path) ->
     """
     stage.back()
     walk, walked, left = Pass(flow, world.plan().digest, stopping=True), list[KillPoint](), dict[object, tuple[KillPoint, Path]]()
-    for point, on_record in walk.stops():
-        kept = folder / f"point-{len(walked)}"
-        keep(world, kept)
-        walked.append(point)
-        left.setdefault((on_record, str(_files(kept))), (point, kept))
+    with closing(walk.stops()) as stops:
+        for point, on_record in stops:
+            kept = folder / f"point-{len(walked)}"
+            keep(world, kept)
+            walked.append(point)
+            left.setdefault((on_record, str(_files(kept))), (point, kept))
     state, _ = walk.state()
     assert sorted(map(str, walked)) == sorted(map(str, _points(stage.written_since()))), "it was not stopped at every point"
     return state, dict(left.values())
