@@ -11,14 +11,14 @@ from pydantic import Field
 from connectors.aws_account import AwsAccount
 from connectors.folder import FolderDocuments, FolderFiles, FolderStore
 from connectors.keepass_vault import KeepassVault
-from connectors.microsoft import EntraTenant
+from connectors.microsoft import EntraTenant, Microsoft365
 from connectors.register_file import RegisterFile
 from connectors.s3_bucket import S3Files, S3Store
 from connectors.smtp import Smtp
 from connectors.ssh_host import LinuxHost, SshAccess, SshCommand, SshFiles
 from connectors.time_stamp import Rfc3161
 
-DataSourceConfig = Annotated[FolderFiles | S3Files | SshCommand | SshFiles, Field(discriminator="kind")]
+DataSourceConfig = Annotated[FolderFiles | Microsoft365 | S3Files | SshCommand | SshFiles, Field(discriminator="kind")]
 AccessTargetConfig = Annotated[AwsAccount | EntraTenant | LinuxHost | SshAccess, Field(discriminator="kind")]
 CredentialSourceConfig = KeepassVault
 DocumentSourceConfig = FolderDocuments

@@ -30,8 +30,8 @@ class ReadFile(NamedTuple):
     """One file as `DataSource.read_all` gives it.
 
     `content` is the whole file, seen unchanged while it was read; or a stream to be read now, from its start; or the error that
-    `DataSource.open` would raise for it. `size` (bytes) and `mtime_ns` are of the file when it was opened. `details` is what the source
-    says of the file besides, by name (the headers of an object, say).
+    `DataSource.open` would raise for it. `size` (bytes) and `mtime_ns` are of the file when it was opened; UNKNOWN_SIZE if it ends when it
+    ends. `details` is what the source says of the file besides, by name (the headers of an object, say); of a stream they may grow.
     """
 
     item: InventoryItem

@@ -131,13 +131,14 @@ def _drive(acme: "AcmeTenant", owner: str, kind: str, name: str) -> str:
     key = f"b!{acme.key('drive', owner)}"
     acme.put("drives", {"id": key, "name": name, "driveType": kind, "quota": {"total": 1 << 40, "used": 1 << 20}, "_owner": owner})
     times = {"createdDateTime": ago(900), "lastModifiedDateTime": ago(2)}
-    root = {"id": f"01{acme.key('root', key)}", "name": "root", "root": {}, "folder": {"childCount": 1}, "size": 0, "_changed": 1}
+    root = {"id": f"01{acme.key('root', key)}", "name": "root", "root": {}, "folder": {"childCount": 0}, "size": 0, "_changed": 1}
     acme.put(f"items/{key}", root | times | {"parentReference": {"driveId": key}})
     return key
 
 
 def _file(acme: "AcmeTenant", drive: str, number: int, name: str, size: int) -> None:
-    root = acme.tables[f"items/{drive}"][0]["id"]
+    top = acme.tables[f"items/{drive}"][0]
+    root, top["folder"]["childCount"] = top["id"], top["folder"]["childCount"] + 1
     key = f"01{acme.key('file', drive, str(number))}"
     said = {"id": key, "name": name, "size": size, "createdDateTime": ago(300), "lastModifiedDateTime": ago(30), "eTag": f'"{key},1"'}
     said |= {"file": {"mimeType": "application/octet-stream"}, "cTag": f'"c:{key},1"', "_seed": key, "_changed": number + 1}

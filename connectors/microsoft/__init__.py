@@ -1,5 +1,6 @@
-"""Microsoft's cloud: an Entra tenant as an access target. Beside it what all of it needs: sign-in, contract, guard, session."""
+"""Microsoft's cloud: a tenant as an access target, and its data as a source. Beside them what both need: sign-in, contract, guard."""
 
 from connectors.microsoft.entra_tenant import EntraTenant
+from connectors.microsoft.microsoft365 import Microsoft365
 
-__all__ = ["EntraTenant"]
+__all__ = ["EntraTenant", "Microsoft365"]

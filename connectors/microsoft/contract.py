@@ -31,6 +31,12 @@ class Operation:
         """Whether it changes something; of `$batch`, its parts say."""
         return self.method != "GET" and self.name != "batch"
 
+    @property
+    def gives_bytes(self) -> bool:
+        """Whether it answers with bytes of their own, no JSON; or says where they are."""
+        content = self.said["responses"].get("200", {}).get("content", {})
+        return bool(content) and "application/json" not in content
+
     def permissions(self, kind: str) -> list[list[str]]:
         """Tell the sets of permissions of which one suffices, for an `application` or as `delegated` by a person."""
         return list(self.said["x-permissions"][kind])

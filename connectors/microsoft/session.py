@@ -27,7 +27,10 @@ _BUSY: Final = frozenset({429, 503, 504})
 _TOO_MANY: Final = 429
 _OK: Final = 300
 _CREATED: Final = 201
+_FOUND: Final = 302
 _MOST: Final = 999
+_WITHOUT_DOLLAR: Final = frozenset({"includeHiddenFolders"})
+"""Options of a query that are not OData's."""
 
 Entity = dict[str, Any]
 
@@ -87,6 +90,10 @@ class Service:
             seen.add(link)
             answer = self._send(operation, link, None, headers)
 
+    def bytes_of(self, name: str, places: Mapping[str, str]) -> requests.Response:
+        """Ask for bytes: a stream, to be closed by the caller, or a redirect to where they are. Raises as `get`."""
+        return self._ask(self._operations[name], places)
+
     def write(
         self,
         name: str,
@@ -144,7 +151,9 @@ class Service:
         body: Any = None,  # noqa: ANN401 - JSON
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        options = "&".join(f"${name}={quote(value, safe='')}" for name, value in (query or {}).items())
+        options = "&".join(
+            f"{'' if name in _WITHOUT_DOLLAR else '$'}{name}={quote(value, safe='')}" for name, value in (query or {}).items()
+        )
         return self._send(operation, self._url(operation, places) + (f"?{options}" if options else ""), body, headers or {})
 
     def _send(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
@@ -159,22 +168,24 @@ class Service:
                     raise
                 time.sleep(pause)
                 continue
-            if answer.status_code < _OK:
+            if answer.status_code < _OK or (answer.status_code == _FOUND and operation.gives_bytes):
                 return answer
             again = answer.status_code in _BUSY and (answer.status_code == _TOO_MANY or operation.method != "POST")
             if not again:  # a POST may have been done all the same: it is looked at before it is sent once more
                 raise refused(answer, operation)
-            wait = _retry_after(answer) or pause
+            wait = retry_after(answer) or pause
             if time.monotonic() + wait > deadline:
                 raise UnavailableError(f"{operation.method} {operation.path}: the service is busy, and says to wait {wait:.0f} seconds")
             time.sleep(wait)
             pause = min(2 * pause, 10.0)
 
     def _once(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
-        said = {"Authorization": f"Bearer {self._token}", "Accept": "application/json", **headers}
+        media = "*/*" if operation.gives_bytes else "application/json"
+        said = {"Authorization": f"Bearer {self._token}", "Accept": media, **headers}
+        patience = (CONNECT_SECONDS, SILENCE_SECONDS)
         try:
             return self._http.request(
-                operation.method, url, json=body, headers=said, timeout=(CONNECT_SECONDS, SILENCE_SECONDS), allow_redirects=False
+                operation.method, url, json=body, headers=said, timeout=patience, allow_redirects=False, stream=operation.gives_bytes
             )
         except requests.exceptions.SSLError:
             raise RefusedError(
@@ -189,8 +200,8 @@ class Service:
             ) from None
 
 
-def _retry_after(answer: requests.Response) -> float | None:
-    """Read Retry-After: seconds, or an instant (RFC 9110, 10.2.3)."""
+def retry_after(answer: requests.Response) -> float | None:
+    """Tell for how many seconds a busy service wants to be left alone: Retry-After, seconds, or an instant (RFC 9110, 10.2.3)."""
     said = answer.headers.get("Retry-After", "")
     if said.isdigit():
         return float(said)

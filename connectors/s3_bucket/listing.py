@@ -10,9 +10,9 @@ from typing import Any
 from connectors.s3_bucket.bucket import S3Bucket
 from connectors.s3_bucket.errors import translated
 from connectors.s3_bucket.keys import path_of
-from connectors.s3_bucket.sorting import sort_on_disk
 from connectors.s3_bucket.times import modified_ns
 from core.model import InventoryItem, ItemKind
+from core.sorting import sort_on_disk
 
 
 def listed(source: S3Bucket, dataset: str, *, versions: bool) -> Iterator[InventoryItem]:

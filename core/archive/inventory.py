@@ -60,7 +60,7 @@ class NewOrChanged:
 
     def __call__(self, item: InventoryItem) -> bool:
         """Whether the earlier inventory lacks the item, or has it otherwise; of a command's output nobody knows, so it always does."""
-        if item.size == UNKNOWN_SIZE:
+        if item.size == UNKNOWN_SIZE and not item.version:
             return True
         key = _key(item.path)
         while self._next is not None and self._next[0] < key:

@@ -80,9 +80,9 @@ class VolumeFiller:
             self._passed(len(content))
         elif isinstance(content, Exception):
             self._not_readable(read.item, content)
-        elif read.item.size == UNKNOWN_SIZE:
+        elif read.size == UNKNOWN_SIZE:
             with content:
-                self._add_parts(read.item, content)
+                self._add_parts(read, content)
         else:
             with content:
                 problem = self._add_stream(read, content)
@@ -145,14 +145,14 @@ class VolumeFiller:
             self._passed(size)
         return left, None
 
-    def _add_parts(self, item: InventoryItem, stream: BinaryIO) -> None:
+    def _add_parts(self, read: ReadFile, stream: BinaryIO) -> None:
         """Add a stream of unknown size: under its own name if it is short, else in numbered parts."""
-        number, part = 0, _full(stream, PART)
+        item, number, part = read.item, 0, _full(stream, PART)
         while part or not number:
             number += 1
             following = _full(stream, PART) if len(part) == PART else b""
             name = item.path if number == 1 and not following else f"{item.path}.part-{number:06d}"
-            self._volume.add_whole(item._replace(path=name, size=len(part)), part, item.mtime_ns)
+            self._volume.add_whole(item._replace(path=name, size=len(part)), part, item.mtime_ns, read.details)
             self._passed(len(part))
             part = following
 

@@ -56,9 +56,9 @@ class InventoryItem(NamedTuple):
     """One thing in a dataset, as its source showed it. A plain tuple: an export makes and sends a million of them.
 
     `path` is relative to the dataset, with `/`; bytes that are not UTF-8 are carried as surrogate escapes. `size` in bytes; UNKNOWN_SIZE
-    for the output of a command. `target` says where a symbolic link points (never followed), or what a thing of kind OTHER is.
-    `version` is the source's own mark of this content, where it has one. `aside` says in words what of this thing an archive does not
-    carry: that it is one of several hard links, sparse, has access lists or other extended attributes.
+    where a source tells none, as of a command's output. `target` says where a symbolic link points (never followed), or what a thing of
+    kind OTHER is. `version` is the source's own mark of this content, where it has one. `aside` says in words what of this thing an archive
+    does not carry: that it is one of several hard links, sparse, has access lists or other extended attributes.
     """
 
     dataset: str

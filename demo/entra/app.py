@@ -2,7 +2,9 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import hmac
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qsl
@@ -98,23 +100,40 @@ class Service:
             await asyncio.sleep(fault.get("milliseconds", 1000) / 1000)
         if kind == "cut":
             return CutResponse()
-        if kind in {"429", "503", "504"}:
-            code = {"429": "TooManyRequests", "503": "ServiceUnavailable", "504": "GatewayTimeout"}[kind]
+        codes = {"403": "ErrorAccessDenied", "429": "TooManyRequests", "503": "ServiceUnavailable", "504": "GatewayTimeout"}
+        if code := codes.get(kind):
             headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
             refused = GraphRefusedError(int(kind), code, "The simulated service was asked to fail.", headers)
             return _response(service.refusal(refused, "fault"))
         return None
 
     async def _download(self, request: Request) -> Response:
+        """Give a file's bytes to anybody who knows the address; from where a Range says, if they are still those of If-Range (RFC 9110)."""
         found = files.download(self._world, request.path_params["key"])
-        if found is None:
+        fault = self._fault(request.url.path) or {"kind": ""}
+        if found is None or fault["kind"] == "expired":
             return Response(status_code=404)
+        if "authorization" in request.headers:  # whoever knows the address needs no token, and must not show one
+            return Response(status_code=401)
+        if fault["kind"] in {"429", "503", "504"}:
+            return Response(status_code=int(fault["kind"]), headers={"Retry-After": str(fault.get("retry_after", 1))})
+        if fault["kind"] == "cut":
+            return CutResponse()
+        etag = f'"{hashlib.sha256(found["seed"].encode()).hexdigest()[:20]}"'
+        asked = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
+        start = int(asked[1]) if asked and request.headers.get("if-range", etag) == etag and fault["kind"] != "no_ranges" else 0
+        size = found["size"]
+        headers = {"ETag": etag, "Content-Length": str(size - start), "Accept-Ranges": "bytes", "Set-Cookie": "rtFa=x; Secure; Path=/"}
+        headers |= {"Content-Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
 
         async def pieces() -> AsyncIterator[bytes]:
-            for piece in found:
-                yield piece
+            left = (size - start) // 2 if fault["kind"] == "cut_halfway" else size - start
+            for piece in files.content(found["seed"], size, start):
+                yield piece[:left]
+                if (left := left - len(piece)) <= 0:
+                    return  # less than was promised: the server closes the connection
 
-        return StreamingResponse(pieces(), media_type="application/octet-stream")
+        return StreamingResponse(pieces(), 206 if start else 200, headers, "application/octet-stream")
 
     async def _control(self, request: Request) -> Response:
         if not hmac.compare_digest(request.headers.get("x-control", "").encode(), self._secret.encode()):

@@ -86,17 +86,17 @@ def _message(call: Call) -> Answer:
     return Answer(200, one["_mime"].encode(), {}, "message/rfc822")
 
 
-def download(world: World, key: str) -> Iterator[bytes] | None:
-    """Give the bytes of a file at the address where it was; None if there is none, or not any more."""
+def download(world: World, key: str) -> Entity | None:
+    """Tell whose bytes are at an address (`seed`, `size`); None if there are none, or not any more."""
     kept = world.downloads.get(key)
-    return content(kept["seed"], kept["size"]) if kept and kept["until"] > world.now().timestamp() else None
+    return kept if kept and kept["until"] > world.now().timestamp() else None
 
 
-def content(seed: str, size: int) -> Iterator[bytes]:
-    """Make the bytes of a file, the same each time, without keeping them."""
+def content(seed: str, size: int, start: int = 0) -> Iterator[bytes]:
+    """Make the bytes of a file from `start` on, the same each time, without keeping them."""
     block = hashlib.shake_256(seed.encode()).digest(1 << 16)
-    for begin in range(0, size, len(block)):
-        yield block[: min(len(block), size - begin)]
+    for begin in range(start - start % len(block), size, len(block)):
+        yield block[max(start - begin, 0) : min(len(block), size - begin)]
 
 
 def _find(call: Call) -> Entity:

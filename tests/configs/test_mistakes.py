@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+KINDS = "folder, microsoft365, s3_bucket, ssh_command, ssh_host"
 OURS_2027 = "cutoff: 2027-12-31T17:00"
 VANCOUVER = "time_zone: America/Vancouver"
 ADA = "AAAAC3NzaC1lZDI1NTE5AAAAIIl+n0UxYXe7uPROrrz2dhWIT5Rg7ibhzB6e3UmuRmO0"
@@ -116,11 +117,11 @@ MISTAKES = {
     ),
     "a kind that is none": (
         [("  - kind: ssh_host", "  - kind: ssh")],
-        "acme.yaml:104:11: data_sources.0.kind: this kind is not known; write one of: folder, s3_bucket, ssh_command, ssh_host",
+        f"acme.yaml:104:11: data_sources.0.kind: this kind is not known; write one of: {KINDS}",
     ),
     "no kind": (
         [("  - kind: ssh_host\n    name", "  - name")],
-        "acme.yaml:104:5: data_sources.0.kind: this field is missing; add one of: folder, s3_bucket, ssh_command, ssh_host",
+        f"acme.yaml:104:5: data_sources.0.kind: this field is missing; add one of: {KINDS}",
     ),
     "forms of values": (
         [

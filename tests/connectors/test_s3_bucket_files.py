@@ -20,11 +20,11 @@ from connectors.s3_bucket import S3Files
 from connectors.s3_bucket.files import SMALL
 from connectors.s3_bucket.keys import object_at, path_of
 from connectors.s3_bucket.reader import CHUNK, IN_FLIGHT
-from connectors.s3_bucket.sorting import sort_on_disk
 from core.archive.names import is_relative
 from core.errors import RefusedError, UnavailableError
 from core.model import InventoryItem, ItemKind
 from core.ports import ReadFile
+from core.sorting import sort_on_disk
 from demo.s3_server import S3Server
 from tests.contracts.data_source import ReadAllContract
 from tests.servers.s3_world import Proxy, S3World, stranger

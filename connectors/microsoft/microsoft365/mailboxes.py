@@ -1,0 +1,67 @@
+"""Mailboxes of people whom the engagement names: their folders, and each message in MIME."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from connectors.microsoft.errors import GoneError
+from connectors.microsoft.microsoft365.configuration import OWNER_ONLY
+from connectors.microsoft.microsoft365.drives import nanoseconds
+from connectors.microsoft.microsoft365.names import MAILBOXES, message_name, part, parts
+from connectors.microsoft.microsoft365.visit import Visit
+from connectors.microsoft.session import Entity, top
+from core.model import UNKNOWN_SIZE, InventoryItem, ItemKind
+
+_SELECT: Final = "id,receivedDateTime,changeKey"
+
+
+def items(visit: Visit, dataset: str, user: str) -> Iterator[InventoryItem]:
+    """List all folders, hidden ones too, and all messages of one mailbox, in no order. How long a message is shows when it is read."""
+    home = f"{MAILBOXES}/{part(user)}"
+    waiting = [(home, list(_folders(visit, user, None)))]
+    while waiting:
+        path, siblings = waiting.pop()
+        named = parts({one["id"]: one.get("displayName") or "" for one in siblings})
+        for folder in siblings:
+            below = f"{path}/{named[folder['id']]}"
+            with suppress(GoneError):  # it was deleted since its parent was listed
+                yield from _folder(visit, dataset, user, folder, below)
+                if folder.get("childFolderCount"):
+                    waiting.append((below, list(_folders(visit, user, folder["id"]))))
+
+
+def message_id(item: InventoryItem, users: tuple[str, ...]) -> tuple[str, str]:
+    """Tell whose message an item means, and its id: it stands in the version, before the mark of the content. Raises FileNotFoundError."""
+    key = item.version.partition(" ")[0]
+    whose = {f"{MAILBOXES}/{part(user)}/": user for user in users}
+    for begin, user in whose.items():
+        if key and item.path.startswith(begin) and item.path.endswith(f"/{message_name(key)}"):
+            return user, key
+    raise FileNotFoundError(f"there is no {item.path} in this source")
+
+
+def _folders(visit: Visit, user: str, parent: str | None) -> Iterator[Entity]:
+    places = {"user-id": user} | ({"mailFolder-id": parent} if parent else {})
+    name = "list_child_folders" if parent else "list_mail_folders"
+    yield from visit.graph.pages(name, places, top=top(), includeHiddenFolders="true")
+
+
+def _folder(visit: Visit, dataset: str, user: str, folder: Entity, path: str) -> Iterator[InventoryItem]:
+    count = 0
+    for one in visit.graph.pages("list_messages", {"user-id": user, "mailFolder-id": folder["id"]}, select=_SELECT, top=top()):
+        count += 1
+        yield InventoryItem(
+            dataset,
+            f"{path}/{message_name(one['id'])}",
+            ItemKind.FILE,
+            UNKNOWN_SIZE,
+            nanoseconds(one.get("receivedDateTime")),
+            mode=OWNER_ONLY,
+            version=f"{one['id']} {one.get('changeKey') or ''}",
+        )
+    said = folder.get("totalItemCount")
+    differs = said is not None and said != count
+    aside = f"the service counts {said} messages here, and lists {count}" if differs else ""
+    if differs:
+        visit.differing.append(f"{path}: {aside}")
+    yield InventoryItem(dataset, path, ItemKind.DIRECTORY, mode=0o700, aside=aside)

@@ -1,0 +1,88 @@
+"""A tenant at Microsoft 365 as a source of data."""
+
+import io
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Annotated, BinaryIO, Literal, Self
+
+from pydantic import ByteSize, Field, PrivateAttr, StringConstraints, model_validator
+
+from connectors.microsoft.microsoft365.configuration import OWNER_ONLY
+from connectors.microsoft.microsoft365.listing import listed
+from connectors.microsoft.microsoft365.names import NOT_EXPORTED
+from connectors.microsoft.microsoft365.reading import Reading
+from connectors.microsoft.microsoft365.unseen import Told, as_text, version
+from connectors.microsoft.microsoft365.visit import Visit
+from connectors.microsoft.settings import Tenancy
+from core.model import Dataset, InventoryItem, ItemKind
+from core.ports import ReadFile
+
+UserName = Annotated[str, StringConstraints(pattern=r"^[^\s/]{1,200}$")]
+
+
+class Microsoft365(Tenancy):
+    """A DataSource: configuration and logs of one tenant, and drives and mailboxes of those whom the engagement names. It cannot write.
+
+    Paths: `configuration/AREA.csv` and `.json`, `logs/LOG.csv` and `.jsonl`, `drives/USER/DRIVE/…`, `mailboxes/USER/FOLDER/ID.eml`,
+    and `NOT-EXPORTED.txt`. Raises UnavailableError where the service does not answer, RefusedError where it does not let us in.
+    """
+
+    kind: Literal["microsoft365"] = "microsoft365"
+    name: str
+    drives: tuple[UserName, ...] = Field(default=(), description="whose drives are exported: sign-in names or object ids")
+    mailboxes: tuple[UserName, ...] = Field(default=(), description="whose mailboxes are exported: sign-in names or object ids")
+    rate_limit: ByteSize | None = Field(default=None, gt=0, description="bytes a second, as 20MB")
+    _told: Told = PrivateAttr(default_factory=Told)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for field in ("drives", "mailboxes"):
+            users = [user.casefold() for user in getattr(self, field)]
+            if twice := next((user for user in users if users.count(user) > 1), None):
+                raise ValueError(f"{field} names {twice} twice: name everybody once")
+        return self
+
+    def dataset(self) -> Dataset:
+        """Say what is exported from here, without looking."""
+        people = (*(f"the drives of {user}" for user in self.drives), *(f"the mailbox of {user}" for user in self.mailboxes))
+        return Dataset(source=self.name, selectors=(f"tenant: {self.tenant_id}", "configuration", "logs", *people))
+
+    def inventory(self) -> Iterator[InventoryItem]:
+        """List everything, sorted by path as bytes. The configuration is read for it, and its files have its sums as versions.
+
+        What may not be seen comes as OTHER, and stands in NOT-EXPORTED.txt.
+        """
+        visit = self._visit()
+        items = listed(visit, self.name, self.mailboxes, self.drives)
+        first = next(items, None)  # by now all is listed
+        content = as_text(self.tenant_id, visit, drives=self.drives, mailboxes=self.mailboxes)
+        self._told.text = content
+        yield InventoryItem(self.name, NOT_EXPORTED, ItemKind.FILE, len(content), mode=OWNER_ONLY, version=version(content))
+        if first is not None:
+            yield first
+        yield from items
+
+    @contextmanager
+    def open(self, item: InventoryItem) -> Iterator[BinaryIO]:
+        """Read one file from its start; that of a drive says by `stat_now()` what size and mtime the content has.
+
+        Raises FileNotFoundError if it has vanished, RefusedError if it may not be read, UnavailableError.
+        """
+        opened = Reading(self._visit(), self.mailboxes, self._not_exported).stream(item)
+        with io.BytesIO(opened) if isinstance(opened, bytes) else opened as stream:
+            yield stream
+
+    def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
+        """Read in this order: messages and files up to 8 MiB whole and several at a time, logs and larger files as streams."""
+        with closing(Reading(self._visit(), self.mailboxes, self._not_exported).all(items)) as reading:
+            yield from reading
+
+    def _not_exported(self) -> bytes:
+        """Give the text of the last listing; list for it, if this process has not."""
+        if self._told.text is None:
+            for _ in self.inventory():
+                pass
+        return self._told.text or b""
+
+    def _visit(self) -> Visit:
+        return Visit(self, mailboxes=self.mailboxes, owners=self.drives)
