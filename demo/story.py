@@ -1,21 +1,28 @@
 """Walk the exit of Acme Dental, and tell it."""
 
+import csv
+import re
 import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
 from rich.console import Console
 
 from cli.services import PROJECT, Services
-from core.model import Party
+from configs.open_exit import open_exit
+from core.model import Grant, Party
+from core.planning import require_saved_plan
 from demo.acme import SLUG, Acme
 from demo.acme_account import DANA, key_of
+from demo.acme_office import SOURCE, SYSTEM
 from demo.outsiders import THE_CLIENTS, who_comes_in
 from demo.recipient import Recipient
 
@@ -23,6 +30,10 @@ SHORTEST_LEAD = timedelta(seconds=100)
 """How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
 
 NAMESPACE = "offboard-acknowledgement@northwind.example"
+BETWEEN = re.compile(r"; (?![^(]*\))")
+"""Between two things that a message tells, and not between those in brackets."""
+UNSEEN = re.compile(r"([\w-]+):(\S+) [^;]*? is unknown: [^;]*(?:; )?")
+"""What nobody of ours can see any more: in which system, what, and why."""
 out = Console(highlight=False, soft_wrap=True)
 
 
@@ -32,6 +43,7 @@ class Story:
     def __init__(self, acme: Acme, services: Services, lead: timedelta) -> None:
         self.acme, self.services, self.lead = acme, services, lead
         self.environment = services.environment()
+        self.told = set[str]()
 
     def tell(self) -> bool:
         """Walk the exit to its end. Returns whether it closed and the evidence holds."""
@@ -54,9 +66,12 @@ class Story:
         self.services.deploy()  # takes a while; the time until the cutoff begins after it
         self.write_engagement()
         self.walk("Waiting for signature")
+        with open_exit(SLUG) as exit_:
+            for line in plan_in_short(require_saved_plan(exit_).grants):
+                note(line)
 
     def approve(self) -> None:
-        """Two executives and the client sign; the client is told; only then a letter leaves."""
+        """Two executives sign, for what nothing puts back once more, and the client; it is told; only then a letter leaves."""
         say(2, "People sign with their own keys; the client is told before anything is written")
         bob = self.acme.folder / "approval-by-bob.txt"
         both = ("--deliver-to", "client", "--deliver-to", "successor")
@@ -64,6 +79,8 @@ class Story:
         acts = [
             ("approval", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
             ("approval", "--as", "bob@northwind.example", "--write", str(bob)),
+            ("approval", "--irreversible", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
+            ("approval", "--irreversible", "--as", "bob@northwind.example", "--key", self.key("bob"), "--yes"),
             ("election", "--as", "dana@acme-dental.example", *both, "--key", self.key("client-director"), "--yes"),
             ("conversation", "--as", "alice@northwind.example", *told, "--key", self.key("alice"), "--yes"),
         ]
@@ -83,18 +100,18 @@ class Story:
         """Open archive and package as client and as successor, and sign the receipts; then arm the cutoff."""
         say(4, "Client and successor open archive and package, and sign the receipts; the cutoff is armed")
         with ThreadPoolExecutor() as people:
-            for used in people.map(self.open, Party, ("dana@acme-dental.example", "sam@harbour-it.example")):
-                for one in used:
+            for told in people.map(self.open, Party, ("dana@acme-dental.example", "sam@harbour-it.example")):
+                for one in told:
                     note(one)
         checkpoint = self.mailed_checkpoint("harbour-it.example")
         self.sign_by_hand(checkpoint, "offboard-checkpoint@northwind.example", "successor-signer")
         note(self.offboard("cosign", "--record", SLUG, f"{checkpoint}.sig").splitlines()[-1])
         dana = ("--as", "dana@acme-dental.example", "--key", self.key("client-director"), "--yes")
-        both = ("--system", "files-server", "--system", "aws")
+        every = [word for name in ("files-server", "aws", SYSTEM) for word in ("--system", name)]
         sam = ("--as", "sam@harbour-it.example", "--key", self.key("successor-signer"), "--yes")
         self.sign(
             [
-                ("control", *both, "--how", "logged in there with our own administrator's keys", *dana),
+                ("control", *every, "--how", "logged in there as our own administrators", *dana),
                 ("readiness", "--what", "backup, protection and monitoring", *sam),
                 ("arming", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
                 ("arming", "--as", "tariq@northwind.example", "--key", self.key("tariq"), "--yes"),
@@ -104,7 +121,7 @@ class Story:
         self.walk("Waiting for cutoff")
 
     def open(self, party: Party, principal: str) -> list[str]:
-        """Open archive and package as one recipient, and return the signed receipt. Returns what was used."""
+        """Open archive and package as one recipient, and return the signed receipt. Returns what there is to tell."""
         folder = self.acme.folder
         recipient = Recipient(party, folder / party, self.acme.keys, folder / "archive", folder / "handover")
         archive_code = recipient.open_archive()
@@ -112,25 +129,30 @@ class Story:
         attached = next(iter(letter.iter_attachments())).get_content()
         package_code, count = recipient.open_package(attached if isinstance(attached, bytes) else attached.encode())
         receipt = recipient.sign_receipt(archive_code, package_code, count, principal, NAMESPACE)
-        return [*recipient.used, self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1]]
+        tenant = f"  in the archive: users.csv of Acme's tenant at Microsoft names {people_in(recipient.desk)} accounts"
+        opened = f"the {party} opens everything with stock tools: {'; '.join(recipient.used)}"
+        return [opened, tenant, self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1]]
 
     def sign(self, acts: Sequence[Sequence[str]]) -> None:
         """Have people sign, each at a terminal of their own."""
         with ThreadPoolExecutor() as people:
-            for said in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
-                note(said.splitlines()[-1].strip() if "On record" in said else "Bob's text is written; he signs it with plain ssh-keygen")
+            for act, said in zip(acts, people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts), strict=True):
+                scope = " It is for what nothing puts back." if "--irreversible" in act else ""
+                written = "Bob's text is written; he signs it with plain ssh-keygen"
+                note(f"{said.splitlines()[-1].strip()}{scope}" if "On record" in said else written)
 
     def cut_off(self) -> bool:
         """Wait for the scheduled run, and try the keys from outside."""
         say(5, "The cutoff runs by itself at its instant")
         note(f"{self.cutoff_run().name} is scheduled in Prefect")
         run = self.finished_cutoff()
-        if run.state.name == "Held" and not self.asked_to_look().exists():
+        if run.state.name == "Held" and not self.asked_to_look():
             note("the people here were later than the clock, on this slow machine; the next pass makes up for it")
             run = self.next_pass()
-        if self.asked_to_look().exists():
-            note("what the account's policies and contacts say, only the client can see now; it was asked by mail to look")
-            self.look_as_client(self.asked_to_look())
+        if requests := self.asked_to_look():
+            note("what our own ways in would show, only the client can see now; it was asked by mail to look")
+            for request in requests:
+                self.look_as_client(request)
             run = self.next_pass()
         swept = self.run_deployment("sweep", {"form": {"engagement": SLUG}})
         return self.try_from_outside() and bool(run.state.name == swept.name == "Closed")
@@ -140,18 +162,27 @@ class Story:
         self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
         return self.finished_cutoff()
 
-    def asked_to_look(self) -> Path:
-        """Name the request to look into the account, as it comes to the client by mail."""
-        return self.mailed_checkpoint("acme-dental.example").with_name("look-at-aws.yaml")
+    def asked_to_look(self) -> list[Path]:
+        """Name the requests to look at a system, as they come to the client by mail."""
+        return sorted(self.mailed_checkpoint("acme-dental.example").parent.glob("look-at-*.yaml"))
 
     def look_as_client(self, request: Path) -> None:
-        """As the client: look by its own key where nobody of ours can look any more, and sign what is there."""
-        looks = request.with_name("looks")
+        """As the client: look by a way in of its own where nobody of ours can look any more, and sign what is there."""
         identity, secret = key_of(self.acme.keys, DANA)
         own = {"AWS_ACCESS_KEY_ID": identity, "AWS_SECRET_ACCESS_KEY": secret}
-        said = self.offboard("client-check", "look", str(request), "--out", str(looks), **own)
-        note(f"Dana looks by her own key: {said.strip().splitlines()[0].strip()}; all are gone")
-        for text in looks.glob("*.txt"):
+        by = "by her own key"
+        if self.acme.tenant and request.stem.endswith(SYSTEM):
+            by = "by an application of Acme's own"
+            asked = yaml.safe_load(request.read_text(encoding="utf-8"))
+            asked["systems"][0]["way-in"] = self.acme.tenant.way_in_of_the_client()
+            request.write_text(yaml.safe_dump(asked, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        looks = request.with_name(request.stem)
+        done = self.run_offboard("client-check", "look", str(request), "--out", str(looks), **own)
+        texts = sorted(looks.glob("*.txt"))  # with status 1 something could not be seen; the text says what
+        if done.returncode not in (0, 1) or not texts:
+            raise RuntimeError(f"offboard client-check look: {done.stdout}{done.stderr}")
+        for text in texts:
+            note(f"Dana looks {by}: {seen_in(text)}")
             self.sign_by_hand(text, "offboard-look@northwind.example", "client-director")
             note(self.offboard("sign", "take-in", SLUG, str(text)).splitlines()[-1])
 
@@ -199,15 +230,24 @@ class Story:
         from prefect.deployments import run_deployment  # noqa: PLC0415 - reads the settings that the server was started with
 
         run: Any = run_deployment(f"{name}/{name}", parameters=parameters, timeout=180, poll_interval=0.5)
-        note(f"{name}: {run.state.name}. {first_sentence(str(run.state.message))}")
+        self.note_end(f"{name}: {run.state.name}", str(run.state.message))
         return run.state
 
     def finished_cutoff(self) -> Any:  # noqa: ANN401 - Prefect's own run
         """Wait for the end of the newest run of the cutoff."""
         while not ((run := self.cutoff_run()).state and run.state.is_final()):
             time.sleep(0.5)
-        note(f"{run.state.name}: {first_sentence(str(run.state.message))}")
+        self.note_end(f"the cutoff: {run.state.name}", str(run.state.message))
         return run
+
+    def note_end(self, how: str, message: str) -> None:
+        """Tell how a run ended, each thing that it says once, and on a line of its own."""
+        parts = BETWEEN.split(shortly(first_sentence(message)))
+        new = [part for part in dict.fromkeys(parts) if part not in self.told]
+        self.told.update(new)
+        note(f"{how}. {new[0]}" if new else f"{how}, as told above")
+        for part in new[1:]:
+            note(f"  {part}")
 
     def cutoff_run(self) -> Any:  # noqa: ANN401 - Prefect's own run
         """Find the scheduled run of the cutoff."""
@@ -221,11 +261,15 @@ class Story:
 
     def offboard(self, *words: str, **secrets: str) -> str:
         """Run the command as a person does, who has these secrets in the environment."""
-        command = [sys.executable, "-m", "cli.main", *words]
-        done = subprocess.run(command, cwd=PROJECT, env=self.environment | secrets, capture_output=True, text=True, check=False)
+        done = self.run_offboard(*words, **secrets)
         if done.returncode:
             raise RuntimeError(f"offboard {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def run_offboard(self, *words: str, **secrets: str) -> subprocess.CompletedProcess[str]:
+        """Do the same, whatever its exit status is."""
+        command = [sys.executable, "-m", "cli.main", *words]
+        return subprocess.run(command, cwd=PROJECT, env=self.environment | secrets, capture_output=True, text=True, check=False)
 
     def mailed_checkpoint(self, domain: str) -> Path:
         """Save what came with the letters to one party, as that party does; returns the newest checkpoint."""
@@ -261,6 +305,36 @@ def say(number: int, what: str) -> None:
 def note(what: str) -> None:
     """Tell one thing that happened."""
     out.print(f"     {what}", markup=False)
+
+
+def plan_in_short(grants: Sequence[Grant]) -> list[str]:
+    """Say how many ways in are given up where, and what of it nothing puts back."""
+    counted = ", ".join(f"{count} in {system}" for system, count in Counter(one.system for one in grants).items())
+    for_good = [f"nothing puts back, so two executives sign for it by itself: {one.privilege}" for one in grants if one.irreversible]
+    return [f"{len(grants)} ways in of ours end: {counted}", *for_good]
+
+
+def people_in(desk: Path) -> int:
+    """Count the accounts of the client's tenant in the archive that was opened at a desk."""
+    (table,) = (desk / "archive").glob(f"*/data/{SOURCE}/configuration/users.csv")
+    with table.open(encoding="utf-8-sig", newline="") as rows:
+        return len(list(csv.DictReader(rows)))
+
+
+def seen_in(text: Path) -> str:
+    """Say in short what a look found that is to be signed."""
+    fields = [line.partition(": ")[::2] for line in text.read_text(encoding="utf-8").splitlines()]
+    one, count = dict(fields), Counter(name for name, _ in fields)
+    hidden = f", {count['could-not-see']} only from the provider's own tenant" if count["could-not-see"] else ""
+    found = f"{count['still-there']} of {one['looked-for']} ways in of the provider's are still there"
+    return f"{one['system']}: {found}{hidden}, {count['beyond-the-plan']} others were found"
+
+
+def shortly(text: str) -> str:
+    """Count what is unknown, system by system, instead of naming each thing with its reason."""
+    unknown = Counter(system for system, _what in UNSEEN.findall(text))
+    counted = ", ".join(f"{count} in {system}" for system, count in unknown.items())
+    return UNSEEN.sub("", text) + (f"we cannot see any more whether all is gone ({counted})" if unknown else "")
 
 
 def first_sentence(text: str) -> str:
