@@ -18,7 +18,8 @@ from configs.open_exit import open_exit
 from core.checklist import checklist
 from core.planning import saved_plan
 from demo.acme import SLUG, Acme
-from demo.story import SHORTEST_LEAD, Story, out
+from demo.story import SHORTEST_LEAD, Story
+from demo.telling import out
 
 FOLDER = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else PROJECT / "build" / "demo"
 

@@ -1,8 +1,8 @@
 """The simulated client's tenant at Microsoft: what of it is the client's, and by what the provider comes in, as grown over the years.
 
-The client's: Dana and Omar, who administer it, an account for emergencies, its people, a drive, mail, and an application by which it looks
-for itself. Ours: the application by which the work is done, Tariq as a guest with a role, a relationship by which our technicians administer
-the tenant from our own (GDAP), and an address to which Microsoft writes. demo/acme_tenant.py has every kind of access that there is.
+The client's: Dana and Omar, who administer it, an account for emergencies, its people, a drive, mail, and an application by which it
+looks for itself. Ours: the application by which we work, Tariq as a guest with a role, a relationship by which our technicians administer
+it from our own tenant (GDAP), and an address to which Microsoft writes. demo/acme_tenant.py has every kind of access that there is.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ SYSTEM, SOURCE = "microsoft", "microsoft365"
 DANA: Final = f"dana@{DOMAIN}"
 OUR_ADDRESS: Final = "noc@northwind.example"
 REFUSALS: Final = {50057, 50020, 7000112}
-"""A disabled account, somebody unknown in this tenant, a disabled application (learn.microsoft.com/entra/identity-platform/reference-error-codes)."""
+"""A disabled account, somebody unknown in this tenant, a disabled application (learn.microsoft.com/entra, AADSTS error codes)."""
 STAFF: Final = ("ines", "lee", "sasha")
 
 

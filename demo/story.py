@@ -1,12 +1,9 @@
 """Walk the exit of Acme Dental, and tell it."""
 
-import csv
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -14,27 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
 from cli.services import PROJECT, Services
 from configs.open_exit import open_exit
-from core.model import Grant, Party
+from core.model import Party
 from core.planning import require_saved_plan
 from demo.acme import SLUG, Acme
 from demo.acme_account import DANA, key_of
 from demo.acme_office import SOURCE, SYSTEM
 from demo.outsiders import THE_CLIENTS, who_comes_in
 from demo.recipient import Recipient
+from demo.runs import cutoff_run, run_deployment
+from demo.telling import Endings, note, out, plan_in_short, say, seen_in
 
 SHORTEST_LEAD = timedelta(seconds=100)
 """How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
 
 NAMESPACE = "offboard-acknowledgement@northwind.example"
-BETWEEN = re.compile(r"; (?![^(]*\))")
-"""Between two things that a message tells, and not between those in brackets."""
-UNSEEN = re.compile(r"([\w-]+):(\S+) [^;]*? is unknown: [^;]*(?:; )?")
-"""What nobody of ours can see any more: in which system, what, and why."""
-out = Console(highlight=False, soft_wrap=True)
 
 
 class Story:
@@ -43,7 +36,7 @@ class Story:
     def __init__(self, acme: Acme, services: Services, lead: timedelta) -> None:
         self.acme, self.services, self.lead = acme, services, lead
         self.environment = services.environment()
-        self.told = set[str]()
+        self.tell_end = Endings().tell
 
     def tell(self) -> bool:
         """Walk the exit to its end. Returns whether it closed and the evidence holds."""
@@ -129,7 +122,7 @@ class Story:
         attached = next(iter(letter.iter_attachments())).get_content()
         package_code, count = recipient.open_package(attached if isinstance(attached, bytes) else attached.encode())
         receipt = recipient.sign_receipt(archive_code, package_code, count, principal, NAMESPACE)
-        tenant = f"  in the archive: users.csv of Acme's tenant at Microsoft names {people_in(recipient.desk)} accounts"
+        tenant = f"  in the archive: users.csv of Acme's tenant at Microsoft names {recipient.accounts(SOURCE)} accounts"
         opened = f"the {party} opens everything with stock tools: {'; '.join(recipient.used)}"
         return [opened, tenant, self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1]]
 
@@ -144,7 +137,7 @@ class Story:
     def cut_off(self) -> bool:
         """Wait for the scheduled run, and try the keys from outside."""
         say(5, "The cutoff runs by itself at its instant")
-        note(f"{self.cutoff_run().name} is scheduled in Prefect")
+        note(f"{cutoff_run(SLUG).name} is scheduled in Prefect")
         run = self.finished_cutoff()
         if run.state.name == "Held" and not self.asked_to_look():
             note("the people here were later than the clock, on this slow machine; the next pass makes up for it")
@@ -227,37 +220,16 @@ class Story:
 
     def run_deployment(self, name: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - Prefect's own state
         """Run one deployment to its end and say how it ended."""
-        from prefect.deployments import run_deployment  # noqa: PLC0415 - reads the settings that the server was started with
-
-        run: Any = run_deployment(f"{name}/{name}", parameters=parameters, timeout=180, poll_interval=0.5)
-        self.note_end(f"{name}: {run.state.name}", str(run.state.message))
-        return run.state
+        state = run_deployment(name, parameters)
+        self.tell_end(f"{name}: {state.name}", str(state.message))
+        return state
 
     def finished_cutoff(self) -> Any:  # noqa: ANN401 - Prefect's own run
         """Wait for the end of the newest run of the cutoff."""
-        while not ((run := self.cutoff_run()).state and run.state.is_final()):
+        while not ((run := cutoff_run(SLUG)).state and run.state.is_final()):
             time.sleep(0.5)
-        self.note_end(f"the cutoff: {run.state.name}", str(run.state.message))
+        self.tell_end(f"the cutoff: {run.state.name}", str(run.state.message))
         return run
-
-    def note_end(self, how: str, message: str) -> None:
-        """Tell how a run ended, each thing that it says once, and on a line of its own."""
-        parts = BETWEEN.split(shortly(first_sentence(message)))
-        new = [part for part in dict.fromkeys(parts) if part not in self.told]
-        self.told.update(new)
-        note(f"{how}. {new[0]}" if new else f"{how}, as told above")
-        for part in new[1:]:
-            note(f"  {part}")
-
-    def cutoff_run(self) -> Any:  # noqa: ANN401 - Prefect's own run
-        """Find the scheduled run of the cutoff."""
-        from prefect.client.orchestration import get_client  # noqa: PLC0415 - as above
-        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags  # noqa: PLC0415
-        from prefect.client.schemas.sorting import FlowRunSort  # noqa: PLC0415
-
-        tags = FlowRunFilter(tags=FlowRunFilterTags(all_=[SLUG, "cutoff"]))
-        with get_client(sync_client=True) as client:
-            return client.read_flow_runs(flow_run_filter=tags, sort=FlowRunSort.EXPECTED_START_TIME_DESC)[0]
 
     def offboard(self, *words: str, **secrets: str) -> str:
         """Run the command as a person does, who has these secrets in the environment."""
@@ -295,48 +267,3 @@ class Story:
     def key(self, name: str) -> str:
         """Name a private key's file."""
         return str(self.acme.keys / name)
-
-
-def say(number: int, what: str) -> None:
-    """Open a chapter."""
-    out.print(f"\n[bold]{number}/6  {what}[/bold]")
-
-
-def note(what: str) -> None:
-    """Tell one thing that happened."""
-    out.print(f"     {what}", markup=False)
-
-
-def plan_in_short(grants: Sequence[Grant]) -> list[str]:
-    """Say how many ways in are given up where, and what of it nothing puts back."""
-    counted = ", ".join(f"{count} in {system}" for system, count in Counter(one.system for one in grants).items())
-    for_good = [f"nothing puts back, so two executives sign for it by itself: {one.privilege}" for one in grants if one.irreversible]
-    return [f"{len(grants)} ways in of ours end: {counted}", *for_good]
-
-
-def people_in(desk: Path) -> int:
-    """Count the accounts of the client's tenant in the archive that was opened at a desk."""
-    (table,) = (desk / "archive").glob(f"*/data/{SOURCE}/configuration/users.csv")
-    with table.open(encoding="utf-8-sig", newline="") as rows:
-        return len(list(csv.DictReader(rows)))
-
-
-def seen_in(text: Path) -> str:
-    """Say in short what a look found that is to be signed."""
-    fields = [line.partition(": ")[::2] for line in text.read_text(encoding="utf-8").splitlines()]
-    one, count = dict(fields), Counter(name for name, _ in fields)
-    hidden = f", {count['could-not-see']} only from the provider's own tenant" if count["could-not-see"] else ""
-    found = f"{count['still-there']} of {one['looked-for']} ways in of the provider's are still there"
-    return f"{one['system']}: {found}{hidden}, {count['beyond-the-plan']} others were found"
-
-
-def shortly(text: str) -> str:
-    """Count what is unknown, system by system, instead of naming each thing with its reason."""
-    unknown = Counter(system for system, _what in UNSEEN.findall(text))
-    counted = ", ".join(f"{count} in {system}" for system, count in unknown.items())
-    return UNSEEN.sub("", text) + (f"we cannot see any more whether all is gone ({counted})" if unknown else "")
-
-
-def first_sentence(text: str) -> str:
-    """Shorten a message for the story; the whole of it is in Prefect."""
-    return text.split(". ", maxsplit=1)[0]
