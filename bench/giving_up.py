@@ -14,13 +14,12 @@ from typing import Any
 
 from bench.hosts import CLIENT, OURS, WAY_IN, Hosts
 from bench.measure import PROJECT
-from configs.engagement_file import load
 from connectors.ssh_host import SshAccess
 from core.exit import Exit, Systems
 from core.ledger.lease import hold
 from core.ledger.note import LogKey
 from core.ledger.store import Ledger
-from core.model import EntryKind, Holder
+from core.model import Engagement, EntryKind, Holder
 from core.planning import draw_plan, require_saved_plan
 from core.steps.discover import find_grants
 from core.steps.kept import connections_kept
@@ -55,7 +54,7 @@ def give_all_up(exit_: Exit) -> int:
     with connections_kept(exit_) as there:
         found = find_grants(there, plan)
         aside = {name: str(error) for name, error in found.trouble.items()}
-        trouble = give_up(there, plan, aside, lambda planned: revoke(there, planned, found.present))
+        trouble = give_up(there, plan, aside, lambda grants: revoke(there, grants, found.present))
     for words in (*trouble.values(), *read_back(exit_, plan, leave=trouble.keys())):
         sys.stderr.write(f"{words}\n")
     return len({entry.subject for entry in exit_.ledger.entries(kind=EntryKind.VERDICT) if entry.data["state"] == "revoked"})
@@ -70,9 +69,7 @@ def main(folder: Path, hosts: Path, *words: str) -> None:
 
 @contextmanager
 def _opened(folder: Path, described: dict[str, Any]) -> Iterator[Exit]:
-    text = (PROJECT / "docs" / "example-engagement.yaml").read_text("utf-8")
-    (folder / f"{SLUG}.yaml").write_text(text, "utf-8")
-    engagement = load(folder / f"{SLUG}.yaml")
+    engagement = _engagement(folder / "engagement.json")
     holders = tuple(Holder.model_validate(one) for one in described["holders"])
     cutoff = engagement.cutoff.model_copy(update={"instant": datetime.now(UTC) + timedelta(days=1)})
     key = LogKey.load_or_create(folder / "log.pem", f"northlight.example/offboard/{SLUG}")
@@ -90,6 +87,16 @@ def _opened(folder: Path, described: dict[str, Any]) -> Iterator[Exit]:
             evidence_folder=folder,
         )
     ledger.close()
+
+
+def _engagement(kept: Path) -> Engagement:
+    """Read the engagement as it was when the plan was drawn: by the cutoff a worker has long read its file, and imported all."""
+    if not kept.exists():
+        from configs.engagement_file import load  # noqa: PLC0415 - see above
+
+        (kept.parent / f"{SLUG}.yaml").write_text((PROJECT / "docs" / "example-engagement.yaml").read_text("utf-8"), "utf-8")
+        kept.write_text(load(kept.parent / f"{SLUG}.yaml").model_dump_json(include=set(Engagement.model_fields)), "utf-8")
+    return Engagement.model_validate_json(kept.read_text("utf-8"))
 
 
 def _systems(targets: Sequence[SshAccess]) -> Systems:

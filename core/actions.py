@@ -1,7 +1,7 @@
 """Intent → act → receipt → verdict: the only way in which anything outside is changed."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from core.errors import GoodLeaverError, GuardError
 from core.exit import Exit
@@ -9,6 +9,18 @@ from core.model import Action, EntryKind, LedgerEntry, Receipt, Verdict
 
 LONGEST_WHY = 8_000
 """Characters of an error that go on record: an entry has its limit."""
+
+
+class Deed(NamedTuple):
+    """One action: on what, what is noted before it, and how to find out afterwards whether it was done.
+
+    `earlier` is what is on record of it in this round, oldest first. `intent` may be a function, called only if there is one to be written.
+    """
+
+    subject: str
+    intent: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+    find_out: Callable[[LedgerEntry], Receipt | None]
+    earlier: Sequence[LedgerEntry]
 
 
 def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
@@ -22,35 +34,65 @@ def perform(  # noqa: PLR0913 - all that one action is, said once, by keyword
     not_done: tuple[type[GoodLeaverError], ...] = (),
     since: int = -1,
 ) -> Receipt:
-    """Do one action once, whatever kills us and however often it is called.
+    """Do one action once, as `perform_together` does several. Gives its receipt.
 
-    With a receipt on record nothing is done again. With an intent but no receipt, `find_out` asks the system
-    first: it returns what was evidently done, or None if it was evidently not, or raises if nobody can tell.
     Entries up to number `since` belong to an earlier round (revoked, reinstated, to be revoked again) and do not count.
-    An error of a kind in `not_done` says that certainly nothing was done, and is recorded as that.
-    `intent` may be a function, which is called only if there is an intent to be written.
-    Raises what `act` and `find_out` raise; StaleHolderError when the lease was lost.
     """
     earlier = [one for one in exit_.ledger.entries(action=action, subject=subject) if one.number > since]
-    done = [one for one in earlier if one.kind == EntryKind.RECEIPT]
-    if done:
-        return Receipt.model_validate(done[-1].data)
-    begun = _open_intent(earlier)
-    receipt = find_out(begun) if begun else None
-    if receipt is None:
-        exit_.record(EntryKind.INTENT, action=action, subject=subject, data=intent() if callable(intent) else intent)
+    deed = Deed(subject, intent, find_out, earlier)
+    return perform_together(exit_, action, [deed], lambda _subjects: [act()], not_done=not_done)[0]
+
+
+def perform_together(
+    exit_: Exit,
+    action: Action,
+    deeds: Sequence[Deed],
+    act: Callable[[Sequence[str]], Sequence[Receipt]],
+    *,
+    not_done: tuple[type[GoodLeaverError], ...] = (),
+) -> list[Receipt]:
+    """Do several actions by one act, each once, whatever kills us and however often it is called; gives the receipt of each.
+
+    Each is on record by itself: all their intents before the act, all their receipts after it. With a receipt on record nothing is done
+    again. With an intent but no receipt, its `find_out` asks the system first: it returns what was evidently done, or None if it was
+    evidently not, or raises if nobody can tell. `act` is told the subjects that are left, and gives their receipts in that order.
+    An error of a kind in `not_done` says that certainly nothing was done, and is recorded as that.
+    Raises what `act` and `find_out` raise; StaleHolderError when the lease was lost.
+    """
+    known = {deed.subject: _known(exit_, action, deed) for deed in deeds}
+    left = [deed for deed in deeds if known[deed.subject] is None]
+    done = dict[str, Receipt]()
+    if left:
+        intents = {deed.subject: deed.intent() if callable(deed.intent) else deed.intent for deed in left}
+        exit_.record_each(EntryKind.INTENT, intents, action=action)
         if exit_.lease:
             exit_.lease.check()
         try:
-            receipt = act()
+            done = dict(zip(intents, act(list(intents)), strict=True))
         except not_done as error:
-            exit_.record(EntryKind.FAILED, action=action, subject=subject, data={"why": str(error)[:LONGEST_WHY]})
+            exit_.record_each(EntryKind.FAILED, {subject: {"why": str(error)[:LONGEST_WHY]} for subject in intents}, action=action)
             raise
-    exit_.record(EntryKind.RECEIPT, action=action, subject=subject, data=receipt.model_dump(mode="json"))
+        _receipted(exit_, action, done)
+    return [known[deed.subject] or done[deed.subject] for deed in deeds]
+
+
+def _known(exit_: Exit, action: Action, deed: Deed) -> Receipt | None:
+    """Give the receipt that is on record, or of what was evidently done before somebody was interrupted."""
+    done = [one for one in deed.earlier if one.kind == EntryKind.RECEIPT]
+    if done:
+        return Receipt.model_validate(done[-1].data)
+    begun = _open_intent(deed.earlier)
+    receipt = deed.find_out(begun) if begun else None
+    if receipt:
+        _receipted(exit_, action, {deed.subject: receipt})
     return receipt
 
 
-def _open_intent(entries: list[LedgerEntry]) -> LedgerEntry | None:
+def _receipted(exit_: Exit, action: Action, receipts: Mapping[str, Receipt]) -> None:
+    exit_.record_each(EntryKind.RECEIPT, {subject: one.model_dump(mode="json") for subject, one in receipts.items()}, action=action)
+
+
+def _open_intent(entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
     newest = next((one for one in reversed(entries) if one.kind in {EntryKind.INTENT, EntryKind.FAILED}), None)
     return newest if newest and newest.kind == EntryKind.INTENT else None
 

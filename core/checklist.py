@@ -15,7 +15,8 @@ from core.planning import not_looked_at, planned_at
 from core.signed_statements import approvers, waived
 from core.steps.close import closed_sentence, unseen_systems
 from core.steps.export import AFTER, BEFORE
-from core.steps.revoke import UNSEEN, newest_verdict
+from core.steps.revoke import UNSEEN
+from core.steps.rounds import newest_verdict
 from core.steps.sweep import sweeps, swept
 from core.steps.swept import what_was_seen
 

@@ -108,6 +108,10 @@ class Exit:
         fence = self.lease.fence if self.lease else None
         return self.ledger.append(kind, at=self.now(), action=action, subject=subject, data=data, fence=fence)
 
+    def record_each(self, kind: EntryKind, data: Mapping[str, Mapping[str, Any]], *, action: Action) -> None:
+        """Append an entry for each subject with its data, as `record` does: all of them, or none."""
+        self.ledger.append_each(kind, data, at=self.now(), action=action, fence=self.lease.fence if self.lease else None)
+
     def last(self, kind: EntryKind, *, action: Action | None = None, subject: str | None = None) -> LedgerEntry | None:
         """Find the newest entry of a kind."""
         return self.ledger.last(kind, action=action, subject=subject)

@@ -126,6 +126,17 @@ class KeepsConnections(Protocol):
 
 
 @runtime_checkable
+class RevokesTogether(Protocol):
+    """What an AccessTarget can do that takes several grants away by one change: what is asked around a change is then asked once."""
+
+    def in_one_change(self, grants: Sequence[Grant]) -> Sequence[Sequence[Grant]]:
+        """Part grants into those that one change takes away, in the order of the first of each. Raises as `revoke`."""
+
+    def revoke_together(self, grants: Sequence[Grant]) -> Sequence[Receipt]:
+        """Take these away by one change, or none of them, as `revoke` does; gives their receipts in this order. Twice is fine."""
+
+
+@runtime_checkable
 class SimulatesEndState(Protocol):
     """An AccessTarget that can tell, without a write, how the system would be once grants of ours are gone. Not every one can."""
 

@@ -71,18 +71,22 @@ def open_sessions(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str,
 def give_up(exit_: Exit, plan: ExitPlan, present: Mapping[str, Grant], aside: Mapping[str, str]) -> Mapping[str, str]:
     """Take our grants away on all systems side by side. Returns those where not all was done, with why."""
 
-    def take_away(grant: Grant) -> None:
-        if grant.own:
-            keep_log(exit_, grant)
-        revoke(exit_, grant, present)
+    def take_away(grants: Sequence[Grant]) -> None:
+        for own in (one for one in grants if one.own):
+            keep_log(exit_, own)
+        revoke(exit_, grants, present, _named(grants))
 
     return revoking.give_up(exit_, plan, aside, take_away)
 
 
-@step(name="Give up", task_run_name="Give up {planned.id}")
-def revoke(exit_: Exit, planned: Grant, present: Mapping[str, Grant]) -> None:
-    """Take one grant of ours away, with its undo stored."""
+@step(name="Give up", task_run_name="Give up {what}")
+def revoke(exit_: Exit, planned: Sequence[Grant], present: Mapping[str, Grant], what: str) -> None:  # noqa: ARG001 - `what` names the run
+    """Take grants of ours away by one change, each with its undo stored."""
     revoking.revoke(exit_, planned, present)
+
+
+def _named(grants: Sequence[Grant]) -> str:
+    return grants[0].id + (f" and {len(grants) - 1} more" if grants[1:] else "")
 
 
 @step(name="Try our own access")

@@ -11,17 +11,18 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field
 
 from connectors.ssh_host.authentication import Answer
-from connectors.ssh_host.authorized_keys import key_lines, put_back, split_lines
-from connectors.ssh_host.client_way_in import ClientWayIn, take_out_safely
+from connectors.ssh_host.authorized_keys import KeyLine, key_lines, put_back, split_lines
+from connectors.ssh_host.client_way_in import ClientWayIn
 from connectors.ssh_host.clients_view import ClientsKeyFiles
 from connectors.ssh_host.end_state import end_state, planned_operations
-from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines, undo_of
+from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
 from connectors.ssh_host.kept import Kept
 from connectors.ssh_host.key_files import KeyFile, each_once
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace, temporary
 from connectors.ssh_host.sftp import Sftp
+from connectors.ssh_host.taking_out import require_no_authority, take_out_lines
 from core.errors import RefusedError, UnavailableError
 from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
 from core.signatures.public_key import PublicKey, read_line
@@ -54,7 +55,8 @@ class SshAccess(SshHost):
 
         We hang up as soon as our own way in is taken away. Whoever still uses it after the block opens a connection for each thing.
         """
-        same, kept = self.model_copy(), Kept(self.log_in, self.connect)
+        same = self.model_copy()
+        kept = Kept(self.log_in, self.connect, [(self.user, read_line(key)) for key in self.client_keys[:1]])
         same._kept = kept  # noqa: SLF001 - of our own class
         try:
             yield same
@@ -92,24 +94,33 @@ class SshAccess(SshHost):
         in the file, or if the server would not let the client in. Where it does not any more after the change, the lines are put back at
         once, and RefusedError or UnavailableError says so.
         """
-        fingerprint, path = self._named(grant)
-        if grant.privilege == CERTIFICATE_AUTHORITY:
-            raise RefusedError(
-                f"{grant.id} is a certificate authority: others may come in by certificates that it signed",
-                untouched="the file",
-                todo="have the client take the line out, or replace the authority, together with those who use it",
-            )
+        return self.revoke_together([grant])[0]
+
+    def in_one_change(self, grants: Sequence[Grant]) -> Sequence[Sequence[Grant]]:
+        """Put those of one file together, but our own way in and certificate authorities, which each go by themselves."""
+        parts = dict[tuple[str, str], list[Grant]]()
+        for grant in grants:
+            alone = grant.own or grant.privilege == CERTIFICATE_AUTHORITY
+            parts.setdefault((self._named(grant)[1], grant.id if alone else ""), []).append(grant)
+        return list(parts.values())
+
+    def revoke_together(self, grants: Sequence[Grant]) -> Sequence[Receipt]:
+        """Take the lines of these keys out of one file, all or none. Raises as `revoke`."""
+        fingerprint, path = self._named(grants[0])
+        require_no_authority(grants)
+        own = grants[0].own
         try:
             with self._writing_sftp(path) as sftp:
-                return self._take_out(sftp, fingerprint, path, grant)
+                accounts = tuple(dict.fromkeys((self._account(path) or self.user, self.user)))
+                return take_out_lines(sftp, path, grants, ClientWayIn(self, accounts, self.client_keys))
         except LoginRefusedError:
-            own = grant.own and self._account(path) == self.user and not doubt(grant)
-            if own and self._ask(grant, self.user)[0] == Answer.REFUSED:
-                return Receipt(done=f"it was already so: {self.address} refuses {fingerprint}", undo=grant.undo, facts={"changed": False})
+            if own and self._account(path) == self.user and not doubt(grants[0]) and self._ask(grants[0], self.user)[0] == Answer.REFUSED:
+                done = f"it was already so: {self.address} refuses {fingerprint}"
+                return [Receipt(done=done, undo=grants[0].undo, facts={"changed": False})]
             raise
         finally:
-            if grant.own and self._kept:
-                self._kept.leave()  # no session of ours outlives our way in
+            if own and self._kept:
+                self._kept.hang_up()  # no session of ours outlives our way in
 
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
         """Ask the server whether it would still accept the key; with `log_in`, for the key by which we come in, by one real login.
@@ -198,29 +209,6 @@ class SshAccess(SshHost):
         """Give the files as `user`, the client's own account here, may read them; nothing can be written."""
         return ClientsKeyFiles(self, {file.path: file.opens for file in self.authorized_keys})
 
-    def _take_out(self, sftp: Sftp, fingerprint: str, path: str, grant: Grant) -> Receipt:
-        old = read_regular(sftp, encode(path))
-        every = [line for line in key_lines(old[0]) if not line.is_certificate_authority]
-        ours = [line for line in every if line.fingerprint == fingerprint]
-        if not ours:
-            return Receipt(done=f"it was already so: {path} holds no line of {fingerprint}", undo=grant.undo, facts={"changed": False})
-        clients = tuple(key for key in self.client_keys if read_line(key).blob != ours[0].blob)
-        if not {line.blob for line in every} & {read_line(key).blob for key in clients}:
-            raise RefusedError(
-                f"without {grant.id} no line of the client's own would be left in {path}",
-                untouched="the file",
-                todo="have the client add its own key there, and name it in the engagement file under client_keys",
-            )
-        texts = sorted(line.text for line in ours)
-        undo = grant.undo if grant.undo and sorted(text for _position, text in stored_lines(grant)) == texts else None
-        accounts = tuple(dict.fromkeys((self._account(path) or self.user, self.user)))
-        let_in = take_out_safely(sftp, path, old, ours, ClientWayIn(self, accounts, clients))
-        return Receipt(
-            done=f"took {len(ours)} line(s) of {fingerprint} out of {path} on {self.host}",
-            undo=undo or undo_of(path, *old, ours),
-            facts={"changed": True, "lines_left": len(split_lines(old[0])) - len(ours), "client_let_in_after_by": ", ".join(let_in)},
-        )
-
     def _stands(self, grant: Grant, fingerprint: str, path: str) -> bool | None:
         """See whether the lines of a grant are still in their file; None if our own key no longer lets us look, which is not tried."""
         authority = grant.privilege == CERTIFICATE_AUTHORITY
@@ -231,11 +219,19 @@ class SshAccess(SshHost):
         if self.would_accept(self.user, own.line)[0] == Answer.REFUSED:
             return None
         try:
-            with self.sftp((encode(path),)) as sftp:
-                lines = key_lines(read_regular(sftp, encode(path))[0])
+            lines = self._lines_now(encode(path))
         except RefusedError:
             return None
         return any(line.fingerprint == fingerprint and line.is_certificate_authority == authority for line in lines)
+
+    def _lines_now(self, path: bytes) -> Sequence[KeyLine]:
+        if self._kept and (seen := self._kept.recall(path)) is not None:
+            return key_lines(seen)
+        with self.sftp((path,)) as sftp:
+            content, _attributes = read_regular(sftp, path)
+        if self._kept:
+            self._kept.remember(path, content)
+        return key_lines(content)
 
     def _answer(self, grant: Grant, fingerprint: str, account: str | None, *, log_in: bool) -> tuple[Answer, str]:
         """Give the server's answer, and who was tried and how that is known."""

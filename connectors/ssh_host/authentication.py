@@ -125,14 +125,13 @@ class _PublicKeyOnly(AuthHandler):
         self.transport._send_message(message)  # type: ignore[attr-defined]  # noqa: SLF001 - paramiko has no public way to ask without signing
 
 
-def ask(
-    transport: GuardedTransport, user: str, key: Offered, *, signer: PKey | None, patience: float, again: bool = False
-) -> tuple[Answer, str]:
+def ask(transport: GuardedTransport, user: str, key: Offered, *, signer: PKey | None, patience: float) -> tuple[Answer, str]:
     """Offer a key to the server at the other end, once, and say what it answered and how that is known.
 
-    With `signer`, its private half, that is a real login. `patience` is in seconds. `again`: this connection was asked before, as the same
-    user; a server answers another user no more (RFC 4252 section 5). Raises nothing but GuardError.
+    With `signer`, its private half, that is a real login. `patience` is in seconds. A connection may be asked again, as the same user; a
+    server answers another user no more (RFC 4252 section 5). Raises nothing but GuardError.
     """
+    again = isinstance(transport.auth_handler, _PublicKeyOnly)
     handler = _PublicKeyOnly(transport, user, key, signer)
     transport.auth_handler = handler
     deadline = time.monotonic() + patience

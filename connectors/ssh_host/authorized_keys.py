@@ -8,6 +8,7 @@ import binascii
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _SPACE = b" \t\r"
 
@@ -32,6 +33,7 @@ class KeyLine:
         return any(option.strip().lower() == "cert-authority" for option in split_options(self.options))
 
 
+@lru_cache(maxsize=4096)
 def fingerprint(blob: bytes) -> str:
     """Name a key by its wire form, whatever its type: `SHA256:…`."""
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")

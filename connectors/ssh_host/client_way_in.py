@@ -25,12 +25,15 @@ class ClientWayIn(NamedTuple):
     keys: tuple[str, ...]
 
     def require_accepted(self) -> tuple[Door, ...]:
-        """Give what the server would accept now; there has to be something. Raises RefusedError, before anything is changed.
+        """Give what the server would accept; there has to be something. Raises RefusedError, before anything is changed.
 
-        Raises UnavailableError when the server does not answer.
+        What it said over kept connections since our last change holds: if the client lost its way in meanwhile, that is seen right after
+        the next change, and taken back. Raises UnavailableError when the server does not answer.
         """
         doors = ((account, key) for account in self.accounts for key in self.keys)
-        accepted = tuple(door for door in doors if self.host.would_accept(*door)[0] == Answer.ACCEPTED)
+        accepted = tuple(
+            door for door in doors if self.host.would_have_accepted(*door) or self.host.would_accept(*door)[0] == Answer.ACCEPTED
+        )
         if not accepted:
             raise RefusedError(
                 f"{self.host.host} would let the client in as {' or '.join(self.accounts)} by none of its keys: it could undo nothing",

@@ -5,7 +5,7 @@ over a connection opened after that change: a server may read the key lines once
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
@@ -24,18 +24,6 @@ MEMORY_SECONDS: Final = 10.0
 """How long a connection is asked, and an answer believed: others may change what decides who comes in, too."""
 
 
-class _Session(NamedTuple):
-    """An SFTP session, and what its guard lets it read and replace."""
-
-    sftp: Sftp
-    readable: frozenset[bytes]
-    replaceable: Mapping[bytes, bytes]
-
-    def serves(self, readable: frozenset[bytes], replaceable: Mapping[bytes, bytes]) -> bool:
-        """Whether it is open and may do all of this."""
-        return not self.sftp.broken and readable <= self.readable and replaceable.items() <= self.replaceable.items()
-
-
 class _Outside(NamedTuple):
     """A connection by which nobody is logged in: as whom it asks, after how many changes and when it was opened, and what was said."""
 
@@ -50,82 +38,116 @@ class _Outside(NamedTuple):
         young = time.monotonic() - self.began < MEMORY_SECONDS
         return young and self.transport.is_active() and (user, changes) == (self.user, self.changes)
 
+    @property
+    def refused_none(self) -> bool:
+        """Whether every key that it was asked about was accepted: a server may hang up at the next refusal (MaxAuthTries 2)."""
+        return all(answer == Answer.ACCEPTED for answer, _why in self.answers.values())
+
 
 class Kept:
     """The connections of one host that are kept until `leave`. For one thread at a time.
 
-    `log_in` and `connect` open a new one, and raise what they raise. One that was lost is opened anew when it is next needed.
+    `log_in` and `connect` open a new one, and raise what they raise. One that was lost is opened anew when it is next needed. Before we log
+    in, the server is asked about the `doors` (user and key) over the same connection; they are all of the user who logs in.
     """
 
-    def __init__(self, log_in: Callable[[], GuardedTransport], connect: Callable[[], GuardedTransport]) -> None:
+    def __init__(
+        self,
+        log_in: Callable[[Callable[[GuardedTransport], None]], GuardedTransport],
+        connect: Callable[[], GuardedTransport],
+        doors: Sequence[tuple[str, PublicKey]] = (),
+    ) -> None:
         self._log_in = log_in
         self._connect = connect
+        self._doors = doors
         self._inside: GuardedTransport | None = None
-        self._sessions: list[_Session] = []
+        self._sftp: Sftp | None = None
+        self._past_changes = 0
         self._outside: _Outside | None = None
+        self._accepted: set[tuple[str, bytes, int]] = set()
+        self._read: dict[bytes, tuple[int, float, bytes]] = {}
         self.signer: PKey | None = None  # our private key, once it was read: reading it takes as long as several answers
 
     @contextmanager
     def sftp(self, readable: frozenset[bytes], replaceable: Mapping[bytes, bytes]) -> Iterator[Sftp]:
-        """Give a session that may do this; it stays open afterwards, until `leave`."""
+        """Give a session that may do this; it stays open afterwards, until `hang_up`."""
         try:
             yield self._session(readable, replaceable)
         except UnavailableError:
-            self.leave()
+            self.hang_up()
             raise
 
     def ask(self, user: str, key: PublicKey, signer: PKey | None) -> tuple[Answer, str]:
         """Ask the server about a key, as `authentication.ask` does, over a connection that is younger than the last change.
 
         A clear answer is remembered as long as its connection is asked. A server hangs up after so many refusals (MaxAuthTries of
-        sshd_config(5)): then it is asked once more, over a new one. A login is tried once only, so it always begins a new one.
+        sshd_config(5)): then it is asked once more, over a new one. A login is tried once only, so not where something was refused before.
         """
         outside = self._outside
-        if outside is not None and signer is None and outside.serves(user, self._changes()):
-            if key.blob in outside.answers:
+        if outside is not None and outside.serves(user, self.changes) and (signer is None or outside.refused_none):
+            if signer is None and key.blob in outside.answers:
                 return outside.answers[key.blob]
-            answer = ask(outside.transport, user, key, signer=None, patience=ANSWER_SECONDS, again=True)
-            if answer[0] != Answer.UNCLEAR or outside.transport.is_active():
+            answer = ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS)
+            if answer[0] != Answer.UNCLEAR or signer is not None or outside.transport.is_active():
                 return self._noted(outside, key, answer)
         self._forget()
-        changes, began = self._changes(), time.monotonic()
+        changes, began = self.changes, time.monotonic()
         outside = self._outside = _Outside(self._connect(), user, changes, began, {})
         return self._noted(outside, key, ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS))
 
-    def leave(self) -> None:
-        """Hang up where we are logged in, with all that was answered meanwhile. Twice is fine."""
-        self._forget()  # what counts the changes goes as well
+    def accepted_since_change(self, user: str, key: PublicKey) -> bool:
+        """Whether the server said since the last change, at any time, that it would let this user in by this key."""
+        return (user, key.blob, self.changes) in self._accepted
+
+    def remember(self, path: bytes, content: bytes) -> None:
+        """Keep what a file was just read to hold, for as long as an answer is believed, and until the next change."""
+        self._read[path] = (self.changes, time.monotonic(), content)
+
+    def recall(self, path: bytes) -> bytes | None:
+        """Give what a file holds, if that was read a moment ago."""
+        changes, at, content = self._read.get(path, (-1, 0.0, b""))
+        return content if changes == self.changes and time.monotonic() - at < MEMORY_SECONDS else None
+
+    @property
+    def changes(self) -> int:
+        """How often something was put in the place of a file here, or may have been."""
+        return self._past_changes + (self._sftp.changes if self._sftp else 0)
+
+    def hang_up(self) -> None:
+        """End the connection by which we are logged in. Twice is fine."""
+        self._past_changes = self.changes
         if self._inside is not None:
             self._inside.close()
-        self._inside, self._sessions = None, []
+        self._inside = self._sftp = None
 
-    def _changes(self) -> int:
-        return sum(session.sftp.changes for session in self._sessions)
+    def leave(self) -> None:
+        """Hang up everywhere. Twice is fine."""
+        self._forget()
+        self.hang_up()
 
     def _noted(self, outside: "_Outside", key: PublicKey, answer: tuple[Answer, str]) -> tuple[Answer, str]:
         if outside.transport.is_authenticated():
             self._forget()
         elif answer[0] != Answer.UNCLEAR:
             outside.answers[key.blob] = answer
+        if answer[0] == Answer.ACCEPTED:
+            self._accepted.add((outside.user, key.blob, outside.changes))
         return answer
 
     def _session(self, readable: frozenset[bytes], replaceable: Mapping[bytes, bytes]) -> Sftp:
-        if self._inside is not None and self._inside.is_active():
-            for session in self._sessions:
-                if session.serves(readable, replaceable):
-                    return session.sftp
-            try:
-                return self._opened(self._inside, readable, replaceable)
-            except UnavailableError:  # it was lost while nothing was asked of it
-                pass
-        self.leave()
-        self._inside = self._log_in()
-        return self._opened(self._inside, readable, replaceable)
+        if self._sftp is None or self._sftp.broken or self._inside is None or not self._inside.is_active():
+            self.hang_up()
+            self._inside = self._log_in(self._ask_at_the_door)
+            self._sftp = open_sftp(self._inside, Guard(tuple(readable), replaceable))
+        self._sftp.guard = Guard(tuple(readable), replaceable)
+        return self._sftp
 
-    def _opened(self, transport: GuardedTransport, readable: frozenset[bytes], replaceable: Mapping[bytes, bytes]) -> Sftp:
-        sftp = open_sftp(transport, Guard(tuple(readable), replaceable))
-        self._sessions.append(_Session(sftp, readable, replaceable))
-        return sftp
+    def _ask_at_the_door(self, transport: GuardedTransport) -> None:
+        """Ask about the doors until one is refused: with many refusals the server would not let us try ours."""
+        for user, key in self._doors:
+            if ask(transport, user, key, signer=None, patience=ANSWER_SECONDS)[0] != Answer.ACCEPTED:
+                return
+            self._accepted.add((user, key.blob, self.changes))
 
     def _forget(self) -> None:
         if self._outside is not None:

@@ -59,7 +59,7 @@ class Sftp:
 
     def __init__(self, channel: Channel, guard: Guard) -> None:
         self._channel = channel
-        self._guard = guard
+        self.guard = guard  # may be replaced between two uses of a session
         self._turn = threading.RLock()
         self._number = 0
         self._outgoing = bytearray()
@@ -173,7 +173,7 @@ class Sftp:
             return b"".join(answer.data)
         if expected == CMD_HANDLE:
             handle = self._parsed(packets.text, answer.body)[0]
-            self._guard.opened(number, handle)
+            self.guard.opened(number, handle)
             return handle
         return answer.body
 
@@ -226,7 +226,7 @@ class Sftp:
         return answer
 
     def _queue(self, kind: int, body: bytes) -> None:
-        self._guard.check(kind, body)
+        self.guard.check(kind, body)
         self._outgoing += (len(body) + 1).to_bytes(4, "big") + bytes((kind,)) + body
         if len(self._outgoing) >= _HELD_BACK:
             self._flush()

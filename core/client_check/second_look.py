@@ -10,7 +10,8 @@ from core.exit import Exit
 from core.model import Assurance, ExitPlan, Grant, GrantState, Verdict
 from core.offers import offers
 from core.signed_statements import waived
-from core.steps.revoke import FIRST, SECOND, Weighed, checked, verdict_in
+from core.steps.revoke import FIRST, SECOND, Weighed
+from core.steps.rounds import checked, verdict_in
 
 
 class SecondCheck:

@@ -63,20 +63,35 @@ class Ledger(Documents, PersonalData):
         Raises StaleHolderError if it is not the current holder's or is missing, ValueError (too long, naive time, lone surrogate) or
         TypeError (`data` is not JSON without floats), UnavailableError.
         """
+        return self.append_each(kind, {subject: data or {}}, at=at, action=action, fence=fence)[0]
+
+    def append_each(
+        self,
+        kind: EntryKind,
+        data: Mapping[str, Mapping[str, Any]],
+        *,
+        at: AwareDatetime,
+        action: Action | None = None,
+        fence: int | None = None,
+    ) -> list[LedgerEntry]:
+        """Append an entry for each subject with its data, as `append` does: all of them, or none."""
         with self.database.write() as connection:
             self._require_holder(connection, kind, fence)
-            entry = LedgerEntry(
-                engagement=self.engagement,
-                number=rows.count(connection, self.engagement),
-                at=at,
-                kind=kind,
-                action=action,
-                subject=subject,
-                fence=fence,
-                data=self._without_values(connection, kind, action, data or {}),
-            )
-            body = rows.write(connection, entry)
-        return read_line(body)
+            entries = [
+                LedgerEntry(
+                    engagement=self.engagement,
+                    number=number,
+                    at=at,
+                    kind=kind,
+                    action=action,
+                    subject=subject,
+                    fence=fence,
+                    data=self._without_values(connection, kind, action, one),
+                )
+                for number, (subject, one) in enumerate(data.items(), rows.count(connection, self.engagement))
+            ]
+            bodies = [rows.write(connection, entry) for entry in entries]
+        return [read_line(body) for body in bodies]
 
     def entries(
         self, *, kind: EntryKind | None = None, action: Action | None = None, subject: str | None = None

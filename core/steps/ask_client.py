@@ -7,7 +7,7 @@ from core.letters import Letter
 from core.letters.subjects import look_request
 from core.model import EntryKind, ExitPlan, GrantState, LedgerEntry, Party
 from core.ports import LooksByComingIn, LooksForTheClient
-from core.steps.revoke import is_receipted
+from core.steps.rounds import is_receipted
 from core.steps.side_by_side import side_by_side
 from core.steps.tell import send, write
 

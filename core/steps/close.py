@@ -11,7 +11,8 @@ from core.errors import HeldError
 from core.exit import Exit
 from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Verdict
 from core.planning import not_looked_at, planned_at
-from core.steps.revoke import SECOND, UNSEEN, Weigh, look_now, read_back, reinstated_at
+from core.steps.revoke import SECOND, UNSEEN, Weigh, look_now, read_back
+from core.steps.rounds import reinstated_at
 from core.steps.sessions import Sessions, told_of_sessions, try_sessions
 
 _TODO: Final = "agree with the client who takes away what is still there; the next pass looks again, and closes once all is seen to be gone"

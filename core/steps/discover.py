@@ -8,7 +8,8 @@ from core.errors import GoodLeaverError, GuardError, RefusedError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan, Grant
 from core.ports import AccessTarget
-from core.steps.revoke import UNSEEN, all_gone, is_receipted, receipted, with_undo
+from core.steps.revoke import UNSEEN, all_gone, with_undo
+from core.steps.rounds import Rounds, is_receipted
 from core.steps.side_by_side import side_by_side
 
 
@@ -29,7 +30,7 @@ def pending(exit_: Exit, plan: ExitPlan, system: str | None = None) -> tuple[Gra
     """Name the planned grants, of one system or of all, that have no receipt yet."""
     if system is not None:
         return tuple(grant for grant in plan.grants if grant.system == system and not is_receipted(exit_, grant))
-    done = receipted(exit_)
+    done = Rounds(exit_).receipted()
     return tuple(grant for grant in plan.grants if grant.subject not in done)
 
 

@@ -15,7 +15,7 @@ from core.model import EntryKind, Grant, Receipt
 from core.planning import planned_at
 from core.ports import ForeignLog, TellsWhatWeDid
 from core.signatures.statements import write_instant
-from core.steps.revoke import is_receipted
+from core.steps.rounds import is_receipted
 from core.steps.side_by_side import side_by_side
 
 LOG: Final = "what its own log says of us"

@@ -7,7 +7,8 @@ from core.errors import HeldError
 from core.exit import Exit
 from core.model import Action, EntryKind, ExitPlan
 from core.planning import planned_at, saved_plan
-from core.steps.revoke import all_gone, reinstated_at
+from core.steps.revoke import all_gone
+from core.steps.rounds import reinstated_at
 
 LATEST_START = timedelta(hours=4)
 

@@ -13,7 +13,7 @@ from core.errors import GoodLeaverError, UnavailableError
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 8
+AT_ONCE: Final = 32
 LONGEST: Final = timedelta(minutes=10)
 """How long one system may take: connectors give up by themselves well before, unless something hangs that should not."""
 

@@ -13,7 +13,8 @@ from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState
 from core.ports import LooksFromOutside
 from core.signatures.statements import write_instant
 from core.steps.close import closing
-from core.steps.revoke import Weighed, reinstated_at, touched_before
+from core.steps.revoke import Weighed, touched_before
+from core.steps.rounds import reinstated_at
 from core.steps.side_by_side import side_by_side
 
 LAST_PATIENCE: Final = timedelta(days=7)

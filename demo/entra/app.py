@@ -83,6 +83,8 @@ class Service:
         options = parse_qsl(request.scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
         headers = {name.lower(): value for name, value in request.headers.items()}
         answer = service.answer(request.method, path, options, headers, await request.body())
+        if fault and fault["kind"] == "miscount" and "@odata.count" in (answer.body or {}):
+            answer.body["@odata.count"] += 1
         if fault and fault["kind"] == "cut_after":
             return CutResponse()
         return _response(answer)

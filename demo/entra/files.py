@@ -111,7 +111,7 @@ def _delta(call: Call, token: dict[str, int]) -> Answer:
     if _find(call).get("root") is None:
         raise bad_request("Changes are told of a whole drive only: ask at the item root.", "invalidRequest")
     drive = call.places["drive-id"]
-    size = min(int(call.options.get("$top", call.world.controls.page_size)), 999)
+    size = min(int(call.options.get("$top", call.world.controls.page_size)), call.world.controls.largest_page)
     every = [one for one in call.every(f"items/{drive}") if one["_changed"] > token["since"]]
     found = list(islice(every, token["from"], token["from"] + size))
     schema: Entity = {"properties": {name: {} for one in found for name in one if not name.startswith("_")}}

@@ -17,8 +17,6 @@ from demo.entra.store import Entity
 from demo.entra.tokens import verify
 from demo.entra.world import World
 
-MOST = 999
-
 
 class Graph:
     """One service by its contract, at `root` below the server's address, for tokens of one resource."""
@@ -158,10 +156,10 @@ class Graph:
         if advanced:
             every = list(found)
             body["@odata.count"], found = len(every), iter(every)
-        size = min(int(call.options.get("$top", self._world.controls.page_size)), MOST)
+        size = min(int(call.options.get("$top", self._world.controls.page_size)), self._world.controls.largest_page)
         if "$top" not in self._contract.parameters(call.operation):
             size = 1 << 30  # comes all at once
-        here, more = page(found, call.options.get("$skiptoken"), size)
+        here, more = page(found, call.options.get("$skiptoken"), size, again=int(self._world.controls.overlapping_pages))
         if more:
             token = call.options.get("$skiptoken") if self._world.controls.repeat_pages else more
             kept = {name: value for name, value in call.options.items() if name != "$skiptoken"} | ({"$skiptoken": token} if token else {})

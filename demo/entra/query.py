@@ -54,8 +54,8 @@ def public(one: Any) -> Any:  # noqa: ANN401 - JSON
     return [public(value) for value in one] if isinstance(one, list | tuple) else one
 
 
-def page(things: Iterator[Entity], token: str | None, size: int) -> tuple[list[Entity], str | None]:
-    """Cut a page, and give the token of the next one."""
+def page(things: Iterator[Entity], token: str | None, size: int, again: int = 0) -> tuple[list[Entity], str | None]:
+    """Cut a page, and give the token of the next one, which brings so many of these entries again."""
     begin = 0
     if token is not None:
         try:
@@ -65,7 +65,7 @@ def page(things: Iterator[Entity], token: str | None, size: int) -> tuple[list[E
         if begin < 0:
             raise bad_request("The $skiptoken is not one of ours.")
     found = list(islice(things, begin, begin + size + 1))
-    more = base64.urlsafe_b64encode(json.dumps({"from": begin + size}).encode()).decode() if len(found) > size else None
+    more = base64.urlsafe_b64encode(json.dumps({"from": begin + size - again}).encode()).decode() if len(found) > size else None
     return found[:size], more
 
 

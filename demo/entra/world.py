@@ -34,6 +34,10 @@ class Controls:
     """Whether Graph refuses tokens of what was disabled or signed out meanwhile (CAE)."""
     repeat_pages: bool = False
     """Whether each @odata.nextLink leads to the page that it stands on."""
+    largest_page: int = 999
+    """How many entries a page has at most, whatever is asked for."""
+    overlapping_pages: bool = False
+    """Whether each page begins with the last entry of the one before, as where something came in meanwhile."""
     faults: list[dict[str, Any]] = field(default_factory=list)
     """What the next requests meet: {kind, times, path, retry_after, milliseconds}."""
 

@@ -67,7 +67,7 @@ def test_a_pass_that_was_killed_between_act_and_receipt_is_gone_on_with(world: A
     plan = draw_plan(exit_)
     present = find_grants(exit_, plan).present
     for grant in plan.grants[:number]:
-        revoke(exit_, grant, present)
+        revoke(exit_, [grant], present)
     died = plan.grants[number]  # what a pass leaves that is killed there: the intent, and the work done
     noted = died.model_dump(mode="json") | {"undo": dict(died.undo)}
     exit_.record(EntryKind.INTENT, action=Action.REVOKE, subject=died.subject, data={"grant": noted})
@@ -87,7 +87,7 @@ def test_without_credentials_to_try_the_second_look_cannot_close(world: AwsWorld
     plan = draw_plan(exit_)
     present = find_grants(exit_, plan).present
     for grant in plan.grants:
-        revoke(exit_, grant, present)
+        revoke(exit_, [grant], present)
     with pytest.raises(HeldError, match="we cannot look into the account any more"):
         close(exit_, plan, Sessions())
 
@@ -112,7 +112,7 @@ def test_two_accounts_are_given_up_side_by_side_with_our_own_ways_in_last(world:
         (system, f"user {name}") for system in ("aws", "aws-second") for name in sorted(OURS)
     ]
     present = find_grants(exit_, plan).present
-    assert give_up(exit_, plan, {}, lambda grant: revoke(exit_, grant, present)) == {}
+    assert give_up(exit_, plan, {}, lambda grants: revoke(exit_, grants, present)) == {}
     intents = [entry.subject for entry in exit_.ledger.entries(kind=EntryKind.INTENT, action=Action.REVOKE)]
     assert sorted(intents[-2:]) == ["aws-second:user connector", "aws:user connector"]
     assert read_back(exit_, plan) == ()
@@ -129,13 +129,13 @@ def test_an_account_that_is_silent_is_told_and_the_other_is_given_up(world: AwsW
     present = find_grants(exit_, plan).present
     silent = second.target.model_copy(update={"endpoint": "http://127.0.0.1:1"})
     exit_.systems = replace(exit_.systems, access_targets=(world.target, silent))
-    trouble = give_up(exit_, plan, {}, lambda grant: revoke(exit_, grant, present))
+    trouble = give_up(exit_, plan, {}, lambda grants: revoke(exit_, grants, present))
     assert set(trouble) == {"aws-second"}
     assert not any(any(world.ways_in(name)) for name in OURS)
     assert second.state() == before
     assert read_back(exit_, plan, leave=trouble) == ()
     exit_.systems = replace(exit_.systems, access_targets=(world.target, second.target))
-    assert give_up(exit_, plan, {}, lambda grant: revoke(exit_, grant, present)) == {}
+    assert give_up(exit_, plan, {}, lambda grants: revoke(exit_, grants, present)) == {}
     assert read_back(exit_, plan) == ()
     assert not any(any(second.ways_in(name)) for name in OURS)
     receipts = exit_.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)

@@ -27,7 +27,7 @@ def cut(exit_: Exit, sessions: Sessions) -> ExitPlan:
     present = find_grants(exit_, plan).present
     open_sessions(exit_, plan, present, (), sessions)
     for grant in plan.grants:
-        revoke(exit_, grant, present)
+        revoke(exit_, [grant], present)
     return plan
 
 

@@ -10,7 +10,8 @@ from core.model import GrantState
 from core.planning import draw_plan
 from core.steps.ask_client import ask_the_client_to_look
 from core.steps.reinstate import reinstate
-from core.steps.revoke import FIRST, SECOND, checked, look_back, read_back, revoke, stay_out
+from core.steps.revoke import FIRST, SECOND, look_back, read_back, revoke, stay_out
+from core.steps.rounds import checked
 from tests.servers.aws_desk import Desk, opened_desk
 from tests.servers.aws_exit import engagement, opened_exit
 from tests.servers.aws_proxy import AwsProxy
@@ -69,7 +70,7 @@ def test_without_consent_nothing_is_tried_any_more(world: AwsWorld, proxy: AwsPr
     with opened_exit(engagement(world, tmp_path, consent=False), tmp_path, world.target) as exit_:
         plan = draw_plan(exit_)
         for grant in plan.grants:
-            revoke(exit_, grant, {})
+            revoke(exit_, [grant], {})
             if not grant.own:
                 assert look_back(exit_, plan, grant) == ""
         assert read_back(exit_, plan) == ()  # the first check: our own way in is seen refused by looking
@@ -84,7 +85,7 @@ def test_what_was_taken_away_before_we_were_killed_is_still_looked_at(world: Aws
     with opened_exit(engagement(world, tmp_path), tmp_path, world.target) as exit_:
         plan = draw_plan(exit_)
         first, *_others = plan.grants
-        revoke(exit_, first, {})
+        revoke(exit_, [first], {})
         stay_out(exit_, plan.grants)  # as each pass begins
         assert look_back(exit_, plan, first) == ""
         assert checked(exit_, first, FIRST)[-1].data["assurance"] == "observed"

@@ -13,7 +13,8 @@ from core.client_check.request import request_text
 from core.errors import GuardError, HeldError, RefusedError
 from core.model import Assurance, EntryKind
 from core.steps.close import close
-from core.steps.revoke import SECOND, checked
+from core.steps.revoke import SECOND
+from core.steps.rounds import checked
 from core.steps.sessions import Sessions
 from tests.connectors.test_entra_tenant_guard import EVERY_ERRAND, OPERATIONS, places_of
 from tests.servers.acme_world import Acme, as_it_was

@@ -55,7 +55,7 @@ def test_the_client_sees_gone_what_nobody_can_see_from_outside(exit_: Exit, host
     plan = draw_plan(exit_)
     present = find_grants(exit_, plan).present
     for grant in plan.grants:
-        revoke(exit_, grant, present)
+        revoke(exit_, [grant], present)
         assert grant.own or look_back(exit_, plan, grant) == ""
     conditional = next(grant for grant in plan.grants if "from=" in grant.privilege)
     assert host.target.verify(conditional, log_in=False).state == GrantState.UNKNOWN

@@ -143,3 +143,4 @@ def test_operations_are_told_and_nothing_is_sent(acme: Acme) -> None:
         assert [one for one in told if one.startswith(f"{grant.id}: ")], grant.id
     assert any("terminate" in one.lower() for one in told)
     assert any("held for a person" in one and "uses-secret" in one for one in told)
+    assert any("held for a person" in one and "we accept it in ours" in one for one in told if one.startswith("reseller "))

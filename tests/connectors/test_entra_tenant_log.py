@@ -1,6 +1,6 @@
 """What the client's tenant wrote down of us is on record before our own way in goes; nobody else's doings are."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -65,10 +65,10 @@ def cut(exit_: Exit, plan: ExitPlan) -> dict[str, str]:
     """Give up all, as the cutoff does."""
     present = find_grants(exit_, plan).present
 
-    def take_away(grant: Grant) -> None:
-        if grant.own:
-            keep_log(exit_, grant)
-        revoke(exit_, grant, present)
+    def take_away(grants: Sequence[Grant]) -> None:
+        for own in (one for one in grants if one.own):
+            keep_log(exit_, own)
+        revoke(exit_, grants, present)
 
     return dict(give_up(exit_, plan, {}, take_away))
 

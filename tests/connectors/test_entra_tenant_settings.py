@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from configs.relative_paths import with_absolute_paths
 from connectors.microsoft.addresses import CLOUDS
 from connectors.microsoft.entra_tenant import EntraTenant
-from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR
 from connectors.microsoft.sign_in import SignIn
 from core.errors import GuardError, RefusedError
 from core.model import Grant, GrantState, Holder
@@ -221,38 +220,3 @@ def test_an_application_that_the_clients_people_use_is_held(acme: Acme) -> None:
         acme.target.revoke(grant)
     acme.object("signIns", "made-up", changes={"userId": acme.acme.tariq["id"]})
     assert acme.target.revoke(grant).facts["changed"] is True
-
-
-@pytest.mark.parametrize("what", ["one administrator", "disabled", "no role", "ours", "no emergency account", "stopped"])
-def test_the_client_is_not_in_control(acme: Acme, what: str) -> None:
-    assert acme.target.client_control().proved
-    client = dict(acme.settings()["client"])
-    if what == "one administrator":
-        client["administrators"] = client["administrators"][:1]
-    elif what == "disabled":
-        acme.object("users", acme.acme.omar["id"], changes={"accountEnabled": False})
-    elif what == "no role":
-        client["administrators"] = [acme.acme.dana["id"], acme.acme.kim["id"]]
-    elif what == "ours":
-        client["administrators"] = [acme.acme.dana["id"], acme.acme.nora["id"]]
-        said = {"principalId": acme.acme.nora["id"], "roleDefinitionId": GLOBAL_ADMINISTRATOR, "directoryScopeId": "/", "id": "made-up"}
-        acme.object("roleAssignments", "made-up", changes=said | {"appScopeId": None})
-    elif what == "no emergency account":
-        client["emergency_account"] = None
-    else:
-        policy = acme.acme.tables["conditionalAccessPolicies"][0]
-        users = policy["conditions"]["users"] | {"excludeUsers": []}
-        acme.object("conditionalAccessPolicies", policy["id"], changes={"conditions": policy["conditions"] | {"users": users}})
-    seen = acme.entra(client=client).client_control()
-    assert not seen.proved
-    assert what != "ours" or "is ours, by its home tenant" in seen.evidence
-    assert seen.evidence
-
-
-def test_the_end_state_and_when_the_client_acted(acme: Acme) -> None:
-    seen = acme.target.client_control()
-    assert seen.acted_at is not None
-    assert (datetime.now(UTC) - seen.acted_at).days <= 2
-    state = acme.target.end_state(acme.target.discover(HOLDERS))
-    assert state.enough
-    assert set(state.administrators) == {"dana@acme-dental.example", "omar@acme-dental.example"}

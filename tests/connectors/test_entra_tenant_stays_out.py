@@ -15,9 +15,10 @@ from requests.adapters import HTTPAdapter
 from core.client_check.seen import ClientsLooks
 from core.errors import RefusedError
 from core.model import Action, Assurance, EntryKind, GrantState
-from core.ports import HoldsSession, LooksByComingIn, LooksFromOutside
+from core.ports import HoldsSession, KeepsConnections, LooksByComingIn, LooksFromOutside
 from core.steps.close import close
-from core.steps.revoke import SECOND, checked, stay_out
+from core.steps.revoke import SECOND, stay_out
+from core.steps.rounds import checked
 from core.steps.sessions import Sessions
 from core.steps.sweep import sweep, sweep_due
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
@@ -164,3 +165,24 @@ def test_without_the_right_to_read_the_organisation_no_session_is_held(acme: Acm
     acme.server.control("state", tenant=acme.acme.id, state=state)
     with pytest.raises(RefusedError, match=r"Organization\.Read\.All"):
         acme.target.open_session()
+
+
+def test_while_connections_are_kept_one_sign_in_serves_all_but_our_own_application(acme: Acme, asked: Counter[str]) -> None:
+    assert isinstance(acme.target, KeepsConnections)
+    grants = [one for one in ready(acme).target.discover(HOLDERS) if one.id.split(" ")[0] in ("user", "role", "application")]
+    with acme.target.connections_kept() as kept:
+        assert kept.not_looked_at() == acme.target.not_looked_at()
+        asked.clear()
+        for grant in grants:
+            if not grant.own:
+                kept.revoke(grant)
+                assert kept.verify(grant, log_in=False).state == GrantState.REVOKED
+        assert asked[f"sign in to {acme.acme.id}"] == 1
+        (own,) = [grant for grant in grants if grant.own]
+        kept.revoke(own)
+        assert kept.verify(own, log_in=False).state == GrantState.REVOKED
+        assert asked[f"sign in to {acme.acme.id}"] == 3
+        kept.stay_out()  # type: ignore[attr-defined] # the same connector
+    asked.clear()
+    assert acme.target.verify(grants[0], log_in=False).state == GrantState.UNKNOWN
+    assert not asked

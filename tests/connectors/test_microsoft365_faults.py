@@ -56,7 +56,7 @@ def test_a_service_that_stays_so_ends_the_listing(world: Microsoft365World, path
 
 
 def test_a_page_that_leads_to_itself_ends_the_listing(world: Microsoft365World) -> None:
-    world.server.control("controls", page_size=2, repeat_pages=True)
+    world.server.control("controls", largest_page=2, repeat_pages=True)
     with pytest.raises(UnavailableError, match="same page"):
         list(world.source().inventory())
 
@@ -64,7 +64,7 @@ def test_a_page_that_leads_to_itself_ends_the_listing(world: Microsoft365World) 
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_pages_of_any_size_hold_the_same(world: Microsoft365World, size: int) -> None:
     expected = list(world.source().inventory())
-    world.server.control("controls", page_size=size)
+    world.server.control("controls", largest_page=size)
     assert list(world.source().inventory()) == expected
 
 

@@ -22,7 +22,7 @@ from core.archive.summary import VolumeLimits
 from core.archive.verify import verify_archive
 from core.archive.writer import write_archive
 from core.errors import RefusedError, UnavailableError
-from core.model import UNKNOWN_SIZE, ItemKind
+from core.model import UNKNOWN_SIZE, InventoryItem, ItemKind
 from core.ports import DataSource
 from tests.contracts.data_source import ReadAllContract
 from tests.servers.microsoft365_world import DANA, OMAR, Microsoft365World, as_it_was, files, item_at, whole
@@ -66,6 +66,10 @@ class TestDataSource(ReadAllContract):
     @pytest.fixture
     def source(self, world: Microsoft365World) -> DataSource:
         return world.source()
+
+    def files(self, source: DataSource) -> list[InventoryItem]:
+        """Take some of each kind: each is read hundreds of times here, and all of them in the tests below."""
+        return super().files(source)[::4]
 
 
 def exported(source: Microsoft365) -> dict[str, bytes]:
@@ -137,7 +141,7 @@ def test_no_secret_of_an_application_is_in_it(world: Microsoft365World) -> None:
 
 def test_logs_are_told_entry_by_entry_with_their_count_and_their_span(world: Microsoft365World) -> None:
     held = {one["id"]: one for one in (world.object("signIns", world.acme.key("sign-in", str(number))) for number in range(3))}
-    world.server.control("controls", page_size=2)
+    world.server.control("controls", largest_page=2)
     reads = {read.item.path: (whole(read), read) for read in world.source().read_all(files(world.source()))}
     text, read = reads["logs/sign-ins.jsonl"]
     shown = [json.loads(line) for line in text.splitlines()]
@@ -165,6 +169,24 @@ def test_drives_and_mailboxes_hold_what_the_simulator_holds(world: Microsoft365W
         for key, one in world.table("messages").items()
     }
     assert mails == expected
+
+
+def test_a_large_message_is_read_whole(world: Microsoft365World) -> None:
+    key, mail = next((key, one) for key, one in world.table("messages").items() if one["_user"] == world.acme.dana["id"])
+    text = mail["_mime"] + "0123456789abcdef\n" * 500_000
+    world.object("messages", key, changes={"_mime": text})
+    source = world.source()
+    mails = [item for item in files(source) if item.path.endswith(".eml")]
+    contents = {read.item.path.rpartition("/")[2]: read.content for read in source.read_all(mails)}
+    assert contents[message_name(key)] == text.encode()
+    assert len(contents) == 5
+
+
+def test_a_message_that_a_page_brings_again_is_listed_once(world: Microsoft365World) -> None:
+    """As when mail comes in while a folder is listed: what was at the end of one page is at the beginning of the next."""
+    world.server.control("controls", largest_page=2, overlapping_pages=True)
+    listed = [item.path for item in world.source(drives=[]).inventory() if item.path.startswith("mailboxes/")]
+    assert len(listed) == len(set(listed)) == 5 + 4
 
 
 def test_nobodys_drive_or_mailbox_is_exported_unless_it_is_named(world: Microsoft365World) -> None:
@@ -203,7 +225,11 @@ def test_a_count_that_differs_is_told(world: Microsoft365World) -> None:
     world.object("mailFolders", inbox["id"], changes={"totalItemCount": 7})
     root = next(one for one in world.table(f"items/{world.drive}").values() if "root" in one)
     world.object(f"items/{world.drive}", root["id"], changes={"folder": {"childCount": 9}})
+    world.fails({"kind": "miscount", "times": 99, "path": "/groups"})
     items = {item.path: item for item in world.source().inventory()}
+    groups = len(world.table("groups"))
+    assert items["configuration/groups.json"].aside == f"the service counts {groups + 1} entries here, and lists {groups}"
+    assert not items["configuration/users.json"].aside
     assert items[f"mailboxes/{DANA}/Inbox"].aside == "the service counts 7 messages here, and lists 5"
     assert items[f"drives/{DANA}/OneDrive"].aside == "the service counts 9 things here, and lists 4"
     source = world.source()

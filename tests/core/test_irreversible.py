@@ -1,5 +1,6 @@
 """What nothing puts back comes after all that can be, and two executives sign for it by itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,10 @@ def test_it_is_begun_nowhere_before_all_that_can_be_put_back_is_done_everywhere(
     example = load(EXAMPLE)
     with opened_exit(example, tmp_path, *doors.values()) as exit_:
 
-        def take(grant: Grant) -> None:
-            doors[grant.system].revoke(grant)
-            taken.append(grant)
+        def take(grants: Sequence[Grant]) -> None:
+            for grant in grants:
+                doors[grant.system].revoke(grant)
+                taken.append(grant)
 
         trouble = give_up(exit_, plan, {}, take)
     assert [one.stage for one in taken] == sorted(one.stage for one in taken)

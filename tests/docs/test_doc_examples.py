@@ -59,7 +59,7 @@ def cut_off(_: Path) -> None:
             found = exit_.systems.target(name).client_control()
             exit_.record(EntryKind.CONTROL, subject=name, data={"proved": found.proved, "evidence": found.evidence})
         found = discover.find_grants(exit_, plan)
-        assert revoke.give_up(exit_, plan, {}, lambda grant: revoke.revoke(exit_, grant, found.present)) == {}
+        assert revoke.give_up(exit_, plan, {}, lambda grants: revoke.revoke(exit_, grants, found.present)) == {}
         assert revoke.read_back(exit_, plan) == ()
         close.close(exit_, plan, Sessions())
         write_bundle(exit_.ledger, exit_.engagement, exit_.evidence_folder, key=exit_.key, now=exit_.now(), audience="the client")

@@ -21,6 +21,8 @@ CALM = {
     "clock_seconds": 0,
     "continuous_evaluation": False,
     "repeat_pages": False,
+    "largest_page": 999,
+    "overlapping_pages": False,
     "faults": [],
 }
 

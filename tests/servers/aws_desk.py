@@ -45,7 +45,7 @@ class Desk:
         if sessions:
             open_sessions(self.exit, self.plan, present, (), sessions)
         for grant in self.plan.grants:
-            revoke(self.exit, grant, present)
+            revoke(self.exit, [grant], present)
             if not grant.own:
                 assert look_back(self.exit, self.plan, grant) == ""
         assert read_back(self.exit, self.plan) == ()

@@ -76,5 +76,5 @@ def cut(exit_: Exit) -> ExitPlan:
     plan = require_saved_plan(exit_)
     present = find_grants(exit_, plan).present
     for grant in plan.grants:
-        revoke(exit_, grant, present)
+        revoke(exit_, [grant], present)
     return plan

@@ -58,7 +58,7 @@ class Ended:
             self.lines(*OURS, beyond)
         self.now = CUTOFF
         found = find_grants(self.exit_, self.plan)
-        assert give_up(self.exit_, self.plan, {}, lambda grant: revoke(self.exit_, grant, found.present)) == {}
+        assert give_up(self.exit_, self.plan, {}, lambda grants: revoke(self.exit_, grants, found.present)) == {}
         assert read_back(self.exit_, self.plan) == ()
         self.lines()
         self.now += timedelta(hours=1)

@@ -14,12 +14,7 @@ class EntraDesk(Desk):
 
     def way_in(self, who: str) -> dict[str, Any]:
         """Give what the client fills in; its own trust for the simulated services among it."""
-        acme: Acme = self.world
-        keys = acme.folder / "keys"
-        name = "review" if who == "client" else who
-        application = acme.acme.review if who == "client" else getattr(acme.acme.northwind, who)
-        access = {"client_id": application["appId"], "private_key": f"file:{keys}/{name}.key", "certificate": f"{keys}/{name}.pem"}
-        return {"access": access, "ca_file": str(acme.server.authority)}
+        return way_in(self.world, who)
 
     def allow_only(self, *values: str) -> None:
         """As Acme: leave its application these permissions alone."""
@@ -43,3 +38,12 @@ def ready(acme: Acme) -> Acme:
 def at_home(grants: tuple[Grant, ...]) -> set[str]:
     """Name what is seen from our own tenant alone."""
     return {one.subject for one in grants if one.id.split(" ")[0] in ("gdap-access", "relationship", "reseller", "delegated-access")}
+
+
+def way_in(acme: Acme, who: str = "client") -> dict[str, Any]:
+    """Fill in by which application Acme looks, and by which authority it trusts the simulated services."""
+    keys = acme.folder / "keys"
+    name = "review" if who == "client" else who
+    application = acme.acme.review if who == "client" else getattr(acme.acme.northwind, who)
+    access = {"client_id": application["appId"], "private_key": f"file:{keys}/{name}.key", "certificate": f"{keys}/{name}.pem"}
+    return {"access": access, "ca_file": str(acme.server.authority)}

@@ -13,7 +13,7 @@ from core.model import Assurance, Grant, GrantState, Verdict
 AT_HOME: Final = frozenset({"gdap-access", "relationship", "reseller", "delegated-access"})
 """Seen and ended from our own tenant: that is outside, whether the client's is open to us or not."""
 _NO_LOOK: Final = "we cannot look into the tenant any more"
-_OUT: Final = "we do not come in to look"
+_OUT: Final = "to look would be to try our own way in once more"
 
 
 class Tried(NamedTuple):

@@ -1,6 +1,7 @@
 """The AccessTarget: what of an Entra tenant is ours is found, taken away, seen to be refused, and put back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -28,7 +29,7 @@ from connectors.microsoft.entra_tenant.trust import Contacts, Partners
 from connectors.microsoft.entra_tenant.visit import Kind, Visit, already
 from connectors.microsoft.errors import WayInRefusedError
 from connectors.microsoft.guard import MaySend
-from connectors.microsoft.sign_in import Tell, tell_on_terminal
+from connectors.microsoft.sign_in import SignIn, Tell, tell_on_terminal
 from core.errors import GuardError, RefusedError
 from core.model import ClientControl, EndState, Grant, Holder, Receipt, Transfers, Verdict
 from core.ports import Expiry, ForeignLog, Missing
@@ -78,7 +79,9 @@ class EntraTenant(Tenant):
     kind: Literal["entra_tenant"] = "entra_tenant"
     name: str
     _unseen: list[str] = PrivateAttr(default_factory=list)
-    _stays_out: bool = PrivateAttr(default=False)
+    _out: list[bool] = PrivateAttr(default_factory=list)
+    """Not empty: our own way in is left alone. One for all that `connections_kept` gives."""
+    _kept: SignIn | None = PrivateAttr(default=None)
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every grant of these holders and no other. Changes nothing. Raises RefusedError if our own way in belongs to nobody."""
@@ -110,7 +113,7 @@ class EntraTenant(Tenant):
         """Take one grant away. Twice is fine. Raises RefusedError before anything is changed where others would lose something."""
         kind = self._kind(grant)
         try:
-            return kind.revoke(self._visit((grant.holder,)), grant)
+            return kind.revoke(self._visit_for(grant), grant)
         except WayInRefusedError as error:
             if grant.own and error.closed:
                 return already(grant, error.what)
@@ -122,9 +125,9 @@ class EntraTenant(Tenant):
         Once our own way in is closed, only what is seen from our own tenant, and applications whose credential the engagement file
         names, can be judged; all else is unknown, not revoked. After `stay_out` it is as `verify_from_outside`.
         """
-        if self._stays_out:
+        if self._out:
             return self.verify_from_outside(grant, log_in=log_in)
-        return from_inside(self, self._visit((grant.holder,)), self._kind(grant), grant, log_in=log_in)
+        return from_inside(self, self._visit_for(grant), self._kind(grant), grant, log_in=log_in)
 
     def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
         """Judge GDAP and the reseller link from our own tenant, applications by whether Entra gives them a token; nothing else is asked."""
@@ -132,13 +135,26 @@ class EntraTenant(Tenant):
 
     def stay_out(self) -> None:
         """Use our own way in no more, but where `verify` may log in: until something is put back by it."""
-        self._stays_out = True
+        self._out[:] = [True]
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what was taken away, from `grant.undo`. Twice is fine. Raises RefusedError if we no longer come in ourselves."""
         receipt = self._kind(grant).reinstate(self._visit((grant.holder,)), grant)
-        self._stays_out = False
+        self._out.clear()
         return receipt
+
+    @contextmanager
+    def connections_kept(self) -> Iterator["EntraTenant"]:
+        """Give the same target, which signs in once and not for each grant: a sign-in stands in the client's log, and takes its time.
+
+        Only our own application's end is seen by a sign-in of its own. Each grant is looked at over a new connection.
+        """
+        kept = self.model_copy()
+        kept._kept = SignIn(self)  # noqa: SLF001 - the same class
+        try:
+            yield kept
+        finally:
+            kept._kept = None  # noqa: SLF001 - the same class
 
     def open_session(self) -> HeldToken:
         """Get an access token and keep it in memory. Raises as ports do where we get none, or may not read the organisation by it."""
@@ -189,7 +205,7 @@ class EntraTenant(Tenant):
             except GuardError:
                 raise
             except RefusedError as error:
-                told = [f"held for a person: {error.what}"]
+                told = [f"held for a person: {error.what}; {error.todo}"]
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
 
@@ -207,6 +223,13 @@ class EntraTenant(Tenant):
 
     def _visit(self, holders: tuple[str, ...] = (), *, allows: MaySend = may_send, tell: Tell | None = None) -> Visit:
         return Visit(self, self.name, holders, allows=allows, tell=tell)
+
+    def _visit_for(self, grant: Grant) -> Visit:
+        """Begin a visit to one grant, by the sign-in that is kept unless the grant is that very way in."""
+        visit = self._visit((grant.holder,))
+        if self._kept and not grant.own:
+            visit.sign_in = self._kept
+        return visit
 
     def _require_own_way_in(self) -> None:
         if self.own_application != self.access.client_id:

@@ -23,12 +23,16 @@ _MOST_WITH_SIGN_INS: Final = "120"
 
 @dataclass(frozen=True)
 class Area:
-    """One pair of files. `columns` of the table: heading, and path of the value. Entries are sorted by what stands at `order`."""
+    """One pair of files. `columns` of the table: heading, and path of the value. Entries are sorted by what stands at `order`.
+
+    `counted_by` is the operation by which the service counts them, where it does.
+    """
 
     name: str
     entries: Callable[[Visit], Iterator[Entity]]
     columns: Mapping[str, str]
     order: tuple[str, ...] = ("id",)
+    counted_by: str = ""
 
 
 def _listed(operation: str, **query: str) -> Callable[[Visit], Iterator[Entity]]:
@@ -148,6 +152,7 @@ AREAS: Final = (
         | {"Kind": "userType", "Enabled": "accountEnabled", "Licences": "licences", "Title": "jobTitle", "Department": "department"}
         | {"Office": "officeLocation", "Telephone": "businessPhones", "Mobile": "mobilePhone", "Synchronised": "onPremisesSyncEnabled"}
         | {"Since": "createdDateTime", "Id": "id"},
+        counted_by="list_users",
     ),
     Area(
         "last-sign-ins",
@@ -161,6 +166,7 @@ AREAS: Final = (
         _listed("list_groups", top=_MOST),
         {"Name": "displayName", "Description": "description", "Mail": "mail", "Security": "securityEnabled", "Kinds": "groupTypes"}
         | {"Rule": "membershipRule", "Synchronised": "onPremisesSyncEnabled", "Since": "createdDateTime", "Id": "id"},
+        counted_by="list_groups",
     ),
     Area(
         "group-members",
@@ -193,6 +199,7 @@ AREAS: Final = (
         "applications",
         _listed("list_applications", top=_MOST),
         _APP | {"For": "signInAudience", "Permissions": "requiredResourceAccess"} | _KEYS | {"Since": "createdDateTime", "Id": "id"},
+        counted_by="list_applications",
     ),
     Area(
         "application-owners",
@@ -213,6 +220,7 @@ AREAS: Final = (
         | {"Owner's tenant": "appOwnerOrganizationId", "Enabled": "accountEnabled", "Kind": "servicePrincipalType"}
         | _KEYS
         | {"Id": "id"},
+        counted_by="list_service_principals",
     ),
     Area(
         "enterprise-application-owners",

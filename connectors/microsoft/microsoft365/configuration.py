@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from connectors.microsoft.microsoft365.areas import AREAS, Area
 from connectors.microsoft.microsoft365.names import CONFIGURATION
@@ -22,15 +22,23 @@ def area_of(path: str) -> Area:
     return _BY_NAME[name]
 
 
+class Written(NamedTuple):
+    """Both files of an area by path, and how many entries they have."""
+
+    files: dict[str, bytes]
+    entries: int
+
+
 def items(visit: Visit, dataset: str, area: Area) -> Iterator[InventoryItem]:
     """Write both files of an area, and say what they are: their version is their SHA-256."""
-    for path, content in contents(visit, area).items():
-        yield InventoryItem(
-            dataset, path, ItemKind.FILE, len(content), mode=OWNER_ONLY, version=f"sha256:{hashlib.sha256(content).hexdigest()}"
-        )
+    written = write(visit, area)
+    aside = _compared(visit, area, written.entries)
+    for path, content in written.files.items():
+        version = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        yield InventoryItem(dataset, path, ItemKind.FILE, len(content), mode=OWNER_ONLY, version=version, aside=aside)
 
 
-def contents(visit: Visit, area: Area) -> dict[str, bytes]:
+def write(visit: Visit, area: Area) -> Written:
     """Write both files of an area, from what the tenant says now. Raises RefusedError if we may not look, UnavailableError."""
     lines = []
     for found in area.entries(visit):
@@ -39,7 +47,15 @@ def contents(visit: Visit, area: Area) -> dict[str, bytes]:
     lines.sort()
     objects = b",\n".join(line for _order, line, _row in lines)
     path = f"{CONFIGURATION}/{area.name}"
-    return {
-        f"{path}.csv": heading(area.columns) + b"".join(sorted(cells for _order, _line, cells in lines)),  # mostly by name
-        f"{path}.json": b"[\n" + objects + b"\n]\n" if lines else b"[]\n",
-    }
+    table = heading(area.columns) + b"".join(sorted(cells for _order, _line, cells in lines))  # mostly by name
+    return Written({f"{path}.csv": table, f"{path}.json": b"[\n" + objects + b"\n]\n" if lines else b"[]\n"}, len(lines))
+
+
+def _compared(visit: Visit, area: Area, listed: int) -> str:
+    """Hold what was listed against the service's own count, where it has one."""
+    said = visit.graph.count(area.counted_by) if area.counted_by else listed
+    if said == listed:
+        return ""
+    aside = f"the service counts {said} entries here, and lists {listed}"
+    visit.differing.append(f"{CONFIGURATION}/{area.name}: {aside}")
+    return aside

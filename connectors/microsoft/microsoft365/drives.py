@@ -78,10 +78,13 @@ class _Tree:
         self._visit, self._dataset, self._drive, self._path = visit, dataset, drive, path
         self._entries: dict[str, _Entry] = {}
         self._root = ""
+        self._told_of_root: int | None = None
         self._children: dict[str, dict[str, str]] = {}
 
     def items(self) -> Iterator[InventoryItem]:
         self._list()
+        if not self._root:
+            self._root = self._visit.graph.get("get_item", {"drive-id": self._drive, "driveItem-id": "root"}, select="id")["id"]
         for key, one in self._entries.items():
             self._children.setdefault(self._above(one), {})[key] = one.name
         yield self._folder(self._root, self._path, None)
@@ -116,8 +119,6 @@ class _Tree:
                 mark_of(found),
                 (found.get("folder") or {}).get("childCount"),
             )
-
-    _told_of_root: int | None = None
 
     def _above(self, one: _Entry) -> str:
         """Find the folder of a thing. What lies in one that is not listed, or in itself, lies at the top: it is not left out."""

@@ -18,7 +18,7 @@ _SELECT: Final = "id,receivedDateTime,changeKey"
 def items(visit: Visit, dataset: str, user: str) -> Iterator[InventoryItem]:
     """List all folders, hidden ones too, and all messages of one mailbox, in no order. How long a message is shows when it is read."""
     home = f"{MAILBOXES}/{part(user)}"
-    waiting = [(home, list(_folders(visit, user, None)))]
+    waiting = [(home, _folders(visit, user, None))]
     while waiting:
         path, siblings = waiting.pop()
         named = parts({one["id"]: one.get("displayName") or "" for one in siblings})
@@ -27,7 +27,7 @@ def items(visit: Visit, dataset: str, user: str) -> Iterator[InventoryItem]:
             with suppress(GoneError):  # it was deleted since its parent was listed
                 yield from _folder(visit, dataset, user, folder, below)
                 if folder.get("childFolderCount"):
-                    waiting.append((below, list(_folders(visit, user, folder["id"]))))
+                    waiting.append((below, _folders(visit, user, folder["id"])))
 
 
 def message_id(item: InventoryItem, users: tuple[str, ...]) -> tuple[str, str]:
@@ -40,16 +40,20 @@ def message_id(item: InventoryItem, users: tuple[str, ...]) -> tuple[str, str]:
     raise FileNotFoundError(f"there is no {item.path} in this source")
 
 
-def _folders(visit: Visit, user: str, parent: str | None) -> Iterator[Entity]:
+def _folders(visit: Visit, user: str, parent: str | None) -> list[Entity]:
+    """List folders, each once: a page may bring one again."""
     places = {"user-id": user} | ({"mailFolder-id": parent} if parent else {})
     name = "list_child_folders" if parent else "list_mail_folders"
-    yield from visit.graph.pages(name, places, top=top(), includeHiddenFolders="true")
+    found = visit.graph.pages(name, places, top=top(), includeHiddenFolders="true")
+    return list({one["id"]: one for one in found}.values())
 
 
 def _folder(visit: Visit, dataset: str, user: str, folder: Entity, path: str) -> Iterator[InventoryItem]:
-    count = 0
+    seen = set[str]()  # a page may bring a message again, where one came in meanwhile
     for one in visit.graph.pages("list_messages", {"user-id": user, "mailFolder-id": folder["id"]}, select=_SELECT, top=top()):
-        count += 1
+        if one["id"] in seen:
+            continue
+        seen.add(one["id"])
         yield InventoryItem(
             dataset,
             f"{path}/{message_name(one['id'])}",
@@ -60,8 +64,8 @@ def _folder(visit: Visit, dataset: str, user: str, folder: Entity, path: str) ->
             version=f"{one['id']} {one.get('changeKey') or ''}",
         )
     said = folder.get("totalItemCount")
-    differs = said is not None and said != count
-    aside = f"the service counts {said} messages here, and lists {count}" if differs else ""
+    differs = said is not None and said != len(seen)
+    aside = f"the service counts {said} messages here, and lists {len(seen)}" if differs else ""
     if differs:
         visit.differing.append(f"{path}: {aside}")
     yield InventoryItem(dataset, path, ItemKind.DIRECTORY, mode=0o700, aside=aside)

@@ -26,7 +26,6 @@ TRIES: Final = 5
 _LONGEST_WAIT: Final = 120.0
 _PIECE: Final = 1 << 18
 """What is read at a time, and lost if the connection breaks meanwhile."""
-_BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
 
 
 class FileReader(io.RawIOBase):
@@ -113,15 +112,15 @@ class FileReader(io.RawIOBase):
             self.ended_early = True
             return None
         answer = self._fetch()
-        status = HTTPStatus(answer.status_code)
-        if status is HTTPStatus.PARTIAL_CONTENT and answer.headers.get("Content-Range", "").startswith(f"bytes {self._position}-"):
+        status = answer.status_code
+        if status == HTTPStatus.PARTIAL_CONTENT and answer.headers.get("Content-Range", "").startswith(f"bytes {self._position}-"):
             return answer
-        if status is HTTPStatus.OK:
+        if status == HTTPStatus.OK:
             return self._skipped(answer)
         answer.close()
         if status in EXPIRED:
             self._try_again(0.0, f"the address of the bytes answers {status}")
-        elif status in _BUSY:
+        elif status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self._try_again(retry_after(answer) or 1.0, f"the service is busy ({status})")
         else:
             raise UnavailableError(f"{shown(self._item.path)} cannot be fetched: {status}", untouched="the file")

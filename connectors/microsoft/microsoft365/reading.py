@@ -11,7 +11,7 @@ from urllib3.exceptions import HTTPError
 
 from connectors.microsoft.errors import GoneError, WayInRefusedError
 from connectors.microsoft.microsoft365 import logs, names
-from connectors.microsoft.microsoft365.configuration import area_of, contents
+from connectors.microsoft.microsoft365.configuration import area_of, write
 from connectors.microsoft.microsoft365.mailboxes import message_id
 from connectors.microsoft.microsoft365.reader import FileReader
 from connectors.microsoft.microsoft365.visit import Visit
@@ -22,8 +22,8 @@ from core.ports import ReadFile
 
 AT_ONCE: Final = 4
 """Requests at a time: Exchange lets an application have no more in one mailbox (learn.microsoft.com/graph/throttling-limits)."""
-SMALL: Final = 8 << 20
-"""Files up to so many bytes are given whole. Messages always are: none may have more than 150 MB."""
+SMALL: Final = 4 << 20
+"""Files up to so many bytes are given whole, messages read ahead. Larger messages are whole, too: none has over 150 MB."""
 _AHEAD: Final = 16
 _TRIES: Final = 3
 
@@ -32,7 +32,11 @@ class _Ahead(NamedTuple):
     """What was asked for before its turn; None: to be read when it is its turn."""
 
     item: InventoryItem
-    answer: Future[ReadFile] | None
+    answer: Future[ReadFile | None] | None
+
+
+class _TooLargeError(Exception):
+    """A message is larger than it may be now."""
 
 
 class Reading:
@@ -50,20 +54,20 @@ class Reading:
             try:
                 while following or waiting:
                     while following and len(waiting) < _AHEAD:
-                        waiting.append(_Ahead(following, pool.submit(self.one, following) if _is_ahead(following) else None))
+                        waiting.append(_Ahead(following, pool.submit(self._ahead, following) if _is_ahead(following) else None))
                         following = next(source, None)
                     item, answer = waiting.popleft()
-                    read = answer.result() if answer else self.one(item)
+                    read = (answer.result() if answer else None) or self.one(item)
                     yield read
                     if not isinstance(read.content, bytes | Exception):
                         read.content.close()
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def one(self, item: InventoryItem) -> ReadFile:
-        """Read one; what keeps it from being read is given with it. Raises as `all`."""
+    def one(self, item: InventoryItem, most: int | None = None) -> ReadFile:
+        """Read one; what keeps it from being read is given with it. Raises as `all`, and _TooLargeError for a message over `most`."""
         try:
-            return self._read(item)
+            return self._read(item, most)
         except (GuardError, WayInRefusedError):
             raise
         except (OSError, RefusedError) as error:
@@ -78,7 +82,7 @@ class Reading:
             raise read.content
         return read.content
 
-    def _read(self, item: InventoryItem) -> ReadFile:
+    def _read(self, item: InventoryItem, most: int | None = None) -> ReadFile:
         match item.path.partition("/")[0]:
             case names.NOT_EXPORTED if item.path == names.NOT_EXPORTED:
                 content = self._told()
@@ -89,7 +93,7 @@ class Reading:
                 log = logs.LogStream(self._visit, *logs.log_of(item.path))
                 return ReadFile(item, cast("BinaryIO", log), UNKNOWN_SIZE, 0, log.details)
             case names.MAILBOXES:
-                return self._message(item)
+                return self._message(item, most)
             case _:
                 return self._file(item)
 
@@ -97,16 +101,23 @@ class Reading:
         area = area_of(item.path)
         content = self._area.pop(item.path, None)
         if content is None:
-            self._area = contents(self._visit, area)  # of the pair, the other is asked for next
+            self._area = write(self._visit, area).files  # of the pair, the other is asked for next
             content = self._area.pop(item.path)
         return ReadFile(item, content, len(content))
 
-    def _message(self, item: InventoryItem) -> ReadFile:
+    def _ahead(self, item: InventoryItem) -> ReadFile | None:
+        """Read one before its turn; None for a message that is too large to be kept so long."""
+        try:
+            return self.one(item, most=SMALL)
+        except _TooLargeError:
+            return None
+
+    def _message(self, item: InventoryItem, most: int | None) -> ReadFile:
         user, key = message_id(item, self._mailboxes)
         for _ in range(_TRIES):
             try:
                 with self._visit.graph.bytes_of("read_message", {"user-id": user, "message-id": key}) as answer:
-                    content = answer.content
+                    content = _content(answer, most)
                 return ReadFile(item, content, len(content), item.mtime_ns)
             except GoneError:
                 raise FileNotFoundError(f"{item.path} is gone") from None
@@ -128,3 +139,13 @@ class Reading:
 
 def _is_ahead(item: InventoryItem) -> bool:
     return item.path.startswith(f"{names.MAILBOXES}/") or (item.path.startswith(f"{names.DRIVES}/") and item.size <= SMALL)
+
+
+def _content(answer: requests.Response, most: int | None) -> bytes:
+    pieces, size = list[bytes](), 0
+    for piece in answer.iter_content(1 << 18):
+        size += len(piece)
+        if most is not None and size > most:
+            raise _TooLargeError
+        pieces.append(piece)
+    return b"".join(pieces)

@@ -73,7 +73,7 @@ class Microsoft365(Tenancy):
             yield stream
 
     def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
-        """Read in this order: messages and files up to 8 MiB whole and several at a time, logs and larger files as streams."""
+        """Read in this order: messages and files up to 4 MiB whole and several at a time, logs and larger files as streams."""
         with closing(Reading(self._visit(), self.mailboxes, self._not_exported).all(items)) as reading:
             yield from reading
 
