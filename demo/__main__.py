@@ -43,10 +43,8 @@ def main() -> int:
             "Starting Acme Dental: a file server (SSH), a bucket (S3), an AWS account, a tenant at Microsoft, a mail server, a vault …"
         )
         stack.enter_context(acme)
-        out.print(
-            f"     the file server is {acme.ssh.implementation}; AWS and Microsoft are simulated by programs on this machine that answer as they do"
-        )
-        out.print("     everything listens on 127.0.0.1 only; nothing leaves this machine")
+        out.print(f"     the file server is {acme.ssh.implementation}; it listens on 127.0.0.1 only, as all else here")
+        out.print("     AWS and Microsoft's cloud are simulated, by programs on this machine that answer as theirs do")
         os.environ |= services.environment()
         good = Story(acme, services, lead(started)).tell()
         summary(services, keep=keep, good=good)

@@ -122,10 +122,10 @@ class ServedOffice:
         north = self.office.northwind
         ours = self._application(north.offboarding, "offboarding")
         return {
-            "our application at Microsoft, with a new token": _opens(ours),
-            "our application at Microsoft, with a token from before": self._takes(self._token),
-            "tariq, our guest at Microsoft": _opens(self._person("tariq@northwind.example")),
-            "nora, who came in by our partner tenant (GDAP)": _opens(self._person("nora@northwind.example")),
+            "our application at Microsoft, with a new token,": _opens(ours),
+            "our application at Microsoft, with a token from before,": self._takes(self._token),
+            "tariq, our guest at Microsoft,": _opens(self._person("tariq@northwind.example")),
+            "nora, who came in by our partner tenant (GDAP),": _opens(self._person("nora@northwind.example")),
             "dana's account at Microsoft": _opens(self._person(DANA)),
             "the client's own application at Microsoft": _opens(self._application(self.office.review, "review")),
         }
