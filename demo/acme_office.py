@@ -37,7 +37,7 @@ class Office(TenantSeed):
         super().__init__("acme", [INITIAL, DOMAIN])
         self.keys = keys
         self.northwind = Northwind(keys)
-        relationship = self.northwind.relate(self.id, "Acme Dental", "active", [USER_ADMINISTRATOR])
+        relationship = self.northwind.relate(self.id, "Acme Dental", "active", [USER_ADMINISTRATOR], title="GDAP Acme Dental 2024")
         self.northwind.assign(relationship, self.northwind.technicians, [USER_ADMINISTRATOR])
         self._own_people()
         self.tariq = self.guest(self.northwind, self.northwind.people["tariq"])
