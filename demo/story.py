@@ -143,9 +143,11 @@ class Story:
             note("the people here were later than the clock, on this slow machine; the next pass makes up for it")
             run = self.next_pass()
         if requests := self.asked_to_look():
-            note("what our own ways in would show, only the client can see now; it was asked by mail to look")
-            for request in requests:
-                self.look_as_client(request)
+            note("what is left there, only the client can see now that we are out; it was asked by mail to look")
+            with ThreadPoolExecutor() as desks:
+                for told in desks.map(self.look_as_client, requests):
+                    for one in told:
+                        note(one)
             run = self.next_pass()
         swept = self.run_deployment("sweep", {"form": {"engagement": SLUG}})
         return self.try_from_outside() and bool(run.state.name == swept.name == "Closed")
@@ -159,8 +161,8 @@ class Story:
         """Name the requests to look at a system, as they come to the client by mail."""
         return sorted(self.mailed_checkpoint("acme-dental.example").parent.glob("look-at-*.yaml"))
 
-    def look_as_client(self, request: Path) -> None:
-        """As the client: look by a way in of its own where nobody of ours can look any more, and sign what is there."""
+    def look_as_client(self, request: Path) -> list[str]:
+        """As the client: look by a way in of its own where nobody of ours can look any more, and sign. Returns what there is to tell."""
         identity, secret = key_of(self.acme.keys, DANA)
         own = {"AWS_ACCESS_KEY_ID": identity, "AWS_SECRET_ACCESS_KEY": secret}
         by = "by her own key"
@@ -174,10 +176,11 @@ class Story:
         texts = sorted(looks.glob("*.txt"))  # with status 1 something could not be seen; the text says what
         if done.returncode not in (0, 1) or not texts:
             raise RuntimeError(f"offboard client-check look: {done.stdout}{done.stderr}")
+        told = []
         for text in texts:
-            note(f"Dana looks {by}: {seen_in(text)}")
             self.sign_by_hand(text, "offboard-look@northwind.example", "client-director")
-            note(self.offboard("sign", "take-in", SLUG, str(text)).splitlines()[-1])
+            told += [f"Dana looks {by}: {seen_in(text)}", self.offboard("sign", "take-in", SLUG, str(text)).splitlines()[-1]]
+        return told
 
     def try_from_outside(self) -> bool:
         """Try every way in. Returns whether the client's still open, and none of ours."""
@@ -221,14 +224,14 @@ class Story:
     def run_deployment(self, name: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - Prefect's own state
         """Run one deployment to its end and say how it ended."""
         state = run_deployment(name, parameters)
-        self.tell_end(f"{name}: {state.name}", str(state.message))
+        self.tell_end(name, state.name, str(state.message))
         return state
 
     def finished_cutoff(self) -> Any:  # noqa: ANN401 - Prefect's own run
         """Wait for the end of the newest run of the cutoff."""
         while not ((run := cutoff_run(SLUG)).state and run.state.is_final()):
             time.sleep(0.5)
-        self.tell_end(f"the cutoff: {run.state.name}", str(run.state.message))
+        self.tell_end("the cutoff", str(run.state.name), str(run.state.message))
         return run
 
     def offboard(self, *words: str, **secrets: str) -> str:

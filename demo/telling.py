@@ -32,12 +32,13 @@ class Endings:
     def __init__(self) -> None:
         self._told = set[str]()
 
-    def tell(self, how: str, message: str) -> None:
+    def tell(self, what: str, state: str, message: str) -> None:
         """Tell each thing that the message says on a line of its own."""
         parts = BETWEEN.split(shortly(first_sentence(message)))
         new = [part for part in dict.fromkeys(parts) if part not in self._told]
         self._told.update(new)
-        note(f"{how}. {new[0]}" if new else f"{how}, as told above")
+        first = new[0][:1].upper() + new[0][1:] if new else ""
+        note(f"{what}: {first if first.startswith(state) else f'{state}. {first}'}" if new else f"{what}: {state}, as told above")
         for part in new[1:]:
             note(f"  {part}")
 
@@ -54,7 +55,7 @@ def seen_in(text: Path) -> str:
     """Say in short what a look found that is to be signed."""
     fields = [line.partition(": ")[::2] for line in text.read_text(encoding="utf-8").splitlines()]
     one, count = dict(fields), Counter(name for name, _ in fields)
-    hidden = f", {count['could-not-see']} only from the provider's own tenant" if count["could-not-see"] else ""
+    hidden = f", {count['could-not-see']} can be seen from the provider's own tenant alone" if count["could-not-see"] else ""
     found = f"{count['still-there']} of {one['looked-for']} ways in of the provider's are still there"
     return f"{one['system']}: {found}{hidden}, {count['beyond-the-plan']} others were found"
 
@@ -62,8 +63,11 @@ def seen_in(text: Path) -> str:
 def shortly(text: str) -> str:
     """Count what is unknown, system by system, instead of naming each thing with its reason."""
     unknown = Counter(system for system, _what in UNSEEN.findall(text))
+    if not unknown:
+        return text
+    rest = UNSEEN.sub("", text)
     counted = ", ".join(f"{count} in {system}" for system, count in unknown.items())
-    return UNSEEN.sub("", text) + (f"we cannot see any more whether all is gone ({counted})" if unknown else "")
+    return f"{rest}{'' if rest.endswith(' ') else '; '}we cannot see any more whether all is gone ({counted})"
 
 
 def first_sentence(text: str) -> str:
