@@ -30,7 +30,7 @@ def main() -> int:
     stop_on_signals()
     shutil.rmtree(FOLDER, ignore_errors=True)
     with ExitStack() as stack:
-        acme = Acme(FOLDER, aws=True)
+        acme = Acme(FOLDER, aws=True, microsoft=True)
         os.environ |= {"OFFBOARD_ENGAGEMENTS": str(acme.engagements), "OFFBOARD_STATE": str(acme.state)}
         services = Services(FOLDER / "prefect")
         stack.callback(services.stop)
@@ -39,9 +39,12 @@ def main() -> int:
         services.start_server()
         started = time.monotonic() - began
         services.start_worker()
-        out.print("Starting Acme Dental: a file server (SSH), a bucket (S3), an AWS account, a mail server, a vault, a register …")
+        out.print(
+            "Starting Acme Dental: a file server (SSH), a bucket (S3), an AWS account, a tenant at Microsoft, a mail server, a vault …"
+        )
         stack.enter_context(acme)
-        out.print(f"     the file server is {acme.ssh.implementation}; everything listens on 127.0.0.1 only")
+        out.print(f"     the file server is {acme.ssh.implementation}; it listens on 127.0.0.1 only, as all else here")
+        out.print("     AWS and Microsoft's cloud are simulated, by programs on this machine that answer as theirs do")
         os.environ |= services.environment()
         good = Story(acme, services, lead(started)).tell()
         summary(services, keep=keep, good=good)

@@ -15,6 +15,7 @@ from core.dates import load_zone
 from demo.acme_account import account, fill_account
 from demo.acme_bucket import BUCKET, fill_bucket
 from demo.acme_files import LARGE_FILE_BYTES, RestlessFile, write_files
+from demo.acme_office import ServedOffice
 from demo.aws_server import AwsServer
 from demo.keys import age_key, ssh_key
 from demo.mail_server import MailServer
@@ -42,16 +43,28 @@ CREDENTIALS = (
 
 
 class Acme:
-    """Everything simulated, in one folder. Entering starts the servers; leaving stops them. `aws`: with an AWS account."""
+    """Everything simulated, in one folder. Entering starts the servers; leaving stops them.
 
-    def __init__(self, folder: Path, *, large: int = LARGE_FILE_BYTES, ssh: Implementation | None = None, aws: bool = False) -> None:
+    `aws`: with an AWS account; `microsoft`: with a tenant at Microsoft.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        large: int = LARGE_FILE_BYTES,
+        ssh: Implementation | None = None,
+        aws: bool = False,
+        microsoft: bool = False,
+    ) -> None:
         self.folder = folder
         self.keys = folder / "keys"
         self.source = folder / "source"
         self.state = folder / "state"
         self.engagements = folder / "engagements"
         self.register = folder / "provider" / "obligations.yaml"
-        self._large, self._implementation, self._with_aws, self._stack = large, ssh, aws, ExitStack()
+        self._large, self._implementation, self._with_aws, self._with_microsoft = large, ssh, aws, microsoft
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         for path in (self.keys, self.source, self.state, self.engagements, self.register.parent):
@@ -66,6 +79,8 @@ class Acme:
         self.aws = self._stack.enter_context(AwsServer.start(self.folder / "aws")) if self._with_aws else None
         if self.aws:
             fill_account(self.aws, self.keys)
+        served = self._with_microsoft and ServedOffice(self.keys / "microsoft", self.folder / "microsoft")
+        self.tenant = self._stack.enter_context(served) if served else None
         self.stamps = self._stack.enter_context(TimeStampServer(self.folder / "time-stamps")) if shutil.which("openssl") else None
         for name, key in (("s3-access-key", self.s3.access_key), ("s3-secret-key", self.s3.secret_key)):
             (self.keys / name).write_text(key, encoding="ascii")
@@ -172,10 +187,12 @@ class Acme:
                     "secret_key": "file:../keys/s3-secret-key",
                     "versions": "true",
                 },
+                *([self.tenant.source()] if self.tenant else []),
             ],
             "access_targets": [
                 host | {"authorized_keys": [str(self.ssh.authorized_keys)], "client_keys": [self.public["client-admin"]]},
                 *([account(self.aws)] if self.aws else []),
+                *([self.tenant.target()] if self.tenant else []),
             ],
             "credential_sources": [
                 {

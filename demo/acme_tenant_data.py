@@ -1,11 +1,12 @@
 """The rest of Acme's tenant: policies, contacts, domains, licences, logs, files and mail."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
-from demo.entra.seed import ago
+from demo.entra.seed import TenantSeed, ago
 from demo.entra.store import Entity
 
 if TYPE_CHECKING:
@@ -38,18 +39,54 @@ def fill_policies(acme: "AcmeTenant") -> None:
 
 def fill_data(acme: "AcmeTenant") -> None:
     """Put in everything else."""
-    _organization(acme)
+    fill_organization(acme, "Acme Dental", ("noc@northwind.example", "dana@acme-dental.example"), ("security@northwind.example",))
     _licences(acme)
     _log(acme)
-    drive = _drive(acme, acme.dana["id"], "business", "OneDrive")
-    for number, name in enumerate(("appointments.xlsx", "price list.docx", "x-ray 0001.dcm", "größer & älter.pdf"), start=1):
-        _file(acme, drive, number, name, 40_000 * number)
+    fill_drive(acme, acme.dana)
     acme.put("sites", site := {"id": f"acme.example,{acme.key('site')},{acme.key('web')}", "displayName": "Clinics", "name": "clinics"})
     library = _drive(acme, site["id"], "documentLibrary", "Documents")
     for number in range(1, 8):
         _file(acme, library, number, f"minutes {number}.txt", 1_000 * number)
     for user in (acme.dana, acme.omar):
-        _mailbox(acme, user)
+        fill_mailbox(acme, user)
+
+
+def fill_organization(
+    tenant: TenantSeed, name: str, technical: Sequence[str], security: Sequence[str], privacy: str = "privacy@northwind.example"
+) -> None:
+    """Put in the organisation, with the addresses to which Microsoft writes, and its domains."""
+    domains = [
+        {"name": one, "isDefault": number == 1, "isInitial": number == 0, "type": "Managed"} for number, one in enumerate(tenant.domains)
+    ]
+    said = {"id": tenant.id, "displayName": name, "tenantType": "AAD", "createdDateTime": ago(2000), "verifiedDomains": domains}
+    said |= {"technicalNotificationMails": list(technical), "securityComplianceNotificationMails": list(security)}
+    said |= {"securityComplianceNotificationPhones": [], "marketingNotificationEmails": ["dana@acme-dental.example"]}
+    profile = {"contactEmail": privacy, "statementUrl": "https://acme-dental.example/privacy"}
+    tenant.put("organization", said | {"privacyProfile": profile})
+    _domains(tenant)
+
+
+def fill_drive(tenant: TenantSeed, owner: Entity) -> None:
+    """Put in somebody's drive, with files."""
+    drive = _drive(tenant, owner["id"], "business", "OneDrive")
+    for number, name in enumerate(("appointments.xlsx", "price list.docx", "x-ray 0001.dcm", "größer & älter.pdf"), start=1):
+        _file(tenant, drive, number, name, 40_000 * number)
+
+
+def fill_mailbox(tenant: TenantSeed, user: Entity) -> None:
+    """Put in somebody's mailbox: three folders, and five messages in the first."""
+    inbox = _folder(tenant, user, "Inbox", None)
+    _folder(tenant, user, "Insurers", inbox["id"])
+    _folder(tenant, user, "Conversation History", None, hidden=True)
+    for number in range(5):
+        written = datetime.now(UTC) - timedelta(days=number)
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Date"] = "lab@example", user["userPrincipalName"], format_datetime(written)
+        mail["Subject"], mail["Message-ID"] = f"Crown {number} is ready", f"<{tenant.key('mail', user['id'], str(number))}@example>"
+        mail.set_content(f"Crown {number} can be fetched.\n")
+        said = {"id": f"AAMk{tenant.key('message', user['id'], str(number))}", "subject": mail["Subject"], "parentFolderId": inbox["id"]}
+        said |= {"receivedDateTime": ago(number), "internetMessageId": mail["Message-ID"], "hasAttachments": False, "changeKey": "CQAAA"}
+        tenant.put("messages", said | {"_user": user["id"], "_mime": mail.as_string()})
 
 
 def _users(**more: object) -> Entity:
@@ -70,15 +107,7 @@ def _place(acme: "AcmeTenant", name: str, more: Entity) -> Entity:
     return acme.put("namedLocations", said | more)
 
 
-def _organization(acme: "AcmeTenant") -> None:
-    domains = [
-        {"name": one, "isDefault": number == 1, "isInitial": number == 0, "type": "Managed"} for number, one in enumerate(acme.domains)
-    ]
-    said = {"id": acme.id, "displayName": "Acme Dental", "tenantType": "AAD", "createdDateTime": ago(2000), "verifiedDomains": domains}
-    said |= {"technicalNotificationMails": ["noc@northwind.example", "dana@acme-dental.example"]}
-    said |= {"securityComplianceNotificationMails": ["security@northwind.example"], "securityComplianceNotificationPhones": []}
-    profile = {"contactEmail": "privacy@northwind.example", "statementUrl": "https://acme-dental.example/privacy"}
-    acme.put("organization", said | {"marketingNotificationEmails": ["dana@acme-dental.example"], "privacyProfile": profile})
+def _domains(acme: TenantSeed) -> None:
     for number, name in enumerate(acme.domains):
         record = {"label": name, "ttl": 3600, "isOptional": False, "supportedService": "Email"}
         text = {
@@ -127,7 +156,7 @@ def _log(acme: "AcmeTenant") -> None:
         acme.put("signIns", said | {"homeTenantId": home.id, "resourceTenantId": acme.id})
 
 
-def _drive(acme: "AcmeTenant", owner: str, kind: str, name: str) -> str:
+def _drive(acme: TenantSeed, owner: str, kind: str, name: str) -> str:
     key = f"b!{acme.key('drive', owner)}"
     acme.put("drives", {"id": key, "name": name, "driveType": kind, "quota": {"total": 1 << 40, "used": 1 << 20}, "_owner": owner})
     times = {"createdDateTime": ago(900), "lastModifiedDateTime": ago(2)}
@@ -136,7 +165,7 @@ def _drive(acme: "AcmeTenant", owner: str, kind: str, name: str) -> str:
     return key
 
 
-def _file(acme: "AcmeTenant", drive: str, number: int, name: str, size: int) -> None:
+def _file(acme: TenantSeed, drive: str, number: int, name: str, size: int) -> None:
     top = acme.tables[f"items/{drive}"][0]
     root, top["folder"]["childCount"] = top["id"], top["folder"]["childCount"] + 1
     key = f"01{acme.key('file', drive, str(number))}"
@@ -145,22 +174,7 @@ def _file(acme: "AcmeTenant", drive: str, number: int, name: str, size: int) -> 
     acme.put(f"items/{drive}", said | {"parentReference": {"driveId": drive, "id": root, "path": f"/drives/{drive}/root:"}})
 
 
-def _mailbox(acme: "AcmeTenant", user: Entity) -> None:
-    inbox = _folder(acme, user, "Inbox", None)
-    _folder(acme, user, "Insurers", inbox["id"])
-    _folder(acme, user, "Conversation History", None, hidden=True)
-    for number in range(5):
-        written = datetime.now(UTC) - timedelta(days=number)
-        mail = EmailMessage()
-        mail["From"], mail["To"], mail["Date"] = "lab@example", user["userPrincipalName"], format_datetime(written)
-        mail["Subject"], mail["Message-ID"] = f"Crown {number} is ready", f"<{acme.key('mail', user['id'], str(number))}@example>"
-        mail.set_content(f"Crown {number} can be fetched.\n")
-        said = {"id": f"AAMk{acme.key('message', user['id'], str(number))}", "subject": mail["Subject"], "parentFolderId": inbox["id"]}
-        said |= {"receivedDateTime": ago(number), "internetMessageId": mail["Message-ID"], "hasAttachments": False, "changeKey": "CQAAA"}
-        acme.put("messages", said | {"_user": user["id"], "_mime": mail.as_string()})
-
-
-def _folder(acme: "AcmeTenant", user: Entity, name: str, parent: str | None, *, hidden: bool = False) -> Entity:
+def _folder(acme: TenantSeed, user: Entity, name: str, parent: str | None, *, hidden: bool = False) -> Entity:
     key = f"AAMk{acme.key('folder', user['id'], name)}"
     said = {"id": key, "displayName": name, "parentFolderId": parent or f"AAMk{acme.key('top', user['id'])}", "isHidden": hidden}
     count = {"childFolderCount": 1 if name == "Inbox" else 0, "totalItemCount": 5 if name == "Inbox" else 0}

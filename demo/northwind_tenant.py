@@ -48,10 +48,10 @@ class Northwind(TenantSeed):
                 self.assign(one, self.readers, [SECURITY_READER])
         self.contract(client.id, name, client.domains[0])
 
-    def relate(self, client: str, name: str, status: str, roles: list[str], *, auto_extend: bool = False) -> Entity:
-        """Put in one relationship."""
+    def relate(self, client: str, name: str, status: str, roles: list[str], *, title: str = "", auto_extend: bool = False) -> Entity:
+        """Put in one relationship; `title` is what people see of it."""
         key = f"{self.key('relationship', name, status)}-{self.key('second half', name, status)}"
-        said: dict[str, Any] = {"id": key, "displayName": f"{name} {status}", "status": status, "duration": "P730D"}
+        said: dict[str, Any] = {"id": key, "displayName": title or f"{name} {status}", "status": status, "duration": "P730D"}
         said |= {"autoExtendDuration": "P180D" if auto_extend else "PT0S", "createdDateTime": ago(400), "lastModifiedDateTime": ago(399)}
         begun = status not in {"approvalPending", "created"}
         said |= {"activatedDateTime": ago(399) if begun else None, "endDateTime": ago(-331) if begun else None}

@@ -7,7 +7,12 @@ import asyncssh
 from demo.acme import Acme
 from demo.acme_account import ways_in
 
-THE_CLIENTS = ("client-admin's SSH key", "dana's access key")
+THE_CLIENTS = (
+    "client-admin's SSH key",
+    "dana's access key",
+    "dana's account at Microsoft",
+    "the client's own application at Microsoft",
+)
 """What has to come in to the end; everything else is ours."""
 
 
@@ -15,7 +20,8 @@ def who_comes_in(acme: Acme) -> dict[str, bool]:
     """Try each way in once, and say which still opens."""
     names = ("our-automation", "our-technician", "client-admin")
     tried = {f"{name}'s SSH key": asyncio.run(_enters(acme, name)) for name in names}
-    return tried | (ways_in(acme.aws, acme.keys) if acme.aws else {})
+    tried |= ways_in(acme.aws, acme.keys) if acme.aws else {}
+    return tried | (acme.tenant.ways_in() if acme.tenant else {})
 
 
 async def _enters(acme: Acme, key: str) -> bool:

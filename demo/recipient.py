@@ -3,6 +3,7 @@
 With stock tools (age, zstd, tar, keepassxc-cli, ssh-keygen) where they are installed, else with libraries for the same formats.
 """
 
+import csv
 import io
 import shutil
 import subprocess
@@ -59,6 +60,12 @@ class Recipient:
             with (self.handover / PACKAGE).open("rb") as ciphertext:
                 vault = open_package(ciphertext, [self.identity])["04-credentials/vault.kdbx"]
         return self._open_vault(vault, self._decrypt(passphrase_age).decode().strip())
+
+    def accounts(self, source: str) -> int:
+        """Count the accounts that the archive names, once it is open, of a tenant that was exported under this name."""
+        (table,) = (self.desk / "archive").glob(f"*/data/{source}/configuration/users.csv")
+        with table.open(encoding="utf-8-sig", newline="") as rows:
+            return sum(1 for _ in csv.DictReader(rows))
 
     def sign_receipt(self, archive_code: str, package_code: str, credentials: int, principal: str, namespace: str) -> Path:
         """Fill in the receipt template and sign it."""

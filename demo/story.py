@@ -3,20 +3,26 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from cli.services import PROJECT, Services
+from configs.open_exit import open_exit
 from core.model import Party
+from core.planning import require_saved_plan
 from demo.acme import SLUG, Acme
 from demo.acme_account import DANA, key_of
+from demo.acme_office import SOURCE, SYSTEM
 from demo.outsiders import THE_CLIENTS, who_comes_in
 from demo.recipient import Recipient
-from demo.runs import Runs
-from demo.telling import note, out, say
+from demo.runs import cutoff_run, run_deployment
+from demo.telling import Endings, note, out, plan_in_short, say, seen_in
 
 SHORTEST_LEAD = timedelta(seconds=100)
 """How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
@@ -24,12 +30,13 @@ SHORTEST_LEAD = timedelta(seconds=100)
 NAMESPACE = "offboard-acknowledgement@northwind.example"
 
 
-class Story(Runs):
+class Story:
     """One walk. Every act of a person is what that person would type or click."""
 
     def __init__(self, acme: Acme, services: Services, lead: timedelta) -> None:
         self.acme, self.services, self.lead = acme, services, lead
         self.environment = services.environment()
+        self.tell_end = Endings().tell
 
     def tell(self) -> bool:
         """Walk the exit to its end. Returns whether it closed and the evidence holds."""
@@ -52,9 +59,12 @@ class Story(Runs):
         self.services.deploy()  # takes a while; the time until the cutoff begins after it
         self.write_engagement()
         self.walk("Waiting for signature")
+        with open_exit(SLUG) as exit_:
+            for line in plan_in_short(require_saved_plan(exit_).grants):
+                note(line)
 
     def approve(self) -> None:
-        """Two executives and the client sign; the client is told; only then a letter leaves."""
+        """Two executives sign, for what nothing puts back once more, and the client; it is told; only then a letter leaves."""
         say(2, "People sign with their own keys; the client is told before anything is written")
         bob = self.acme.folder / "approval-by-bob.txt"
         both = ("--deliver-to", "client", "--deliver-to", "successor")
@@ -62,6 +72,8 @@ class Story(Runs):
         acts = [
             ("approval", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
             ("approval", "--as", "bob@northwind.example", "--write", str(bob)),
+            ("approval", "--irreversible", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
+            ("approval", "--irreversible", "--as", "bob@northwind.example", "--key", self.key("bob"), "--yes"),
             ("election", "--as", "dana@acme-dental.example", *both, "--key", self.key("client-director"), "--yes"),
             ("conversation", "--as", "alice@northwind.example", *told, "--key", self.key("alice"), "--yes"),
         ]
@@ -81,18 +93,18 @@ class Story(Runs):
         """Open archive and package as client and as successor, and sign the receipts; then arm the cutoff."""
         say(4, "Client and successor open archive and package, and sign the receipts; the cutoff is armed")
         with ThreadPoolExecutor() as people:
-            for used in people.map(self.open, Party, ("dana@acme-dental.example", "sam@harbour-it.example")):
-                for one in used:
+            for told in people.map(self.open, Party, ("dana@acme-dental.example", "sam@harbour-it.example")):
+                for one in told:
                     note(one)
         checkpoint = self.mailed_checkpoint("harbour-it.example")
         self.sign_by_hand(checkpoint, "offboard-checkpoint@northwind.example", "successor-signer")
         note(self.offboard("cosign", "--record", SLUG, f"{checkpoint}.sig").splitlines()[-1])
         dana = ("--as", "dana@acme-dental.example", "--key", self.key("client-director"), "--yes")
-        both = ("--system", "files-server", "--system", "aws")
+        every = [word for name in ("files-server", "aws", SYSTEM) for word in ("--system", name)]
         sam = ("--as", "sam@harbour-it.example", "--key", self.key("successor-signer"), "--yes")
         self.sign(
             [
-                ("control", *both, "--how", "logged in there with our own administrator's keys", *dana),
+                ("control", *every, "--how", "logged in there as our own administrators", *dana),
                 ("readiness", "--what", "backup, protection and monitoring", *sam),
                 ("arming", "--as", "alice@northwind.example", "--key", self.key("alice"), "--yes"),
                 ("arming", "--as", "tariq@northwind.example", "--key", self.key("tariq"), "--yes"),
@@ -102,7 +114,7 @@ class Story(Runs):
         self.walk("Waiting for cutoff")
 
     def open(self, party: Party, principal: str) -> list[str]:
-        """Open archive and package as one recipient, and return the signed receipt. Returns what was used."""
+        """Open archive and package as one recipient, and return the signed receipt. Returns what there is to tell."""
         folder = self.acme.folder
         recipient = Recipient(party, folder / party, self.acme.keys, folder / "archive", folder / "handover")
         archive_code = recipient.open_archive()
@@ -110,25 +122,32 @@ class Story(Runs):
         attached = next(iter(letter.iter_attachments())).get_content()
         package_code, count = recipient.open_package(attached if isinstance(attached, bytes) else attached.encode())
         receipt = recipient.sign_receipt(archive_code, package_code, count, principal, NAMESPACE)
-        return [*recipient.used, self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1]]
+        tenant = f"  in the archive: users.csv of Acme's tenant at Microsoft names {recipient.accounts(SOURCE)} accounts"
+        opened = f"the {party} opens everything with stock tools: {'; '.join(recipient.used)}"
+        return [opened, tenant, self.offboard("sign", "take-in", SLUG, str(receipt)).splitlines()[-1]]
 
     def sign(self, acts: Sequence[Sequence[str]]) -> None:
         """Have people sign, each at a terminal of their own."""
         with ThreadPoolExecutor() as people:
-            for said in people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts):
-                note(said.splitlines()[-1].strip() if "On record" in said else "Bob's text is written; he signs it with plain ssh-keygen")
+            for act, said in zip(acts, people.map(lambda act: self.offboard("sign", act[0], SLUG, *act[1:]), acts), strict=True):
+                scope = " It is for what nothing puts back." if "--irreversible" in act else ""
+                written = "Bob's text is written; he signs it with plain ssh-keygen"
+                note(f"{said.splitlines()[-1].strip()}{scope}" if "On record" in said else written)
 
     def cut_off(self) -> bool:
         """Wait for the scheduled run, and try the keys from outside."""
         say(5, "The cutoff runs by itself at its instant")
-        note(f"{self.cutoff_run().name} is scheduled in Prefect")
+        note(f"{cutoff_run(SLUG).name} is scheduled in Prefect")
         run = self.finished_cutoff()
-        if run.state.name == "Held" and not self.asked_to_look().exists():
+        if run.state.name == "Held" and not self.asked_to_look():
             note("the people here were later than the clock, on this slow machine; the next pass makes up for it")
             run = self.next_pass()
-        if self.asked_to_look().exists():
-            note("what the account's policies and contacts say, only the client can see now; it was asked by mail to look")
-            self.look_as_client(self.asked_to_look())
+        if requests := self.asked_to_look():
+            note("what is left there, only the client can see now that we are out; it was asked by mail to look")
+            with ThreadPoolExecutor() as desks:
+                for told in desks.map(self.look_as_client, requests):
+                    for one in told:
+                        note(one)
             run = self.next_pass()
         swept = self.run_deployment("sweep", {"form": {"engagement": SLUG}})
         return self.try_from_outside() and bool(run.state.name == swept.name == "Closed")
@@ -138,20 +157,30 @@ class Story(Runs):
         self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
         return self.finished_cutoff()
 
-    def asked_to_look(self) -> Path:
-        """Name the request to look into the account, as it comes to the client by mail."""
-        return self.mailed_checkpoint("acme-dental.example").with_name("look-at-aws.yaml")
+    def asked_to_look(self) -> list[Path]:
+        """Name the requests to look at a system, as they come to the client by mail."""
+        return sorted(self.mailed_checkpoint("acme-dental.example").parent.glob("look-at-*.yaml"))
 
-    def look_as_client(self, request: Path) -> None:
-        """As the client: look by its own key where nobody of ours can look any more, and sign what is there."""
-        looks = request.with_name("looks")
+    def look_as_client(self, request: Path) -> list[str]:
+        """As the client: look by a way in of its own where nobody of ours can look any more, and sign. Returns what there is to tell."""
         identity, secret = key_of(self.acme.keys, DANA)
         own = {"AWS_ACCESS_KEY_ID": identity, "AWS_SECRET_ACCESS_KEY": secret}
-        said = self.offboard("client-check", "look", str(request), "--out", str(looks), **own)
-        note(f"Dana looks by her own key: {said.strip().splitlines()[0].strip()}; all are gone")
-        for text in looks.glob("*.txt"):
+        by = "by her own key"
+        if self.acme.tenant and request.stem.endswith(SYSTEM):
+            by = "by an application of Acme's own"
+            asked = yaml.safe_load(request.read_text(encoding="utf-8"))
+            asked["systems"][0]["way-in"] = self.acme.tenant.way_in_of_the_client()
+            request.write_text(yaml.safe_dump(asked, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        looks = request.with_name(request.stem)
+        done = self.run_offboard("client-check", "look", str(request), "--out", str(looks), **own)
+        texts = sorted(looks.glob("*.txt"))  # with status 1 something could not be seen; the text says what
+        if done.returncode not in (0, 1) or not texts:
+            raise RuntimeError(f"offboard client-check look: {done.stdout}{done.stderr}")
+        told = []
+        for text in texts:
             self.sign_by_hand(text, "offboard-look@northwind.example", "client-director")
-            note(self.offboard("sign", "take-in", SLUG, str(text)).splitlines()[-1])
+            told += [f"Dana looks {by}: {seen_in(text)}", self.offboard("sign", "take-in", SLUG, str(text)).splitlines()[-1]]
+        return told
 
     def try_from_outside(self) -> bool:
         """Try every way in. Returns whether the client's still open, and none of ours."""
@@ -186,13 +215,36 @@ class Story(Runs):
             held = held and done.returncode == 0
         return held
 
+    def walk(self, expected: str) -> None:
+        """Start client-exit through Prefect, as the form does, and wait for its end."""
+        state = self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
+        if state.name != expected:
+            raise RuntimeError(f"client-exit ended as {state.name} instead of {expected}: {state.message}")
+
+    def run_deployment(self, name: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - Prefect's own state
+        """Run one deployment to its end and say how it ended."""
+        state = run_deployment(name, parameters)
+        self.tell_end(name, state.name, str(state.message))
+        return state
+
+    def finished_cutoff(self) -> Any:  # noqa: ANN401 - Prefect's own run
+        """Wait for the end of the newest run of the cutoff."""
+        while not ((run := cutoff_run(SLUG)).state and run.state.is_final()):
+            time.sleep(0.5)
+        self.tell_end("the cutoff", str(run.state.name), str(run.state.message))
+        return run
+
     def offboard(self, *words: str, **secrets: str) -> str:
         """Run the command as a person does, who has these secrets in the environment."""
-        command = [sys.executable, "-m", "cli.main", *words]
-        done = subprocess.run(command, cwd=PROJECT, env=self.environment | secrets, capture_output=True, text=True, check=False)
+        done = self.run_offboard(*words, **secrets)
         if done.returncode:
             raise RuntimeError(f"offboard {' '.join(words)}: {done.stdout}{done.stderr}")
         return done.stdout
+
+    def run_offboard(self, *words: str, **secrets: str) -> subprocess.CompletedProcess[str]:
+        """Do the same, whatever its exit status is."""
+        command = [sys.executable, "-m", "cli.main", *words]
+        return subprocess.run(command, cwd=PROJECT, env=self.environment | secrets, capture_output=True, text=True, check=False)
 
     def mailed_checkpoint(self, domain: str) -> Path:
         """Save what came with the letters to one party, as that party does; returns the newest checkpoint."""

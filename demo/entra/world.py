@@ -53,7 +53,6 @@ class World:
         self.transfers: dict[str, list[Entity]] = seed["transfers"]
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.key_id = secrets.token_hex(8)
-        self.seen_assertions: set[str] = set()
         self.devices: dict[str, Entity] = {}
         self.refresh: dict[str, Entity] = {}
         self.downloads: dict[str, Entity] = {}
