@@ -1,76 +1,22 @@
-"""What the exit asks of the outside world. One connector = one system = one file (or folder) in connectors/.
+"""What the exit asks of systems that let us in: to find, to end and to see that; and what only some of them can besides.
 
 Every method raises only UnavailableError (worth a retry) or RefusedError (needs a person).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from core.errors import RefusedError
 from core.model import (
     ClientControl,
-    Credential,
-    Dataset,
-    Document,
     EndState,
     Grant,
     Holder,
-    InventoryItem,
-    Message,
-    Obligation,
     Receipt,
     Transfers,
     Verdict,
 )
-
-
-class ReadFile(NamedTuple):
-    """One file as `DataSource.read_all` gives it.
-
-    `content` is the whole file, seen unchanged while it was read; or a stream to be read now, from its start; or the error that
-    `DataSource.open` would raise for it. `size` (bytes) and `mtime_ns` are of the file when it was opened; UNKNOWN_SIZE if it ends when it
-    ends. `details` is what the source says of the file besides, by name (the headers of an object, say); of a stream they may grow.
-    """
-
-    item: InventoryItem
-    content: bytes | BinaryIO | OSError | RefusedError
-    size: int = 0
-    mtime_ns: int = 0
-    details: Mapping[str, str] | None = None
-
-
-class DataSource(Protocol):
-    """Where data of the client's is read. It has no way to write.
-
-    It can be pickled: an export is read by several processes, each with connections of its own.
-    """
-
-    @property
-    def name(self) -> str:
-        """The name that the engagement file gives it."""
-
-    def dataset(self) -> Dataset:
-        """Say what is exported from here, without looking."""
-
-    def inventory(self) -> Iterator[InventoryItem]:
-        """List all that is there, sorted by path (as bytes), directories and links included; follows no link."""
-
-    @property
-    def rate_limit(self) -> int | None:
-        """How many bytes a second may be read from it; None for no limit."""
-
-    def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
-        """Read one file from its start. Raises FileNotFoundError if it has vanished since it was listed."""
-
-    def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
-        """Read these files in this order, in the way that is fastest here; as much as it likes is read ahead, in bounded memory.
-
-        A stream that was given is used up, or given up, before the next file is asked for. A file may come a second time, when it
-        turned out that it changed while it was read: the last one counts. What keeps one file from being read is given with it;
-        UnavailableError, which ends it all, is raised.
-        """
 
 
 class AccessTarget(Protocol):
@@ -264,107 +210,3 @@ class LooksForTheClient(Protocol):
 
     def as_client(self) -> ClientsView:
         """Give the system as this target's own way in lets it be seen, which is the client's here: it need not belong to a holder."""
-
-
-class CredentialSource(Protocol):
-    """A vault from which the client's credentials are handed over."""
-
-    @property
-    def name(self) -> str:
-        """The name that the engagement file gives it."""
-
-    def credentials(self) -> tuple[Credential, ...]:
-        """List references, sorted; no value leaves the vault."""
-
-    def reveal(self, reference: str) -> "Secret":
-        """Read one credential's values, to be packed at once and never kept."""
-
-
-class Secret(Protocol):
-    """The values of one credential, in memory only; its repr says nothing."""
-
-    @property
-    def password(self) -> str:
-        """The password; may be empty."""
-
-    @property
-    def notes(self) -> str:
-        """Free text; may be empty."""
-
-    @property
-    def otp(self) -> str:
-        """The one-time password's `otpauth:` address; may be empty."""
-
-
-class DocumentSource(Protocol):
-    """Where documentation for the handover package is read."""
-
-    @property
-    def name(self) -> str:
-        """The name that the engagement file gives it."""
-
-    def documents(self) -> tuple[Document, ...]:
-        """List the documents, sorted by path."""
-
-    def read(self, document: Document) -> bytes:
-        """Read one document whole."""
-
-
-class ObligationSource(Protocol):
-    """Where what is still owed, by us and to us, is written down."""
-
-    @property
-    def name(self) -> str:
-        """The name that the engagement file gives it."""
-
-    def outstanding(self) -> tuple[Obligation, ...]:
-        """List what is open today, sorted by id."""
-
-
-class ArchiveStore(Protocol):
-    """Where archives and packages are put. There is no way to remove anything."""
-
-    def put(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Write a new object; it appears under its name whole, on a clean exit, or not at all."""
-
-    def get(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """Read an object. Raises FileNotFoundError."""
-
-    def list(self) -> tuple[str, ...]:
-        """Name the whole objects that are there, sorted."""
-
-    def where(self) -> str:
-        """Say in words where a person finds it."""
-
-    @property
-    def retention_days(self) -> int | None:
-        """For how many days the store keeps anybody from removing what is put (S3 Object Lock); None if it does not."""
-
-
-class Notifier(Protocol):
-    """How messages leave."""
-
-    def send(self, message: Message) -> Receipt:
-        """Send it once. RefusedError: certainly not sent. UnavailableError: certainly not sent, try again.
-
-        Raises UncertainDeliveryError if the other side may have taken it.
-        """
-
-
-class TimeStamp(NamedTuple):
-    """A time stamp: the TimeStampResp in DER (RFC 3161), the instant that it states, who made it, and the roots (PEM) it holds by."""
-
-    token: bytes
-    at: datetime
-    authority: str
-    roots: bytes
-
-
-class TimeStamper(Protocol):
-    """An authority that vouches for when something existed."""
-
-    def stamp(self, message: bytes) -> TimeStamp:
-        """Have the SHA-256 of a message time stamped; the stamp was seen to be valid."""
-
-    def trusted_roots(self) -> bytes:
-        """Read the certificates (PEM) by which its stamps hold."""

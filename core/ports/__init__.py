@@ -1,0 +1,53 @@
+"""What the exit asks of the outside world. One connector = one system = one file (or folder) in connectors/."""
+
+from core.ports.access import (
+    AccessTarget,
+    ClientsView,
+    Expiry,
+    ForeignLog,
+    HoldsSession,
+    KeepsConnections,
+    LooksByComingIn,
+    LooksForTheClient,
+    LooksFromOutside,
+    Missing,
+    OpenSession,
+    RevokesTogether,
+    SimulatesEndState,
+    TellsOperations,
+    TellsPermissions,
+    TellsTransfers,
+    TellsWhatWeDid,
+)
+from core.ports.placing import ArchiveStore, Notifier, TimeStamp, TimeStamper
+from core.ports.reading import CredentialSource, DataSource, DocumentSource, ObligationSource, ReadFile, Secret
+
+__all__ = [
+    "AccessTarget",
+    "ArchiveStore",
+    "ClientsView",
+    "CredentialSource",
+    "DataSource",
+    "DocumentSource",
+    "Expiry",
+    "ForeignLog",
+    "HoldsSession",
+    "KeepsConnections",
+    "LooksByComingIn",
+    "LooksForTheClient",
+    "LooksFromOutside",
+    "Missing",
+    "Notifier",
+    "ObligationSource",
+    "OpenSession",
+    "ReadFile",
+    "RevokesTogether",
+    "Secret",
+    "SimulatesEndState",
+    "TellsOperations",
+    "TellsPermissions",
+    "TellsTransfers",
+    "TellsWhatWeDid",
+    "TimeStamp",
+    "TimeStamper",
+]
