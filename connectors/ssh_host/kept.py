@@ -145,7 +145,10 @@ class Kept:
     def _ask_at_the_door(self, transport: GuardedTransport) -> None:
         """Ask about the doors until one is refused: with many refusals the server would not let us try ours."""
         for user, key in self._doors:
-            if ask(transport, user, key, signer=None, patience=ANSWER_SECONDS)[0] != Answer.ACCEPTED:
+            answer, _why = ask(transport, user, key, signer=None, patience=ANSWER_SECONDS)
+            if answer == Answer.UNCLEAR:
+                transport.close()  # a late answer would be taken for the one to our login
+            if answer != Answer.ACCEPTED:
                 return
             self._accepted.add((user, key.blob, self.changes))
 

@@ -30,13 +30,18 @@ def client_control(exit_: Exit, plan: ExitPlan, there: There) -> str:
 
 @of_system("I7", "plan fits the systems", by_whom="a new plan that is signed anew", waivable=False)
 def plan_fits(exit_: Exit, _plan: ExitPlan, there: There) -> str:
-    """See that each planned grant is there, or taken away already, or seen to be gone; tell what is beyond the plan."""
+    """See that each planned grant is there as it was planned, or taken away already, or seen to be gone; tell what is beyond the plan."""
     absent = [] if there.gone else [grant for grant in there.pending if grant.subject not in there.present]
     verdicts = {grant.subject: exit_.systems.target(there.system).verify(grant, log_in=False) for grant in absent}
     strange = [
         f"{subject} was not found, and yet is {seen.state}: {seen.evidence}"
         for subject, seen in verdicts.items()
         if seen.state != GrantState.REVOKED
+    ]
+    strange += [
+        f"{one.subject} cannot be put back any more, and the plan says that it can"
+        for one in there.pending
+        if one.subject in there.present and there.present[one.subject].irreversible and not one.irreversible
     ]
     if strange:
         raise LackingError("; ".join(strange))

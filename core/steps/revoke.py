@@ -3,10 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from core.actions import Deed, judge, perform_together, remember
-from core.errors import GoodLeaverError, GuardError, RefusedError, UnavailableError
+from core.errors import GoodLeaverError, GuardError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.model import STAGES, Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.planning import planned_at
@@ -16,6 +16,8 @@ from core.steps.rounds import Rounds, is_receipted, verdict_in
 from core.steps.side_by_side import side_by_side
 
 FIRST, SECOND = "first", "second"
+LONGEST_STAGE: Final = timedelta(minutes=30)
+"""How long all changes of one stage may take on a system that reads each back until it is settled."""
 UNSEEN = "nobody could look for further grants of ours"
 
 Weighed = tuple[Verdict, Mapping[str, str]]
@@ -60,18 +62,18 @@ def _find_out(target: AccessTarget, before: Grant, begun: LedgerEntry) -> Receip
         )
     if verdict.state == GrantState.ACTIVE:
         return None
-    return Receipt(done=f"seen to be gone after an interruption: {verdict.evidence}", undo=begun.data["grant"]["undo"])
+    return Receipt(done=f"seen to be gone, after it was begun and not finished: {verdict.evidence}", undo=begun.data["grant"]["undo"])
 
 
 def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Callable[[Sequence[Grant]], object]) -> Mapping[str, str]:
     """Take all planned grants away, systems side by side, those of one system in their order; on every system our own way in goes last.
 
-    What cannot be put back is begun on no system before all that can be is done on all, or told as trouble.
+    What cannot be put back is begun on no system before all that can be is done on all and seen to be gone, or told as trouble.
     `take_away` is given what one change takes away: a single grant, unless a system can do several.
 
     Systems in `aside` are not touched. One where something goes wrong is left there, and holds no other: it is told, with why, in what
-    is returned. The ways by which we come in are taken away only once all else is, since some may lead over others; what was taken away
-    before is looked at while they still let us see the inside.
+    is returned. The ways by which we come in are taken away only once all else is, since some may lead over others, and seen to be, while
+    they still let us see the inside.
     """
     trouble, rounds = dict(aside), Rounds(exit_)
     for stage in STAGES:
@@ -79,7 +81,8 @@ def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Ca
         for grant in plan.grants:
             if grant.stage == stage and grant.system not in trouble:
                 todo.setdefault(grant.system, []).append(grant)
-        for system, error in side_by_side(todo, partial(_one_by_one, exit_, plan, todo, take_away, rounds)).items():
+        one_by_one = partial(_one_by_one, exit_, plan, todo, take_away, rounds, trouble)
+        for system, error in side_by_side(todo, one_by_one, longest=LONGEST_STAGE).items():
             if isinstance(error, GoodLeaverError):
                 trouble[system] = str(error)
             if isinstance(error, GuardError):
@@ -161,13 +164,22 @@ def _one_by_one(
     todo: Mapping[str, Sequence[Grant]],
     take_away: Callable[[Sequence[Grant]], object],
     rounds: Rounds,
+    trouble: Mapping[str, str],
     system: str,
 ) -> None:
     target, grants = exit_.systems.target(system), todo[system]
+    still = list[str]()
     for together in target.in_one_change(grants) if isinstance(target, RevokesTogether) else [[one] for one in grants]:
+        if system in trouble:
+            return  # the pass has waited long enough, and has told that nothing more is begun here
         take_away(together)
-    for grant in grants:
-        look_back(exit_, plan, grant, rounds=rounds)
+        still += [look_back(exit_, plan, grant, rounds=rounds) for grant in together]
+    if any(still) and grants[0].stage != STAGES[-1]:  # what comes after our own way in nobody could look at
+        raise HeldError(
+            "; ".join(filter(None, still)),
+            untouched="what cannot be put back there, and our own way in",
+            todo="the next pass looks again, and goes on when it is seen to be gone",
+        )
 
 
 def touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:

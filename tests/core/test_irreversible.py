@@ -1,6 +1,6 @@
 """What nothing puts back comes after all that can be, and two executives sign for it by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,8 @@ import pytest
 
 from configs.engagement_file import load
 from core.errors import RefusedError
+from core.interlocks.systems import plan_fits
+from core.interlocks.there import There
 from core.model import STAGES, Assurance, ExitPlan, Grant, GrantState, Verdict
 from core.signatures.fields import problem
 from core.signatures.purposes import Purpose
@@ -32,10 +34,10 @@ def test_its_turn_is_between_what_can_be_put_back_and_our_own_way_in() -> None:
 
 
 class Doors:
-    """A system of doors: what is taken away is closed, unless it holds."""
+    """A system of doors: what is taken away is closed, unless it holds; of some it cannot be seen yet whether they are."""
 
-    def __init__(self, name: str, *holds: str) -> None:
-        self.name, self.holds = name, holds
+    def __init__(self, name: str, *holds: str, unseen: str = "") -> None:
+        self.name, self.holds, self.unseen = name, holds, unseen
         self.closed: list[str] = []
 
     def revoke(self, grant: Grant) -> None:
@@ -45,6 +47,8 @@ class Doors:
 
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
         assert not log_in
+        if grant.id == self.unseen:
+            return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence="it did not answer")
         state = GrantState.REVOKED if grant.id in self.closed else GrantState.ACTIVE
         return Verdict(state=state, assurance=Assurance.OBSERVED, evidence="looked")
 
@@ -66,6 +70,32 @@ def test_it_is_begun_nowhere_before_all_that_can_be_put_back_is_done_everywhere(
     assert [one.stage for one in taken] == sorted(one.stage for one in taken)
     assert [(one.system, one.stage) for one in taken if one.stage] == [("a", 1), ("a", 2)]
     assert set(trouble) == {"b"}  # its own way in stays: somebody has to look
+
+
+def test_nothing_more_is_begun_where_it_is_not_seen_that_what_came_before_is_gone(tmp_path: Path) -> None:
+    said = [("reversible", {}), ("irreversible", {"irreversible": True}), ("own", {"own": True})]
+    made = [Grant(system=one, id=id_, holder="h", privilege="p", **more) for one in ("a", "b") for id_, more in said]
+    plan = ExitPlan.model_construct(grants=tuple(made), negative_login=False)
+    doors: dict[str, Any] = {"a": Doors("a", unseen="reversible"), "b": Doors("b")}
+    with opened_exit(load(EXAMPLE), tmp_path, *doors.values()) as exit_:
+
+        def give_all_up() -> Mapping[str, str]:
+            return give_up(exit_, plan, {}, lambda grants: [doors[grant.system].revoke(grant) for grant in grants])
+
+        trouble = give_all_up()
+        assert "it did not answer" in trouble["a"]
+        assert (doors["a"].closed, doors["b"].closed) == (["reversible"], ["reversible", "irreversible", "own"])
+        doors["a"].unseen = ""
+        assert give_all_up() == {}  # the next pass looks again, and goes on
+    assert set(doors["a"].closed) == {"reversible", "irreversible", "own"}
+
+
+def test_what_became_irreversible_since_the_plan_was_signed_holds() -> None:
+    planned, found = grant(), grant(irreversible=True)
+    nothing: Any = None  # neither the record nor the system is asked about what was found
+    for now, met in ((planned, True), (found, False)):
+        there = There("s", (planned,), {planned.subject: now}, (), gone=False, control=None, trouble=None)
+        assert plan_fits(nothing, nothing, there).met is met
 
 
 def test_a_plan_without_it_keeps_its_digest() -> None:
