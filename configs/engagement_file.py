@@ -22,7 +22,8 @@ from configs.connectors import (
     ObligationSourceConfig,
     TimeStamperConfig,
 )
-from configs.cross_checks import Finding, cross_check, zone_or_utc
+from configs.cross_checks import cross_check, zone_or_utc
+from configs.findings import Finding
 from configs.located_yaml import LARGEST_FILE, Node, Problem, UnreadableYamlError, read_yaml
 from configs.relative_paths import with_absolute_paths
 from configs.settings import Settings

@@ -33,7 +33,7 @@ def _ask(name: str, system: object, engagement: Engagement, now: datetime) -> As
     if not isinstance(system, TellsPermissions):
         return Asked(system=name, whole=True, lines=("cannot be asked; the reference says what is needed there",))
     missing = system.missing_permissions()
-    lines = [f"{one.permission} is missing. Without it: {'; '.join(one.without)}. What to do: {one.todo}." for one in missing]
+    lines = [f"{one.permission} is missing. Without it: {'; '.join(one.without)}. What to do: {one.todo}" for one in missing]
     lines += _ending(system.expiries(), engagement, now)
     return Asked(system=name, whole=not missing, lines=tuple(lines) or ("nothing is missing",))
 

@@ -105,7 +105,11 @@ class AccessTarget(Protocol):
 
 @runtime_checkable
 class LooksFromOutside(Protocol):
-    """An AccessTarget that comes in to look where it can, and can be asked not to. One that never comes in needs none of this."""
+    """An AccessTarget that comes in to look where it can, and can be asked not to. One that never comes in needs none of this.
+
+    It has an outside: without any credential its system still says of each grant whether it would be accepted. So this is asked look by
+    look, after the end alone; until then the same target comes in as before, and that sees more. `LooksByComingIn` has no outside.
+    """
 
     def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
         """Judge as `verify`, but come in nowhere, though our own way in were open again; `log_in` is the same one try.
@@ -154,7 +158,12 @@ class TellsTransfers(Protocol):
 
 @runtime_checkable
 class LooksByComingIn(Protocol):
-    """An AccessTarget that cannot be asked from outside whether it would let us in: each look at it uses our own credential."""
+    """An AccessTarget that cannot be asked from outside whether it would let us in: each look at it uses our own credential.
+
+    So what ends is not one way to look but looking: once our own way in was seen refused, at the second check as well as after the end,
+    until something is put back. It is told once and not with each look, since whatever it does then would be an attempt to come in.
+    And whoever asks the client to look has to know that a login is all that is left to us; on a target that `LooksFromOutside` it is not.
+    """
 
     def stay_out(self) -> None:
         """From now on try our own way in only where `verify` may log in, and for its own grant: all else is unknown without a call."""

@@ -5,16 +5,16 @@ It ends with the thread that started it, so start it from the main thread.
 """
 
 import os
-import socket
 import subprocess
 import sys
-import time
-from contextlib import suppress
+from contextlib import closing, suppress
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
 
 from demo.dies_with_us import dying_with_us
+from demo.starting import HOST, free_port, started
 
 START_SECONDS = 30.0
 
@@ -22,7 +22,7 @@ START_SECONDS = 30.0
 class AwsServer:
     """A running server, with nothing in any account. `log` is where it writes what it does; its state is gone when it ends."""
 
-    host = "127.0.0.1"
+    host = HOST
     region = "us-east-1"
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -40,18 +40,23 @@ class AwsServer:
         """
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        for _attempt in range(3):  # a free port may be taken by somebody else in between
-            server = cls(folder, port or _free_port())
-            if server._answers():
-                return server
-            server.stop()
-        log = server.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise RuntimeError(f"the AWS server in {folder} did not come up:\n{log}")
+        return started(lambda: cls(folder, port or free_port()), what="the AWS server", seconds=START_SECONDS)
 
     def stop(self) -> None:
         """End it at once. Twice is fine."""
         self._process.kill()
         self._process.wait()
+
+    def poll(self) -> int | None:
+        """Give the exit status of its process; None while it runs."""
+        return self._process.poll()
+
+    def answers(self) -> bool:
+        """Ask once whether it is well."""
+        with closing(HTTPConnection(self.host, self.port, timeout=1)) as connection, suppress(OSError, HTTPException):
+            connection.request("GET", "/_ministack/health")
+            return connection.getresponse().status == HTTPStatus.OK
+        return False
 
     def __enter__(self) -> Self:
         return self
@@ -73,21 +78,3 @@ class AwsServer:
                 stdout=log,
                 stderr=log,
             )
-
-    def _answers(self) -> bool:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            connection = HTTPConnection(self.host, self.port, timeout=1)
-            with suppress(OSError, HTTPException):
-                connection.request("GET", "/_ministack/health")
-                if connection.getresponse().status == 200:  # noqa: PLR2004 - HTTP: it is well
-                    return True
-            connection.close()
-            time.sleep(0.05)
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((AwsServer.host, 0))
-        return int(probe.getsockname()[1])

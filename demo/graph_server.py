@@ -6,11 +6,9 @@ It ends with the thread that started it, so start it from the main thread.
 import json
 import os
 import secrets
-import socket
 import ssl
 import subprocess
 import sys
-import time
 from contextlib import closing, suppress
 from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, Self
 
 from demo.dies_with_us import dying_with_us
 from demo.entra.certificates import serve_with
+from demo.starting import free_port, started
 
 START_SECONDS = 60.0
 PROJECT = Path(__file__).resolve().parent.parent
@@ -50,18 +49,23 @@ class GraphServer:
         """
         folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        for _attempt in range(3):  # a free port may be taken by somebody else in between
-            server = cls(folder, seed, port or _free_port())
-            if server._answers():
-                return server
-            server.stop()
-        log = server.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise RuntimeError(f"the simulated tenants in {folder} did not come up:\n{log}")
+        return started(lambda: cls(folder, seed, port or free_port()), what="the service of simulated tenants", seconds=START_SECONDS)
 
     def stop(self) -> None:
         """End it at once. Twice is fine."""
         self._process.kill()
         self._process.wait()
+
+    def poll(self) -> int | None:
+        """Give the exit status of its process; None while it runs."""
+        return self._process.poll()
+
+    def answers(self) -> bool:
+        """Ask once whether it is ready."""
+        with suppress(OSError, HTTPException, RuntimeError):
+            self.control("controls")
+            return True
+        return False
 
     def control(self, what: str, **said: Any) -> Any:  # noqa: ANN401 - JSON
         """Ask the simulator itself: `controls`, `users`, `device`, `customer`, `object`; see demo/entra/app.py.
@@ -95,18 +99,3 @@ class GraphServer:
                 stdout=log,
                 stderr=log,
             )
-
-    def _answers(self) -> bool:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with suppress(OSError, HTTPException, RuntimeError):
-                self.control("controls")
-                return True
-            time.sleep(0.1)
-        return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((GraphServer.host, 0))
-        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """A real mail server on loopback that keeps what it receives, for the demo and the tests."""
 
 import os
-import socket
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -10,7 +9,7 @@ from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 
-HOST = "127.0.0.1"
+from demo.starting import HOST, free_port
 
 
 class MailServer:
@@ -19,7 +18,7 @@ class MailServer:
     def __init__(self, folder: Path, port: int = 0) -> None:
         """Take a folder (made if need be) and a port; 0 means any that is free."""
         self._folder = folder
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._controller = Controller(self, hostname=HOST, port=self.port)
 
     def __enter__(self) -> Self:
@@ -44,9 +43,3 @@ class MailServer:
             os.fsync(file.fileno())
         partial.rename(self._folder / f"{number:04}.eml")
         return f"250 stored as {number:04}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

@@ -8,17 +8,15 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-from contextlib import ExitStack
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
 
 from demo.dies_with_us import dying_with_us
+from demo.starting import HOST, free_ports, started
 
 START_SECONDS = 30.0
 PORTS = ("master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc")
@@ -29,7 +27,7 @@ WEED = shutil.which("weed", path=os.pathsep.join((str(Path(sys.executable).paren
 class S3Server:
     """A running server with no bucket in it. `log` is where it writes what it does."""
 
-    host = "127.0.0.1"
+    host = HOST
     region = "us-east-1"
 
     def __init__(self, folder: Path, ports: dict[str, int]) -> None:
@@ -51,13 +49,7 @@ class S3Server:
         folder = folder.resolve()
         (folder / "data").mkdir(parents=True, exist_ok=True)
         _configure(folder)
-        for _attempt in range(3):  # a free port may be taken by somebody else in between
-            server = cls(folder, _free_ports() | ({"s3": port} if port else {}))
-            if server._answers():
-                return server
-            server.stop()
-        log = server.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise RuntimeError(f"the S3 server in {folder} did not come up:\n{log}")
+        return started(lambda: cls(folder, _ports(port)), what="the S3 server", seconds=START_SECONDS)
 
     @property
     def pid(self) -> int:
@@ -75,6 +67,14 @@ class S3Server:
         self._process.wait()
         for name, port in SOCKETS.items():
             Path(f"/tmp/seaweedfs-{name}-grpc-{self._ports[port]}.sock").unlink(missing_ok=True)  # noqa: S108 - where SeaweedFS puts them
+
+    def poll(self) -> int | None:
+        """Give the exit status of its process; None while it runs."""
+        return self._process.poll()
+
+    def answers(self) -> bool:
+        """Ask once whether it is up (it refuses us, since it does not know us), and can read whatever an earlier server stored."""
+        return self._get("s3", "/")[0] == HTTPStatus.FORBIDDEN and self._has_volumes()
 
     def __enter__(self) -> Self:
         return self
@@ -103,15 +103,6 @@ class S3Server:
                 stdout=log,
                 stderr=log,
             )
-
-    def _answers(self) -> bool:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            # It knows us not, so it is up; and whatever an earlier server stored can be read.
-            if self._get("s3", "/")[0] == HTTPStatus.FORBIDDEN and self._has_volumes():
-                return True
-            time.sleep(0.02)
-        return False
 
     def _has_volumes(self) -> bool:
         """Whether the part that holds the data has told the others that it is there."""
@@ -144,9 +135,5 @@ def _configure(folder: Path) -> None:
     (folder / "identities.json").write_text(json.dumps({"identities": [identity]}), encoding="utf-8")
 
 
-def _free_ports() -> dict[str, int]:
-    with ExitStack() as stack:
-        probes = {name: stack.enter_context(socket.socket()) for name in PORTS}
-        for probe in probes.values():
-            probe.bind((S3Server.host, 0))
-        return {name: int(probe.getsockname()[1]) for name, probe in probes.items()}
+def _ports(s3: int | None) -> dict[str, int]:
+    return dict(zip(PORTS, free_ports(len(PORTS)), strict=True)) | ({"s3": s3} if s3 else {})

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +21,8 @@ from typing import Any, Literal, Self
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from demo.starting import HOST, free_port, started
 
 Implementation = Literal["openssh", "asyncssh"]
 
@@ -34,7 +36,7 @@ SSHD = shutil.which("sshd", path=os.pathsep.join((os.environ.get("PATH", os.defp
 class SshServer:
     """A running server. `user` may log in by the keys in `authorized_keys`; `log` is where the server writes."""
 
-    host = "127.0.0.1"
+    host = HOST
 
     def __init__(
         self, folder: Path, authorized_keys: Path, implementation: Implementation, account: str, port: int, options: Sequence[str] = ()
@@ -73,13 +75,10 @@ class SshServer:
             keys.touch(mode=0o600)
         _host_key(folder)
         chosen: Implementation = implementation or ("openssh" if SSHD else "asyncssh")
-        for _attempt in range(5):  # a free port may be taken by somebody else in between
-            server = cls(folder, keys, chosen, account or _ourselves(), port or _free_port(cls.host), options)
-            if server._answers():
-                return server
-            server.stop()
-        log = server.log.read_text(encoding="utf-8", errors="replace")[-2000:]
-        raise RuntimeError(f"the {chosen} server in {folder} did not come up:\n{log}")
+        who = account or _ourselves()
+        return started(
+            lambda: cls(folder, keys, chosen, who, port or free_port(), options), what=f"the {chosen} server", seconds=START_SECONDS
+        )
 
     @property
     def pid(self) -> int:
@@ -96,6 +95,16 @@ class SshServer:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
                 return
+
+    def poll(self) -> int | None:
+        """Give the exit status of its process; None while it runs."""
+        return self._process.poll()
+
+    def answers(self) -> bool:
+        """Ask once whether it speaks SSH."""
+        with suppress(OSError), socket.create_connection((self.host, self.port), timeout=1) as probe:
+            return probe.recv(4) == b"SSH-"
+        return False
 
     def __enter__(self) -> Self:
         return self
@@ -147,17 +156,6 @@ Subsystem sftp internal-sftp
         )
         return path
 
-    def _answers(self) -> bool:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                with socket.create_connection((self.host, self.port), timeout=1) as probe:
-                    if probe.recv(4) == b"SSH-":
-                        return True
-            except OSError:
-                time.sleep(0.02)
-        return False
-
 
 def _sshd() -> str:
     if SSHD is None:
@@ -183,20 +181,17 @@ def _host_key(folder: Path) -> None:
         stream.write(encoded)
 
 
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 def descendants(pid: int) -> list[int]:
-    """Find the children of a process and theirs: sshd puts each session into a process group of its own."""
-    found = []
-    for path in Path("/proc").glob(f"{pid}/task/*/children"):
+    """Find the children of a process and theirs, the youngest first: sshd puts each session into a process group of its own."""
+    children = defaultdict[int, list[int]](list)
+    for path in Path("/proc").glob("[0-9]*/stat"):  # `children` in /proc may leave one out while another one ends: see proc(5)
         with suppress(OSError):
-            for child in map(int, path.read_text(encoding="ascii").split()):
-                found += [*descendants(child), child]
-    return found
+            children[int(path.read_text(encoding="latin-1").rsplit(")", 1)[1].split()[1])].append(int(path.parent.name))
+    found, left = list[int](), [pid]
+    while left:
+        left = [child for one in left for child in children[one]]
+        found += left
+    return found[::-1]
 
 
 def _run(parent: int, account: str, command: list[str]) -> None:

@@ -5,10 +5,14 @@ stays open until the client has taken them away.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from connectors.aws_account.visit import Seen, Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+
+_NOTHING_DONE: Final = {"left-to": "the client"}
+"""What stands where others have their undo: nothing is done here that could need one, so that it holds up nothing else."""
 
 
 class Held:
@@ -58,6 +62,7 @@ def _on_key(visit: Visit, key: str, region: str) -> Iterator[Grant]:
                         id=f"key-grant {one['GrantId']} on {key} in {region} for {holder}",
                         holder=holder,
                         privilege=f"{', '.join(sorted(one.get('Operations', ())))} as {one['GranteePrincipal']}; left to the client",
+                        undo=_NOTHING_DONE,
                     )
 
 
@@ -73,4 +78,5 @@ def _shares(visit: Visit, region: str) -> Iterator[Grant]:
                         id=f"share {one['resourceShareArn']} with {entity} in {region} for {holder}",
                         holder=holder,
                         privilege=f"use what {one.get('resourceShareName', 'it')} shares; left to the client",
+                        undo=_NOTHING_DONE,
                     )

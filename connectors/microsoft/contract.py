@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
 
@@ -91,6 +92,14 @@ class Contract:
         entries = schema.get("properties", {}).get("value", {}).get("items")
         return self.resolve(entries) if entries else schema
 
+    @functools.cached_property
+    def _entities(self) -> dict[str, Schema]:
+        return {one.name: self.json_schema(self.entity(one)) for one in self.operations}
+
+    def fits(self, operation: Operation, entity: object) -> bool:
+        """Tell whether what was answered, or an entry of a list, has the types that the contract says; null and more are always right."""
+        return _fits(self._entities[operation.name], entity)
+
     def json_schema(self, schema: Mapping[str, Any]) -> Schema:
         """Write a schema without references, and with null as JSON Schema says it."""
         found = self.resolve(schema)
@@ -101,6 +110,23 @@ class Contract:
             if isinstance(found.get(key), dict):
                 made[key] = self.json_schema(found[key])
         return {"anyOf": [made, {"type": "null"}]} if found.get("nullable") else made
+
+
+_TYPES: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
+    {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+)
+
+
+def _fits(schema: Schema, value: Any) -> bool:  # noqa: ANN401 - JSON
+    if value is None:
+        return True
+    schema = schema["anyOf"][0] if "anyOf" in schema else schema
+    if "type" in schema and (not isinstance(value, _TYPES[schema["type"]]) or (isinstance(value, bool) and schema["type"] != "boolean")):
+        return False
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        return all(_fits(known[name], one) for name, one in value.items() if name in known)
+    return not isinstance(value, list) or all(_fits(schema.get("items", {}), one) for one in value)
 
 
 @functools.cache

@@ -4,7 +4,8 @@ Numbers: https://learn.microsoft.com/entra/identity-platform/reference-error-cod
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import requests
@@ -95,6 +96,18 @@ def refused(answer: requests.Response, operation: Operation) -> GoodLeaverError:
         case status if status >= 500:  # noqa: PLR2004 - HTTP: the server's own fault
             return UnavailableError(f"{said} ({status})", untouched="it is not known whether it was done; it is looked at first next time")
     return RefusedError(f"{said} ({code or answer.status_code})", untouched="it", todo="have a person look at it, with the client")
+
+
+@contextmanager
+def making_sense() -> Iterator[None]:
+    """Take an answer in which something is missing, or has no sense, for no answer: raise UnavailableError in the place of an accident."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UnavailableError(
+            f"what answered for Microsoft made no sense ({type(error).__name__})",
+            untouched="what it was about, unless a change was just sent; it is looked at first next time",
+        ) from error
 
 
 def first_line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from cryptography import x509
@@ -10,6 +10,7 @@ from cryptography import x509
 from connectors.microsoft.contract import Operation
 from connectors.microsoft.settings import Credential
 from core.errors import RefusedError
+from core.ports import Missing
 
 
 def given_by(token: str) -> frozenset[str]:
@@ -44,6 +45,22 @@ def lacking(operations: Iterable[Operation], given: frozenset[str], kind: str) -
             for permission in sorted(set(least) - have):
                 found.setdefault(permission, []).append(operation)
     return dict(sorted(found.items()))
+
+
+def consents(found: Mapping[str, Sequence[Operation]], where: str, client_id: str, who: str, page: str, kind: str) -> Iterator[Missing]:
+    """Say of each missing permission what cannot be done without it, and who gives it on which page."""
+    for permission, operations in found.items():
+        yield Missing(
+            f"{permission} in {where}",
+            tuple(in_words(one) for one in operations),
+            f"add it to application {client_id} (API permissions, {kind}), and have {who} consent at {page}",
+        )
+
+
+def in_words(operation: Operation) -> str:
+    """Say what an operation is for, and how it is written."""
+    summary = str(operation.said["summary"]).partition(";")[0]
+    return f"{summary[0].lower()}{summary[1:]} ({operation.method} {operation.path})"
 
 
 def expiry(credential: Credential) -> datetime | None:

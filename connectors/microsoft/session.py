@@ -11,7 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from connectors.microsoft.contract import Contract, Operation
-from connectors.microsoft.errors import refused
+from connectors.microsoft.errors import making_sense, refused
 from connectors.microsoft.guard import Errand, Guard, MaySend
 from connectors.microsoft.settings import Tenancy
 from connectors.microsoft.sign_in import CONNECT_SECONDS, SILENCE_SECONDS, plain_session
@@ -52,6 +52,7 @@ class Service:
     """Graph or Partner Center below `address`. `token` is asked for once, when it is first needed."""
 
     def __init__(self, settings: Tenancy, contract: Contract, address: str, token: Callable[[], str], may_send: MaySend) -> None:
+        self._contract = contract
         self._operations = {one.name: one for one in contract.operations}
         self._address = address
         self._guard = Guard({address: contract}, may_send)
@@ -68,7 +69,9 @@ class Service:
 
     def get(self, name: str, places: Mapping[str, str] | None = None, /, **query: str) -> Entity:
         """Read one thing. Raises GoneError if it is not there, DeniedError if we may not, else as ports do."""
-        return dict(self._ask(self._operations[name], places or {}, query=query).json())
+        operation = self._operations[name]
+        with making_sense():
+            return dict(self._sensible(operation, self._ask(operation, places or {}, query=query).json()))
 
     def pages(self, name: str, places: Mapping[str, str] | None = None, /, *, advanced: bool = False, **query: str) -> Iterator[Entity]:
         """List, page after page. Raises UnavailableError for a list that leads back to a page that was seen."""
@@ -78,12 +81,14 @@ class Service:
         answer = self._ask(operation, places or {}, query=query, headers=headers)
         seen = set[str]()
         while True:
-            page = answer.json()
-            yield from page["value"]
-            link = page.get("@odata.nextLink")
+            with making_sense():
+                page = answer.json()
+                found, link = [self._sensible(operation, one) for one in page["value"]], page.get("@odata.nextLink")
+                again = link in seen or link == answer.url
+            yield from found
             if not link:
                 return
-            if link in seen or link == answer.url:
+            if again:
                 raise UnavailableError(
                     f"{operation.path} gives the same page again and again", untouched="everything; the list is not taken as whole"
                 )
@@ -135,6 +140,12 @@ class Service:
                 )
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
+
+    def _sensible(self, operation: Operation, one: Any) -> Entity:  # noqa: ANN401 - JSON
+        """Raise UnavailableError for what is of another kind than the contract says: nothing is concluded from it."""
+        if not isinstance(one, dict) or not self._contract.fits(operation, one) or ("id" in one and not one["id"]):
+            raise UnavailableError(f"{operation.method} {operation.path}: the answer makes no sense", untouched="what it is about")
+        return one
 
     def _url(self, operation: Operation, places: Mapping[str, str]) -> str:
         path = operation.path

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from core.dates import local
+from core.evidence.access_table import access, control
 from core.evidence.inventories import Comparison, comparisons
 from core.evidence.rows import Access, Control, Done, Event, Owed, Signed, Unseen
 from core.evidence.sentences import opened, scalars, sentence, statement_fields, statement_words
@@ -83,8 +84,8 @@ def summarise(
         root=checkpoint.root.hex(),
         origin=checkpoint.origin,
         statements=statements,
-        control=_control(entries),
-        access=_access(entries, plan),
+        control=control(entries),
+        access=access(entries, plan),
         not_looked_at=_not_looked_at(drawn, document),
         exports=_done(entries, Action.EXPORT),
         handovers=_done(entries, Action.HAND_OVER),
@@ -142,47 +143,11 @@ def _counts(statement: LedgerEntry, person: Person | None) -> bool:
     return not (person and person.verify_required) or bool(flags(statement.data["signature"]) & UNLOCKED)
 
 
-def _access(entries: Sequence[LedgerEntry], plan: ExitPlan | None) -> tuple[Access, ...]:
-    mine = [entry for entry in entries if entry.action == Action.REVOKE]
-    planned = {grant.subject: grant for grant in plan.grants} if plan else {}
-    rows = []
-    for subject in [*planned, *sorted({entry.subject for entry in mine} - planned.keys())]:
-        grant = planned.get(subject)
-        about = [entry for entry in entries if entry.subject == subject and _tells(entry)]
-        done = next((entry for entry in reversed(about) if entry.kind == EntryKind.RECEIPT), None)
-        seen = next((entry for entry in reversed(about) if entry.kind == EntryKind.VERDICT), None)
-        if done and done.action == Action.REINSTATE and (seen is None or seen.number < done.number):
-            seen = None  # what was seen before it was put back says nothing about now
-        rows.append(
-            Access(
-                subject=subject,
-                system=grant.system if grant else subject.split(":")[0],
-                holder=grant.holder if grant else "",
-                privilege=grant.privilege if grant else "not in the plan in force",
-                done=done.number if done else None,
-                done_at=write_instant(done.at) if done else "",
-                seen=seen.number if seen else None,
-                seen_at=write_instant(seen.at) if seen else "",
-                state=str(seen.data["state"]) if seen else "not looked at",
-                assurance=str(seen.data["assurance"]) if seen else "",
-                evidence=str(seen.data["evidence"]) if seen else "",
-            )
-        )
-    return tuple(rows)
-
-
 def _not_looked_at(drawn: Sequence[LedgerEntry], document: Callable[[str], bytes]) -> tuple[Unseen, ...]:
     if not drawn or "not-looked-at-document" not in drawn[-1].data:
         return ()
     found = json.loads(document(drawn[-1].data["not-looked-at-document"]))
     return tuple(Unseen(entry=drawn[-1].number, system=system, what=one) for system in sorted(found) for one in found[system])
-
-
-def _tells(entry: LedgerEntry) -> bool:
-    """Whether an entry tells how a way in stands. A sweep that could not see it takes nothing from what was seen before."""
-    if entry.action == Action.SWEEP:
-        return entry.kind == EntryKind.VERDICT and entry.data["state"] != GrantState.UNKNOWN
-    return entry.action in {Action.REVOKE, Action.REINSTATE}
 
 
 def _done(entries: Sequence[LedgerEntry], action: Action) -> tuple[Done, ...]:
@@ -201,20 +166,6 @@ def _done(entries: Sequence[LedgerEntry], action: Action) -> tuple[Done, ...]:
         )
         for entry in entries
         if entry.kind == EntryKind.RECEIPT and entry.action == action
-    )
-
-
-def _control(entries: Sequence[LedgerEntry]) -> tuple[Control, ...]:
-    newest = {entry.subject: entry for entry in entries if entry.kind == EntryKind.CONTROL}
-    return tuple(
-        Control(
-            entry=entry.number,
-            at=write_instant(entry.at),
-            system=system,
-            seen=entry.data["proved"] is True,
-            evidence=str(entry.data["evidence"]),
-        )
-        for system, entry in sorted(newest.items())
     )
 
 

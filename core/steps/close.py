@@ -15,6 +15,11 @@ from core.steps.revoke import SECOND, UNSEEN, Weigh, look_now, read_back
 from core.steps.rounds import reinstated_at
 from core.steps.sessions import Sessions, told_of_sessions, try_sessions
 
+_HOW: Final = {
+    Assurance.OBSERVED: "observed",
+    Assurance.ATTESTED: "attested by the client's own look",
+    Assurance.WAIVED: "waived by two executives",
+}
 _TODO: Final = "agree with the client who takes away what is still there; the next pass looks again, and closes once all is seen to be gone"
 
 
@@ -91,8 +96,7 @@ def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:
 
 def _how(counted: Mapping[str, int]) -> str:
     """Say how it is known that everything is gone; who looked the second time is said where it was not always us."""
-    observed, attested, waived = (counted[one] for one in (Assurance.OBSERVED, Assurance.ATTESTED, Assurance.WAIVED))
-    if not attested + waived:
+    if not counted[Assurance.ATTESTED] + counted[Assurance.WAIVED]:
         return "seen twice"
-    said = [f"{observed} observed", f"{attested} attested by the client's own look", f"{waived} waived by two executives"]
+    said = (f"{counted[one]} {words}" for one, words in _HOW.items() if counted[one])
     return f"seen by us at the first check; at the second {', '.join(said)}"

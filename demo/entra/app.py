@@ -159,8 +159,9 @@ class Service:
         return dataclasses.asdict(self._world.controls)
 
     def _users(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Have as many more users in a tenant."""
-        self._world.tenants[said["tenant"]].users.made_up = said["made_up"]
+        """Have as many more users in a tenant, so many of them guests."""
+        people = self._world.tenants[said["tenant"]].users
+        people.made_up, people.guests = said["made_up"], said.get("guests", 0)
         return {}
 
     def _device(self, said: dict[str, Any]) -> dict[str, Any]:

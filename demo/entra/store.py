@@ -63,7 +63,8 @@ class Table:
 class Users(Table):
     """Users; as many more as asked for are made up when somebody looks at them."""
 
-    made_up = 0
+    made_up = guests = 0
+    """How many there are besides; so many of them, the first ones, were invited from elsewhere."""
 
     def get(self, key: str, at: datetime | None = None) -> Any:  # noqa: ANN401 - as in Table
         """Read one."""
@@ -79,13 +80,16 @@ class Users(Table):
             if (one := self._make_up(number))["id"] not in self._states:
                 yield one["id"], one
 
-    @staticmethod
-    def _make_up(number: int) -> Entity:
+    def _make_up(self, number: int) -> Entity:
         name = f"patient-portal-{number}@acme-dental.example"
-        return {"id": f"{VIRTUAL}{number:012}", "displayName": f"Portal {number}", "userPrincipalName": name, "mail": name} | {
+        made = {"id": f"{VIRTUAL}{number:012}", "displayName": f"Portal {number}", "userPrincipalName": name, "mail": name} | {
             "accountEnabled": True,
             "userType": "Member",
         }
+        if number < self.guests:
+            invited = {"userType": "Guest", "creationType": "Invitation", "identities": [{"issuer": "ExternalAzureAD"}]}
+            made |= invited | {"userPrincipalName": f"portal-{number}_elsewhere.example#EXT#@acme-dental.example"}
+        return made
 
 
 class Tenant:

@@ -1,8 +1,6 @@
 """The client's own look at its AWS account: what it sees and says, by which keys, and that nothing can be changed by it."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +16,13 @@ from core.model import Grant, Role
 from core.signed_statements import LONGEST_TEXT
 from core.steps.close import close
 from core.steps.sessions import Sessions
-from tests.servers.aws_desk import Desk, opened_desk
+from tests.servers.aws_desk import Desk
 from tests.servers.aws_world import AwsWorld, client
 
 TECHNICIAN = "aws:user technician"
 
 
-@pytest.fixture
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> AwsWorld:
-    return AwsWorld(tmp_path, getattr(request, "param", "users"))
-
-
-@pytest.fixture
-def desk(world: AwsWorld, tmp_path: Path) -> Iterator[Desk]:
-    with opened_desk(world, tmp_path) as made:
-        yield made
-
-
-@pytest.mark.parametrize("world", ["users", "shared", "alone"], indirect=True)
+@pytest.mark.parametrize("aws", ["users", "shared", "alone"], indirect=True)
 def test_what_was_not_taken_away_is_seen_by_the_client(desk: Desk) -> None:
     found = desk.look()
     assert {grant.subject for grant in found.still_there} == {grant.subject for grant in desk.plan.grants}
@@ -121,15 +108,15 @@ def test_a_request_with_a_mistake_is_refused_without_repeating_what_stands_there
     assert "AKIASECRET" not in str(error.value)
 
 
-def test_the_clients_session_sends_no_change_whatever_the_errand(world: AwsWorld) -> None:
-    before = world.dump()
-    place = {"account": world.account, "region": "us-east-1", "endpoint": str(world.target.endpoint)}
-    session: AwsSession = come_in(world.target.access.reveal(), None, **place, only_looks=True)
-    errand = Errand({"UserName": "technician"}, values={"credentials": world.keys["technician"].id})
+def test_the_clients_session_sends_no_change_whatever_the_errand(aws: AwsWorld) -> None:
+    before = aws.dump()
+    place = {"account": aws.account, "region": "us-east-1", "endpoint": str(aws.target.endpoint)}
+    session: AwsSession = come_in(aws.target.access.reveal(), None, **place, only_looks=True)
+    errand = Errand({"UserName": "technician"}, values={"credentials": aws.keys["technician"].id})
     with session.errand(errand), pytest.raises(GuardError):
-        session.call("iam", "UpdateAccessKey", UserName="technician", AccessKeyId=world.keys["technician"].id, Status="Inactive")
+        session.call("iam", "UpdateAccessKey", UserName="technician", AccessKeyId=aws.keys["technician"].id, Status="Inactive")
     for service, operation in WRITING:
-        names = client(service, world.account).meta.service_model.operation_model(operation).input_shape.required_members
+        names = client(service, aws.account).meta.service_model.operation_model(operation).input_shape.required_members
         with session.errand(errand), pytest.raises(GuardError):
             session.call(service, operation, **dict.fromkeys(names, "x" * 8))
-    assert world.dump() == before
+    assert aws.dump() == before

@@ -1,7 +1,6 @@
 """The client's own look at a whole host: by its own account and key, by what only reads; unknown where that account may not read."""
 
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,23 +17,15 @@ from core.model import Assurance, Grant, GrantState
 from core.ports import LooksForTheClient
 from tests.servers.linux_world import AgentWorld
 
-OPTIONS = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
 READING = {packets.CMD_INIT, packets.CMD_LSTAT, packets.CMD_OPEN, packets.CMD_READ, packets.CMD_CLOSE}
 FILE = "/home/app/.ssh/authorized_keys"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentWorld]:
-    world = AgentWorld(tmp_path_factory.mktemp("looked-at"), OPTIONS)
-    yield world
-    world.server.stop()
-
-
 @pytest.fixture
-def world(made: AgentWorld) -> AgentWorld:
-    made.reset()
-    made.server.keys(FILE, (made.people.lines["neighbour"], made.people.lines["technician"]), owner="app")
-    return made
+def world(agent_host: AgentWorld) -> AgentWorld:
+    agent_host.reset()
+    agent_host.server.keys(FILE, (agent_host.people.lines["neighbour"], agent_host.people.lines["technician"]), owner="app")
+    return agent_host
 
 
 def seen(view: ClientsHost, grants: tuple[Grant, ...]) -> dict[str, GrantState]:

@@ -71,7 +71,7 @@ def test_each_missing_consent_is_named_with_what_it_is_for_and_where_to_give_it(
     assert policy.startswith("Policy.ReadWrite.ConditionalAccess in the client's tenant is missing.")
     assert "(PATCH /identity/conditionalAccess/policies/{conditionalAccessPolicy-id})" in policy
     assert policy.endswith(
-        f"have the client's administrator consent at {acme.server.address}/{acme.acme.id}/adminconsent?client_id={client_id}."
+        f"have the client's administrator consent at {acme.server.address}/{acme.acme.id}/adminconsent?client_id={client_id}"
     )
     assert home.startswith("DelegatedAdminRelationship.ReadWrite.All in our own tenant is missing.")
     assert "an administrator of ours" in home

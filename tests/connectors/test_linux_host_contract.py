@@ -9,21 +9,12 @@ import pytest
 
 from core.model import Assurance, GrantState
 from tests.contracts.access_target import AccessTargetContract
-from tests.servers.linux_world import AccountsWorld, KeysWorld
-
-PASSWORDS_AND_AUTHORITIES = ("PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
+from tests.servers.linux_world import PASSWORDS_AND_AUTHORITIES, AccountsWorld, KeysWorld
 
 
 @pytest.fixture(scope="module")
 def keys_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeysWorld]:
     world = KeysWorld(tmp_path_factory.mktemp("keys"), ("UsePAM no",))
-    yield world
-    world.server.stop()
-
-
-@pytest.fixture(scope="module")
-def accounts_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
-    world = AccountsWorld(tmp_path_factory.mktemp("accounts"), ("UsePAM yes", *PASSWORDS_AND_AUTHORITIES))
     yield world
     world.server.stop()
 

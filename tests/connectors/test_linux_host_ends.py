@@ -1,7 +1,7 @@
 """How a whole host would be without us, what would be sent, when the client itself came in, and a session of ours that stays open."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,18 +17,10 @@ from tests.servers.stalling_proxy import StallingProxy
 LOG = "/var/log/auth.log"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
-    options = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
-    world = AccountsWorld(tmp_path_factory.mktemp("ends"), options)
-    yield world
-    world.server.stop()
-
-
 @pytest.fixture
-def world(made: AccountsWorld) -> AccountsWorld:
-    made.reset()
-    return made
+def world(accounts_host: AccountsWorld) -> AccountsWorld:
+    accounts_host.reset()
+    return accounts_host
 
 
 def test_it_offers_what_not_every_system_can(world: AccountsWorld) -> None:

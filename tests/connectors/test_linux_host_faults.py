@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Self
 
@@ -18,18 +17,10 @@ CUTS = (0, 10, 35, 60, 70, 75, 80, 85, 90, 95)
 """Where a connection is cut, in percent of all that the server says; the change itself comes in the last third."""
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
-    options = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
-    world = AccountsWorld(tmp_path_factory.mktemp("faults"), options)
-    yield world
-    world.server.stop()
-
-
 @pytest.fixture
-def world(made: AccountsWorld) -> AccountsWorld:
-    made.reset()
-    return made
+def world(accounts_host: AccountsWorld) -> AccountsWorld:
+    accounts_host.reset()
+    return accounts_host
 
 
 class Cutter:

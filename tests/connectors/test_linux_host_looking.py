@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.model import Assurance, Grant, GrantState
-from tests.servers.linux_world import AccountsWorld
+from tests.servers.linux_world import WITH_PAM, AccountsWorld
 
 LOG = "/var/log/auth.log"
 LATE = 1.0
@@ -33,8 +33,7 @@ class KnownWorld(AccountsWorld):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KnownWorld]:
-    options = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
-    world = KnownWorld(tmp_path_factory.mktemp("looking"), options)
+    world = KnownWorld(tmp_path_factory.mktemp("looking"), WITH_PAM)
     yield world
     world.server.stop()
 

@@ -1,7 +1,7 @@
 """The dead-man on a whole host: what it brings back when nobody confirms, what it never brings back, and when it is called off."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,20 +16,12 @@ SECONDS = 120
 PATIENCE = 30.0
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsWorld]:
-    options = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
-    world = AccountsWorld(tmp_path_factory.mktemp("way-back"), options)
-    yield world
-    world.server.stop()
-
-
 @pytest.fixture
-def world(made: AccountsWorld) -> AccountsWorld:
-    made.reset()
-    made.server.reload()  # its settings as they are again
-    made.target = made.access(way_back_seconds=SECONDS)  # none runs by itself within a test
-    return made
+def world(accounts_host: AccountsWorld) -> AccountsWorld:
+    accounts_host.reset()
+    accounts_host.server.reload()  # its settings as they are again
+    accounts_host.target = accounts_host.access(way_back_seconds=SECONDS)  # none runs by itself within a test
+    return accounts_host
 
 
 def there(world: AccountsWorld, name: str) -> bool:

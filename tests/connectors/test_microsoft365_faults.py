@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from connectors.microsoft.microsoft365 import reader
 from connectors.microsoft.microsoft365.reading import SMALL
 from core.errors import RefusedError, UnavailableError
 from core.model import ItemKind
+from core.ports import TellsPermissions
 from tests.servers.entra_world import EntraWorld
 from tests.servers.microsoft365_world import DANA, OMAR, Microsoft365World, as_it_was, files, item_at, quick_xor, whole
 
@@ -161,6 +163,28 @@ def test_what_our_application_may_not_see_is_told_in_its_place_and_all_else_is_e
         assert f"- {path}: " in told
         assert not [one for one in reads if one.startswith((f"{path}.", f"{path}/"))]
     assert b"dana@acme-dental.example" in reads["configuration/users.csv"]
+
+
+def test_what_is_missing_is_named_beforehand_and_is_what_is_not_exported_then(world: Microsoft365World) -> None:
+    assert isinstance(world.source(), TellsPermissions)
+    assert world.source().missing_permissions() == ()
+    source = world.with_few_permissions()
+    found = {one.permission.split(" ")[0]: one for one in source.missing_permissions()}
+    assert {"Policy.Read.All", "Mail.Read", "Mail.ReadBasic.All", "Files.Read.All"} <= found.keys()
+    assert "User.Read.All" not in found
+    assert f"consent at {world.server.address}/{world.acme.id}/adminconsent?client_id=" in found["Mail.Read"].todo
+    refused = " ".join(item.target for item in source.inventory() if item.kind is ItemKind.OTHER)
+    for one in ("Policy.Read.All", "Mail.ReadBasic.All", "Files.Read.All"):
+        assert one in refused
+    unnamed = {one.permission for one in world.with_few_permissions(drives=[], mailboxes=[]).missing_permissions()}
+    assert not [one for one in unnamed if one.startswith(("Mail.", "Files."))]
+
+
+def test_until_when_our_certificate_is_valid_is_told(world: Microsoft365World) -> None:
+    (told,) = world.source().expiries()
+    assert "offboarding.pem" in told.what
+    assert told.at > datetime.now(UTC)
+    assert world.with_few_permissions().expiries() == ()
 
 
 def test_another_process_tells_the_same(world: Microsoft365World) -> None:

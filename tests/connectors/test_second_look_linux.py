@@ -16,22 +16,14 @@ from tests.servers.aws_desk import opened_desk
 from tests.servers.linux_desk import LinuxDesk
 from tests.servers.linux_world import AgentWorld
 
-OPTIONS = ("UsePAM yes", "PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
 UNSEEN = {"db1:sudoers /etc/sudoers.d/tech", "db1:agent our-agent.service"}
 SESSION = "db1: session opened before the cutoff"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentWorld]:
-    world = AgentWorld(tmp_path_factory.mktemp("second"), OPTIONS)
-    yield world
-    world.server.stop()
-
-
 @pytest.fixture
-def desk(made: AgentWorld, tmp_path: Path) -> Iterator[LinuxDesk]:
-    made.reset()
-    with opened_desk(made, tmp_path, LinuxDesk) as found:
+def desk(agent_host: AgentWorld, tmp_path: Path) -> Iterator[LinuxDesk]:
+    agent_host.reset()
+    with opened_desk(agent_host, tmp_path, LinuxDesk) as found:
         assert isinstance(found, LinuxDesk)
         yield found
 

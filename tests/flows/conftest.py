@@ -2,6 +2,8 @@
 
 # ruff: noqa: PLC0415 - Prefect and the flows read the environment when they are imported: here that is once a test has set it
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 
 import pytest
@@ -31,8 +33,21 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         from flows.cutoff import cutoff
 
         with prefect_test_harness(server_startup_timeout=120), no_heartbeats():
+            _try_again_soon()
             cutoff.to_deployment(name="cutoff").apply()
             yield str(PREFECT_API_URL.value())
+
+
+def _try_again_soon() -> None:
+    """Have each step tried as often as ever when a system does not answer, but without the twelve seconds that it is given to come back."""
+    from prefect.tasks import Task
+
+    import tasks
+
+    for module in pkgutil.iter_modules(tasks.__path__):
+        for step in vars(importlib.import_module(f"tasks.{module.name}")).values():
+            if isinstance(step, Task):
+                step.retry_delay_seconds = [0.1, 0.2]
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def test_the_client_looks_and_the_exit_closes_on_its_word(world: ExitWorld, desk
     assert desk.take_in(text).returncode == 0
     state = world.cut()
     assert state.name == "Closed", state.message
-    assert "3 observed, 1 attested by the client's own look, 0 waived" in str(state.message)
+    assert "at the second 3 observed, 1 attested by the client's own look; nothing" in str(state.message)
     requests = [one for one in world.letters() if "look for yourself" in one]
     assert len(requests) == 1
     verdicts = [one for one in world.entries(EntryKind.VERDICT, Action.REVOKE) if one.subject == "aws:user technician"]

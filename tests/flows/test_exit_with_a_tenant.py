@@ -14,6 +14,7 @@ from core.exit import Exit
 from core.model import Action, EntryKind, ExitPlan, Person
 from core.signatures import forms
 from core.signatures.statements import Statement
+from core.steps.foreign_log import log_of
 from demo.acme import SLUG
 from tests.flows.exit_world import ALICE, BOB, ExitWorld
 from tests.servers.acme_world import Acme as Tenant
@@ -78,6 +79,8 @@ def test_a_tenant_and_a_file_server_are_given_up_and_the_client_looks_last(world
     assert sorted(intents) == sorted(grant.subject for grant in plan.grants)
     stages = {grant.subject: grant.stage for grant in plan.grants}
     assert [stages[one] for one in intents] == sorted(stages.values())
+    (kept,) = (entry for entry in world.entries(EntryKind.RECEIPT) if entry.subject == log_of("entra"))
+    assert kept.data["facts"]["entries"] > 0
     the_client_looks(world, tenant)
     closed = world.cut()
     assert closed.name == "Closed", closed.message
@@ -90,6 +93,8 @@ def test_a_tenant_and_a_file_server_are_given_up_and_the_client_looks_last(world
     for command in (["./verify.sh"], [sys.executable, "verify.py", "."]):
         done = subprocess.run(command, cwd=world.folder / "evidence", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+    assert "that nothing puts back with an approval of their own" in done.stdout
+    assert (world.folder / "evidence" / "data" / "documents" / kept.data["facts"]["document"]).is_file()
 
 
 def the_client_looks(world: ExitWorld, tenant: Tenant) -> None:

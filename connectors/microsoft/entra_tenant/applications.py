@@ -6,7 +6,7 @@ from typing import Final
 
 from connectors.microsoft.entra_tenant.people import LATELY
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
-from connectors.microsoft.entra_tenant.who import Account
+from connectors.microsoft.entra_tenant.who import Account, may_sign_in
 from connectors.microsoft.errors import GoneError, WayInRefusedError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
@@ -22,7 +22,7 @@ class Applications:
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find ours that may sign in."""
         for one in visit.principals.values():
-            if one.holder in visit.holders and one.said.get("accountEnabled"):
+            if one.holder in visit.holders and may_sign_in(one.said):
                 yield Grant(
                     system=visit.system,
                     id=f"application {one.id}",
@@ -37,13 +37,13 @@ class Applications:
         found = _read(visit, grant)
         if found is None:
             return Seen(stands=False, evidence=f"{grant.id} is not there")
-        stands = bool(found.get("accountEnabled"))
+        stands = may_sign_in(found)
         return Seen(stands, f"{found.get('displayName')} ({found.get('appId')}) is {'enabled' if stands else 'disabled'}")
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
         """Disable it. Raises RefusedError if people of the client's work with it."""
         found, account = _read(visit, grant), _ours(visit, grant)
-        if found is None or not found.get("accountEnabled"):
+        if found is None or not may_sign_in(found):
             return already(grant, f"{grant.id} is {'not there' if found is None else 'disabled'}")
         if not grant.own and not account.used_by_us_alone:
             _require_unused(visit, account)

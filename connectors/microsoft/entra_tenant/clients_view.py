@@ -8,6 +8,7 @@ from pydantic.main import IncEx
 from connectors.microsoft.entra_tenant.looking import AT_HOME, is_at_home, verdict
 from connectors.microsoft.entra_tenant.settings import Tenant
 from connectors.microsoft.entra_tenant.visit import Kind, Visit
+from connectors.microsoft.errors import making_sense
 from core.errors import GoodLeaverError, GuardError
 from core.model import Grant, GrantState, Holder, Verdict
 
@@ -48,7 +49,8 @@ class ClientsTenant:
         found = list[Grant]()
         for kind in dict.fromkeys(self._kinds.values()):
             try:
-                found += kind.discover(visit)
+                with making_sense():
+                    found += kind.discover(visit)
             except GuardError:
                 raise
             except GoodLeaverError as error:
@@ -64,7 +66,8 @@ class ClientsTenant:
         if kind is None:
             return verdict(GrantState.UNKNOWN, f"{grant.subject} is no grant that this version knows")
         try:
-            seen = kind.look(visit, grant)
+            with making_sense():
+                seen = kind.look(visit, grant)
         except GuardError:
             raise
         except GoodLeaverError as error:

@@ -14,8 +14,9 @@ from core.model import Grant, Receipt
 PATIENCE_SECONDS: Final = 600.0
 """How long the end of a relationship, or of a way in, is waited for; then the next pass goes on waiting."""
 _TRIES: Final = 3
-_OPEN: Final = ("approved", "activating", "active", "expiring")
-"""In which statuses a relationship opens something, or will by itself."""
+_CLOSED: Final = ("terminated", "expired", "gone")
+"""In which statuses a relationship opens nothing any more; one that we do not know may open something."""
+_INVITED: Final = ("created", "approvalPending")
 _ENDING: Final = ("terminationRequested", "terminating")
 _RELATIONSHIP: Final = "delegatedAdminRelationship-id"
 _ASSIGNMENT: Final = "delegatedAdminAccessAssignment-id"
@@ -29,10 +30,10 @@ class AccessAssignments:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find those of all relationships that are open."""
-        for relationship in _relationships(visit, _OPEN):
+        for relationship in _relationships(visit, _CLOSED + _INVITED + _ENDING):
             holder = holder_of(visit, relationship["id"])
             for one in _assignments(visit, relationship["id"]) if holder in visit.holders else ():
-                if one["status"] in ("pending", "active"):
+                if one["status"] not in ("deleting", "deleted"):
                     group = one["accessContainer"]["accessContainerId"]
                     yield Grant(
                         system=visit.system,
@@ -47,7 +48,7 @@ class AccessAssignments:
         """Read relationship and ways in again."""
         _word, relationship, group = grant.id.split(" ")
         status = _status(visit, relationship)
-        if status not in _OPEN + _ENDING:
+        if status in _CLOSED + _INVITED:
             return Seen(stands=False, evidence=f"the relationship is {status}")
         found = _assignment(visit, relationship, group)
         return Seen(found is not None, f"the group's way in is {found['status'] if found else 'not there'}, the relationship {status}")
@@ -105,7 +106,7 @@ class Relationships:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find those that are open, will be, or are an invitation that can still be withdrawn."""
-        for one in _relationships(visit, ("created", "approvalPending", *_OPEN, *_ENDING)):
+        for one in _relationships(visit, _CLOSED):
             if holder_of(visit, one["id"]) not in visit.holders:
                 continue
             if one["status"] == "approvalPending":
@@ -126,7 +127,7 @@ class Relationships:
     def look(self, visit: Visit, grant: Grant) -> Seen:
         """Read its status again: only terminated, expired or gone is the end."""
         status = _status(visit, grant.id.split(" ")[1])
-        return Seen(status not in ("terminated", "expired", "gone"), f"the relationship is {status}")
+        return Seen(status not in _CLOSED, f"the relationship is {status}")
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
         """Withdraw the invitation, or ask for the end if it was not asked for, and wait until it is terminated."""
@@ -157,11 +158,11 @@ def holder_of(visit: Visit, relationship: str) -> str:
     return named.get(relationship, visit.settings.ours.default_holder)
 
 
-def _relationships(visit: Visit, statuses: Sequence[str]) -> list[Entity]:
+def _relationships(visit: Visit, but: Sequence[str]) -> list[Entity]:
     client = visit.settings.tenant_id
     listed = visit.home.pages("list_relationships", filter=f"customer/tenantId eq '{client}'")
     found = [one for one in listed if ((one.get("customer") or {}).get("tenantId") or "").lower() == client]
-    return [one for one in found if one["status"] in statuses]
+    return [one for one in found if one["status"] not in but]
 
 
 def _require_about_client(visit: Visit, relationship: str) -> None:

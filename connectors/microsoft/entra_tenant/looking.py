@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from connectors.microsoft.entra_tenant.settings import Tenant
 from connectors.microsoft.entra_tenant.visit import Kind, Visit
-from connectors.microsoft.errors import WayInRefusedError
+from connectors.microsoft.errors import WayInRefusedError, making_sense
 from connectors.microsoft.settings import Credential
 from connectors.microsoft.sign_in import SignIn
 from core.errors import GuardError, RefusedError, UnavailableError
@@ -35,7 +35,8 @@ def from_inside(settings: Tenant, visit: Visit, kind: Kind, grant: Grant, *, log
     """
     tried = _try(settings, _credential_of(settings, grant)) if log_in and not grant.own else None
     try:
-        seen = kind.look(visit, grant)
+        with making_sense():
+            seen = kind.look(visit, grant)
     except WayInRefusedError as error:
         if grant.own and error.closed:
             return verdict(GrantState.REVOKED, error.what)

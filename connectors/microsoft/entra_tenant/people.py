@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
-from connectors.microsoft.entra_tenant.who import USER, Account
+from connectors.microsoft.entra_tenant.who import USER, Account, may_sign_in
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
@@ -24,7 +24,7 @@ class People:
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find our accounts that may sign in."""
         for one in visit.accounts.values():
-            if one.holder in visit.holders and one.said.get("accountEnabled"):
+            if one.holder in visit.holders and may_sign_in(one.said):
                 yield Grant(
                     system=visit.system,
                     id=f"user {one.id}",
@@ -38,8 +38,8 @@ class People:
         user = read_user(visit, grant.id.removeprefix("user "))
         if user is None:
             return Seen(stands=False, evidence=f"{grant.id} is not there")
-        state = "enabled" if user.get("accountEnabled") else "disabled"
-        return Seen(bool(user.get("accountEnabled")), f"{user.get('userPrincipalName')} is {state}")
+        stands = may_sign_in(user)
+        return Seen(stands, f"{user.get('userPrincipalName')} is {'enabled' if stands else 'disabled'}")
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
         """End its sessions and disable it. Raises RefusedError if something that is no person may sign in by it.
@@ -47,7 +47,7 @@ class People:
         A guest's sessions are its home tenant's: Graph answers that they are revoked, and does nothing. So nobody asks.
         """
         user, account = read_user(visit, grant.id.removeprefix("user ")), _ours(visit, grant)
-        if user is None or not user.get("accountEnabled"):
+        if user is None or not may_sign_in(user):
             return already(grant, f"{grant.id} is {'not there' if user is None else 'disabled'}")
         require_unused(visit, account)
         places = {"user-id": account.id}

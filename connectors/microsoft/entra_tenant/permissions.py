@@ -6,7 +6,7 @@ from typing import NamedTuple
 from connectors.microsoft.contract import Operation, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import READING, WRITING
 from connectors.microsoft.entra_tenant.settings import Tenant
-from connectors.microsoft.permissions import expiry, given_by, lacking
+from connectors.microsoft.permissions import consents, expiry, given_by, in_words, lacking
 from connectors.microsoft.settings import Credential
 from connectors.microsoft.sign_in import SignIn
 from core.errors import RefusedError
@@ -35,7 +35,7 @@ def missing_permissions(tenant: Tenant) -> tuple[Missing, ...]:
         found.append(
             Missing(
                 "a person's sign-in to Partner Center",
-                (_words(ends),),
+                (in_words(ends),),
                 "name partner.refresh_token of an admin agent; or end the reseller link by hand, if there is one",
             )
         )
@@ -93,14 +93,5 @@ def _missing(tenant: Tenant, place: _Place) -> Iterator[Missing]:
         return
     consent = f"{tenant.services.login}/{place.tenant}/adminconsent?client_id={place.client_id}"
     who = "the client's administrator" if place.tenant == tenant.tenant_id else "an administrator of ours"
-    for permission, operations in lacking(place.operations, given_by(token), place.kind).items():
-        yield Missing(
-            f"{permission} in {place.words}",
-            tuple(_words(one) for one in operations),
-            f"add it to application {place.client_id} (API permissions, {place.kind}), and have {who} consent at {consent}",
-        )
-
-
-def _words(operation: Operation) -> str:
-    summary = str(operation.said["summary"])
-    return f"{summary[0].lower()}{summary[1:]} ({operation.method} {operation.path})"
+    found = lacking(place.operations, given_by(token), place.kind)
+    yield from consents(found, place.words, place.client_id, who, consent, place.kind)

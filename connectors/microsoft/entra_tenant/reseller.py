@@ -85,9 +85,9 @@ def _customer(visit: Visit) -> Entity:
 
 
 def _stands(customer: Entity, word: str) -> bool:
-    if word == "reseller":
-        return (customer.get("relationshipToPartner") or "none") != "none"
-    return bool(customer.get("allowDelegatedAccess"))
+    if not customer:
+        return False  # no client of ours
+    return str(customer["relationshipToPartner"]) != "none" if word == "reseller" else customer["allowDelegatedAccess"] is not False
 
 
 def look_at_transfers(visit: Visit) -> tuple[bool, str]:

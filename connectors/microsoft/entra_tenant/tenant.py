@@ -27,7 +27,7 @@ from connectors.microsoft.entra_tenant.rules import may_look, may_send
 from connectors.microsoft.entra_tenant.settings import Tenant
 from connectors.microsoft.entra_tenant.trust import Contacts, Partners
 from connectors.microsoft.entra_tenant.visit import Kind, Visit, already
-from connectors.microsoft.errors import WayInRefusedError
+from connectors.microsoft.errors import WayInRefusedError, making_sense
 from connectors.microsoft.guard import MaySend
 from connectors.microsoft.sign_in import SignIn, Tell, tell_on_terminal
 from core.errors import GuardError, RefusedError
@@ -83,6 +83,7 @@ class EntraTenant(Tenant):
     """Not empty: our own way in is left alone. One for all that `connections_kept` gives."""
     _kept: SignIn | None = PrivateAttr(default=None)
 
+    @making_sense()
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every grant of these holders and no other. Changes nothing. Raises RefusedError if our own way in belongs to nobody."""
         names = tuple(sorted({holder.name for holder in holders} & self.ours.holders))
@@ -109,6 +110,7 @@ class EntraTenant(Tenant):
         """Say what the last discovery left out: what we may not see, and what this connector does not know."""
         return (*self._unseen, *NEVER_LOOKED_AT)
 
+    @making_sense()
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away. Twice is fine. Raises RefusedError before anything is changed where others would lose something."""
         kind = self._kind(grant)
@@ -137,6 +139,7 @@ class EntraTenant(Tenant):
         """Use our own way in no more, but where `verify` may log in: until something is put back by it."""
         self._out[:] = [True]
 
+    @making_sense()
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what was taken away, from `grant.undo`. Twice is fine. Raises RefusedError if we no longer come in ourselves."""
         receipt = self._kind(grant).reinstate(self._visit((grant.holder,)), grant)
@@ -176,17 +179,20 @@ class EntraTenant(Tenant):
         """
         return ClientsTenant(self, lambda names: self._visit(names, allows=may_look, tell=tell_on_terminal), KINDS, NEVER_LOOKED_AT)
 
+    @making_sense()
     def client_control(self) -> ClientControl:
         """See that two named global administrators and an emergency account of the client's are in force, and when one last signed in."""
         found = look_for_control(self._visit())
         return ClientControl(system=self.name, proved=found.proved, evidence=found.evidence, acted_at=found.acted_at)
 
+    @making_sense()
     def end_state(self, _grants: Sequence[Grant]) -> EndState:
         """Say who of the client's would administer the tenant without us: what lets them do so is no grant of ours."""
         found = look_for_control(self._visit())
         enough = len(found.administrators) >= ENOUGH
         return EndState(system=self.name, administrators=found.administrators, enough=enough, evidence=found.evidence)
 
+    @making_sense()
     def transfers(self, grants: Sequence[Grant]) -> Transfers:
         """See that each transfer of licences to the next partner is complete, if the reseller link is among these grants."""
         if not any(grant.id.startswith("reseller ") for grant in grants):
@@ -194,6 +200,7 @@ class EntraTenant(Tenant):
         done, evidence = look_at_transfers(self._visit())
         return Transfers(system=self.name, done=done, evidence=evidence if done else f"{evidence}: {HOW_TO_TRANSFER}")
 
+    @making_sense()
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Tell what would be sent, each held against the guard; nothing that writes is sent. Raises GuardError."""
         found = list[str]()
@@ -209,6 +216,7 @@ class EntraTenant(Tenant):
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
         return tuple(found)
 
+    @making_sense()
     def what_we_did(self, since: datetime) -> ForeignLog:
         """Read what the tenant's directory log says of our applications and accounts. Raises as ports do."""
         return what_we_did(self._visit(allows=may_look), since)

@@ -76,7 +76,7 @@ class Who:
         try:
             said = self._visit.tenant.get("get_user", {"user-id": key}, select=USER)
         except GoneError:
-            said = {"id": key, "displayName": "a deleted account"}  # its roles may stand all the same
+            said = {"id": key, "displayName": "a deleted account", "accountEnabled": False}  # its roles may stand all the same
         if named:
             return Account(key, said, named.holder, named.used_by_us_alone)
         return self._by_home(said)
@@ -88,8 +88,7 @@ class Who:
             return Account(said["id"], said, self._ours.default_holder, used_by_us_alone=False)
         domain = home_domain(said.get("userPrincipalName") or "")
         if domain and self._homes[domain] is None and _of_entra(said):
-            about = f"{said.get('displayName')} ({said.get('userPrincipalName')})"
-            self._visit.unseen.append(f"whose {about} is: its home tenant cannot be told")
+            self._visit.unseen.append(f"whose the accounts from {domain} are: its tenant cannot be told")
         return None
 
     def _application(self, said: Entity) -> Account | None:
@@ -99,6 +98,11 @@ class Who:
             return None
         application = self._ours.application(app_id)
         return Account(said["id"], said, application.holder, application.used_by_us_alone)
+
+
+def may_sign_in(said: Entity) -> bool:
+    """Tell whether an account or application may sign in: unless it clearly says that it may not."""
+    return said.get("accountEnabled") is not False
 
 
 def home_domain(name: str) -> str:

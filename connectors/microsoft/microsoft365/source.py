@@ -10,12 +10,14 @@ from pydantic import ByteSize, Field, PrivateAttr, StringConstraints, model_vali
 from connectors.microsoft.microsoft365.configuration import OWNER_ONLY
 from connectors.microsoft.microsoft365.listing import listed
 from connectors.microsoft.microsoft365.names import NOT_EXPORTED
+from connectors.microsoft.microsoft365.permissions import missing
 from connectors.microsoft.microsoft365.reading import Reading
 from connectors.microsoft.microsoft365.unseen import Told, as_text, version
 from connectors.microsoft.microsoft365.visit import Visit
+from connectors.microsoft.permissions import expiry
 from connectors.microsoft.settings import Tenancy
 from core.model import Dataset, InventoryItem, ItemKind
-from core.ports import ReadFile
+from core.ports import Expiry, Missing, ReadFile
 
 UserName = Annotated[str, StringConstraints(pattern=r"^[^\s/]{1,200}$")]
 
@@ -76,6 +78,15 @@ class Microsoft365(Tenancy):
         """Read in this order: messages and files up to 4 MiB whole and several at a time, logs and larger files as streams."""
         with closing(Reading(self._visit(), self.mailboxes, self._not_exported).all(items)) as reading:
             yield from reading
+
+    def missing_permissions(self) -> tuple[Missing, ...]:
+        """Sign in, and name what was not given. Without it that is left out of the export, and told in its place. Changes nothing."""
+        return tuple(missing(self, mail=bool(self.mailboxes), files=bool(self.drives)))
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Tell until when our certificate is valid, if we come in by one; nobody is asked."""
+        at = expiry(self.access)
+        return (Expiry(f"the certificate {self.access.certificate}", at),) if at else ()
 
     def _not_exported(self) -> bytes:
         """Give the text of the last listing; list for it, if this process has not."""

@@ -6,7 +6,6 @@ Sources: sshd(8), sshd_config(5), usermod(8), sudoers(5), cvtsudoers(1), ssh-key
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -19,7 +18,7 @@ from connectors.ssh_host.linux import end_state as simulated
 from connectors.ssh_host.linux.clients_view import ClientsHost
 from connectors.ssh_host.linux.commands import Commands, Root
 from connectors.ssh_host.linux.ours import AccountName, OurAccount, OurAgent, OurAuthority
-from connectors.ssh_host.linux.own_act import last_login
+from connectors.ssh_host.linux.own_act import own_act
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import Survey, look
 from connectors.ssh_host.linux.things import Kind, Named, named
@@ -136,7 +135,7 @@ class LinuxHost(SshHost):
         `acted_at` is when one of them last did, if the host's own log tells it for certain and we may still look.
         """
         control = self._control()
-        acted_at, seen = self._own_act() if control.proved else (None, "")
+        acted_at, seen = own_act(self) if control.proved else (None, "")
         evidence = f"{control.evidence}; {seen}" if seen else control.evidence
         return control.model_copy(update={"acted_at": acted_at, "evidence": evidence})
 
@@ -243,16 +242,3 @@ class LinuxHost(SshHost):
         return ClientControl(
             system=self.name, proved=proved, evidence=f"{self.host}:{self.port}, asked without logging in: {'; '.join(seen)}"
         )
-
-    def _own_act(self) -> tuple[datetime | None, str]:
-        """See when the client last came in; a login of ours that the server would refuse is not tried for this."""
-        if self.root == Root.NONE:
-            return None, "without root its log cannot be read"
-        try:
-            if self.would_accept(self.user, self.own_key().line)[0] != Answer.ACCEPTED:
-                return None, "we cannot look into its log any more"
-            with self.shell() as shell:
-                keys = {read_line(line).fingerprint for line in self.client_keys}
-                return last_login(shell, keys, self.client_admins, datetime.now(UTC))
-        except (RefusedError, UnavailableError) as error:
-            return None, f"its log cannot be looked into: {error.what}"

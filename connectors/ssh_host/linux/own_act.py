@@ -3,9 +3,16 @@
 import re
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.commands import Root
 from connectors.ssh_host.linux.shell import Shell
+from core.errors import RefusedError, UnavailableError
+from core.signatures.public_key import read_line
+
+if TYPE_CHECKING:
+    from connectors.ssh_host.linux.host import LinuxHost
 
 _AGREE: Final = timedelta(minutes=5)
 """How far the host's clock may be from ours: the log's instants are by that clock."""
@@ -16,7 +23,21 @@ _LINE: Final = re.compile(
 """As journalctl(1) writes it with `-o short-unix`, or syslog with times of RFC 3339. A time without year or zone is not certain."""
 
 
-def last_login(shell: Shell, keys: Collection[str], accounts: Collection[str], now: datetime) -> tuple[datetime | None, str]:
+def own_act(host: "LinuxHost") -> tuple[datetime | None, str]:
+    """See when the client last came in; a login of ours that the server would refuse is not tried for this."""
+    if host.root == Root.NONE:
+        return None, "without root its log cannot be read"
+    try:
+        if host.would_accept(host.user, host.own_key().line)[0] != Answer.ACCEPTED:
+            return None, "we cannot look into its log any more"
+        with host.shell() as shell:
+            keys = {read_line(line).fingerprint for line in host.client_keys}
+            return _last_login(shell, keys, host.client_admins, datetime.now(UTC))
+    except (RefusedError, UnavailableError) as error:
+        return None, f"its log cannot be looked into: {error.what}"
+
+
+def _last_login(shell: Shell, keys: Collection[str], accounts: Collection[str], now: datetime) -> tuple[datetime | None, str]:
     """Find the last login by one of these keys (fingerprints) into one of these accounts, and say what was seen.
 
     An account alone would say little, since others may have keys to it. None where the host does not tell for certain.

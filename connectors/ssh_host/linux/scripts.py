@@ -123,24 +123,26 @@ exit 0
 )
 """The host's clock (seconds since 1970), and what its server wrote of logins by these keys."""
 
-DROP_IN_OUT: Final = """
-file=$1 aside=$1.good-leaver
-[ -e "$file" ] || { [ -e "$aside" ] && { echo already; exit 0; }; exit 4; }
-[ -e "$aside" ] && exit 5
-mv -nT "$file" "$aside" && [ ! -e "$file" ] || exit 6
-visudo -c -q >/dev/null 2>&1 || { mv -nT "$aside" "$file"; exit 7; }
+_RENAMED = """
+[ -e "$from" ] || { [ -e "$to" ] && { echo already; exit 0; }; exit 4; }
+[ -e "$to" ] && exit 5
+mv -nT "$from" "$to" && [ ! -e "$from" ] || exit 6
+visudo -c -q >/dev/null 2>&1 || { mv -nT "$to" "$from"; exit 7; }
 echo done
 """
+
+DROP_IN_OUT: Final = (
+    """
+from=$1 to=$1.good-leaver"""
+    + _RENAMED
+)
 """A drop-in gets a name with a dot, which sudo passes over; it gets its name back at once if sudo's rules are not whole without it."""
 
-DROP_IN_BACK: Final = """
-file=$1 aside=$1.good-leaver
-[ -e "$aside" ] || { [ -e "$file" ] && { echo already; exit 0; }; exit 4; }
-[ -e "$file" ] && exit 5
-mv -nT "$aside" "$file" && [ ! -e "$aside" ] || exit 6
-visudo -c -q >/dev/null 2>&1 || { mv -nT "$file" "$aside"; exit 7; }
-echo done
-"""
+DROP_IN_BACK: Final = (
+    """
+from=$1.good-leaver to=$1"""
+    + _RENAMED
+)
 
 LABEL_LIKE: Final = """
 command -v selinuxenabled >/dev/null && selinuxenabled || exit 0

@@ -141,6 +141,13 @@ def test_the_closing_letter_says_what_is_still_held() -> None:
     assert "- nothing" in written(Letter.CLOSING, retained=())[1]
 
 
+def test_the_closing_letter_says_who_looked_the_second_time() -> None:
+    looked = "looked at again,\n\n{}\n\nWe took away our own access only."
+    assert looked.format("- 5 we saw closed\n- 2 you looked for yourselves and found gone") in written(Letter.CLOSING, attested=2)[1]
+    assert looked.format("- of 7 two of our executives waived the second look") in written(Letter.CLOSING, waived=7)[1]
+    assert "waived" not in written(Letter.CLOSING)[1]
+
+
 def test_a_missing_fact_stops_the_letter() -> None:
     with pytest.raises(jinja2.UndefinedError):
         render("successor_notice", engagement=ENGAGEMENT, plan=PLAN)
