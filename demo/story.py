@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -21,8 +20,8 @@ from demo.acme_account import DANA, key_of
 from demo.acme_office import SOURCE, SYSTEM
 from demo.outsiders import THE_CLIENTS, who_comes_in
 from demo.recipient import Recipient
-from demo.runs import cutoff_run, run_deployment
-from demo.telling import Endings, note, out, plan_in_short, say, seen_in
+from demo.runs import Runs
+from demo.telling import note, out, plan_in_short, say, seen_in
 
 SHORTEST_LEAD = timedelta(seconds=100)
 """How far ahead the cutoff is on a fast machine; a machine that took long to start the server gets more time."""
@@ -30,13 +29,13 @@ SHORTEST_LEAD = timedelta(seconds=100)
 NAMESPACE = "offboard-acknowledgement@northwind.example"
 
 
-class Story:
+class Story(Runs):
     """One walk. Every act of a person is what that person would type or click."""
 
     def __init__(self, acme: Acme, services: Services, lead: timedelta) -> None:
+        super().__init__()
         self.acme, self.services, self.lead = acme, services, lead
         self.environment = services.environment()
-        self.tell_end = Endings().tell
 
     def tell(self) -> bool:
         """Walk the exit to its end. Returns whether it closed and the evidence holds."""
@@ -137,7 +136,7 @@ class Story:
     def cut_off(self) -> bool:
         """Wait for the scheduled run, and try the keys from outside."""
         say(5, "The cutoff runs by itself at its instant")
-        note(f"{cutoff_run(SLUG).name} is scheduled in Prefect")
+        note(f"{self.cutoff_run().name} is scheduled in Prefect")
         run = self.finished_cutoff()
         if run.state.name == "Held" and not self.asked_to_look():
             note("the people here were later than the clock, on this slow machine; the next pass makes up for it")
@@ -214,25 +213,6 @@ class Story:
                 out.print(done.stdout + done.stderr, markup=False)
             held = held and done.returncode == 0
         return held
-
-    def walk(self, expected: str) -> None:
-        """Start client-exit through Prefect, as the form does, and wait for its end."""
-        state = self.run_deployment("client-exit", {"form": {"engagement": SLUG, "draw_new_plan": False}})
-        if state.name != expected:
-            raise RuntimeError(f"client-exit ended as {state.name} instead of {expected}: {state.message}")
-
-    def run_deployment(self, name: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401 - Prefect's own state
-        """Run one deployment to its end and say how it ended."""
-        state = run_deployment(name, parameters)
-        self.tell_end(name, state.name, str(state.message))
-        return state
-
-    def finished_cutoff(self) -> Any:  # noqa: ANN401 - Prefect's own run
-        """Wait for the end of the newest run of the cutoff."""
-        while not ((run := cutoff_run(SLUG)).state and run.state.is_final()):
-            time.sleep(0.5)
-        self.tell_end("the cutoff", str(run.state.name), str(run.state.message))
-        return run
 
     def offboard(self, *words: str, **secrets: str) -> str:
         """Run the command as a person does, who has these secrets in the environment."""

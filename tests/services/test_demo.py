@@ -120,7 +120,12 @@ def test_the_keys_from_the_first_letter_fit_the_evidence(demo: tuple[Path, str],
 
 def test_no_secret_is_in_prefects_database_or_logs(demo: tuple[Path, str]) -> None:
     folder = demo[0]
-    secrets = [line.encode() for key in (folder / "keys").glob("*") if not key.suffix for line in key.read_text().splitlines()[1:3]]
+    secrets = [
+        line.encode()
+        for key in (folder / "keys").glob("*")
+        if key.is_file() and not key.suffix
+        for line in key.read_text().splitlines()[1:3]
+    ]
     secrets += [key.read_bytes() for key in (folder / "keys").glob("aws-*.secret")]
     tenants = [line.encode() for key in (folder / "keys/microsoft").glob("*.key") for line in key.read_text().splitlines()[1:3]]
     tenants += [key.read_bytes() for key in (folder / "keys/microsoft").glob("*.secret")]
