@@ -22,6 +22,7 @@ from core.errors import ConfigurationError
 from core.evidence.verifier import verify_bundle
 from core.pages import plan_page
 from core.planning import draw_plan, not_looked_at, require_saved_plan, saved_plan
+from core.ports import TellsPermissions
 
 app = typer.Typer(help="Walk a managed IT service provider out of a client decently.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(archive.app, name="archive", help="Make, verify and open encrypted archives; works alone, without any engagement.")
@@ -121,7 +122,9 @@ def up() -> None:
 
 def _ask(found: EngagementFile) -> bool:
     """Ask the systems of one engagement what we lack there, print it, and tell whether that is nothing."""
-    systems = {one.name: one for one in found.access_targets} | {f"{one.name} (data)": one for one in found.data_sources}
+    systems: dict[str, object] = {one.name: one for one in found.access_targets}
+    systems |= {f"{one.name} (data)": one for one in found.data_sources}
+    systems |= {f"{one.name} (documents)": one for one in found.document_sources if isinstance(one, TellsPermissions)}
     asked = permissions.ask(systems, found, utc_now())
     for one in asked:
         for line in one.lines:

@@ -11,7 +11,7 @@ from pydantic import Field
 from connectors.aws_account import AwsAccount
 from connectors.folder import FolderDocuments, FolderFiles, FolderStore
 from connectors.keepass_vault import KeepassVault
-from connectors.microsoft import EntraTenant, Microsoft365
+from connectors.microsoft import EntraTenant, Microsoft365, Microsoft365Documents
 from connectors.register_file import RegisterFile
 from connectors.s3_bucket import S3Files, S3Store
 from connectors.smtp import Smtp
@@ -21,7 +21,7 @@ from connectors.time_stamp import Rfc3161
 DataSourceConfig = Annotated[FolderFiles | Microsoft365 | S3Files | SshCommand | SshFiles, Field(discriminator="kind")]
 AccessTargetConfig = Annotated[AwsAccount | EntraTenant | LinuxHost | SshAccess, Field(discriminator="kind")]
 CredentialSourceConfig = KeepassVault
-DocumentSourceConfig = FolderDocuments
+DocumentSourceConfig = Annotated[FolderDocuments | Microsoft365Documents, Field(discriminator="kind")]
 ObligationSourceConfig = RegisterFile
 ArchiveStoreConfig = Annotated[FolderStore | S3Store, Field(discriminator="kind")]
 NotifierConfig = Smtp

@@ -130,7 +130,7 @@ class Service:
 
         async def pieces() -> AsyncIterator[bytes]:
             left = (size - start) // 2 if fault["kind"] == "cut_halfway" else size - start
-            for piece in files.content(found["seed"], size, start):
+            for piece in files.content(found["seed"], size, start, found["text"]):
                 yield piece[:left]
                 if (left := left - len(piece)) <= 0:
                     return  # less than was promised: the server closes the connection

@@ -31,6 +31,12 @@ def _item(call: Call) -> Entity:
     return _find(call)
 
 
+@answers("list_children")
+def _children(call: Call) -> Iterator[Entity]:
+    folder = _find(call)
+    return (one for one in call.every(f"items/{call.places['drive-id']}") if one["parentReference"].get("id") == folder["id"])
+
+
 @answers("list_items")
 def _items(call: Call) -> Answer:
     return _delta(call, {"from": 0, "since": 0})
@@ -56,7 +62,7 @@ def _content(call: Call) -> Answer:
         raise bad_request("The item is a folder: it has no content.", "invalidRequest")
     key = secrets.token_urlsafe(24)
     until = call.world.now().timestamp() + DOWNLOAD_SECONDS
-    call.world.downloads[key] = {"until": until, "seed": item["_seed"], "size": item["size"]}
+    call.world.downloads[key] = {"until": until, "seed": item["_seed"], "size": item["size"], "text": item.get("_text", "")}
     return Answer(302, None, {"Location": f"{call.world.base}/download/{key}"})
 
 
@@ -87,14 +93,14 @@ def _message(call: Call) -> Answer:
 
 
 def download(world: World, key: str) -> Entity | None:
-    """Tell whose bytes are at an address (`seed`, `size`); None if there are none, or not any more."""
+    """Tell whose bytes are at an address (`seed`, `size`, `text`); None if there are none, or not any more."""
     kept = world.downloads.get(key)
     return kept if kept and kept["until"] > world.now().timestamp() else None
 
 
-def content(seed: str, size: int, start: int = 0) -> Iterator[bytes]:
-    """Make the bytes of a file from `start` on, the same each time, without keeping them."""
-    block = hashlib.shake_256(seed.encode()).digest(1 << 16)
+def content(seed: str, size: int, start: int = 0, text: str = "") -> Iterator[bytes]:
+    """Make the bytes of a file from `start` on, the same each time, without keeping them; or those of a text of that size."""
+    block = text.encode() or hashlib.shake_256(seed.encode()).digest(1 << 16)
     for begin in range(start - start % len(block), size, len(block)):
         yield block[max(start - begin, 0) : min(len(block), size - begin)]
 

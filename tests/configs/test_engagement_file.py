@@ -86,6 +86,22 @@ def test_sections_may_be_empty_and_lists_may_be_shared_by_alias(changed: Callabl
     assert engagement.holders[0].keys == engagement.people[2].keys
 
 
+def test_documents_may_lie_in_folders_here_and_in_somebodys_drive(changed: Callable[..., str], tmp_path: Path) -> None:
+    drive = """  - kind: microsoft365_documents
+    name: handover
+    tenant_id: 2f5b1c7e-6d0a-4a1e-9b7f-3c8d5e4f6a10
+    access: {client_id: 8d3f0a52-1c4b-4e6f-a7d9-5b2e9c0f7a31, private_key: file:keys/o.key, certificate: keys/o.pem}
+    drive: frontdesk@harbour-dental.example
+    folder: /Handover
+"""
+    path = tmp_path / "acme.yaml"
+    path.write_text(changed(("    path: documentation\n", f"    path: documentation\n{drive}")))
+    here, there = load(path).document_sources
+    assert (here.kind, getattr(here, "path")) == ("folder", tmp_path / "documentation")  # noqa: B009 - only this kind has it
+    assert (there.kind, getattr(there, "folder")) == ("microsoft365_documents", "/Handover")  # noqa: B009 - the same
+    assert getattr(there, "access").certificate == tmp_path / "keys/o.pem"  # noqa: B009 - the same
+
+
 def test_what_was_checked_can_be_checked_again() -> None:
     engagement = load(EXAMPLE)
     assert EngagementFile.model_validate(engagement) == engagement

@@ -19,7 +19,7 @@ from connectors.microsoft.guard import Errand, Guard
 from connectors.microsoft.microsoft365.download import Door
 from connectors.microsoft.microsoft365.names import message_name, part, parts
 from connectors.microsoft.microsoft365.quick_xor import QuickXor
-from connectors.microsoft.microsoft365.rules import FILES, MAIL, READING, Rules
+from connectors.microsoft.microsoft365.rules import DOCUMENTS, FILES, MAIL, READING, Rules
 from connectors.microsoft.microsoft365.tables import bare, cell, csv_line, json_line
 from connectors.microsoft.microsoft365.visit import in_our_words
 from core.archive.names import is_relative
@@ -96,7 +96,7 @@ def test_so_it_does_where_the_token_is_an_option() -> None:
 
 
 def test_every_listed_operation_is_in_the_contract() -> None:
-    assert set(OPERATIONS) >= READING
+    assert set(OPERATIONS) >= READING | DOCUMENTS
 
 
 @pytest.mark.parametrize(
@@ -237,6 +237,8 @@ def test_what_could_help_somebody_in_is_left_out() -> None:
 
 def test_the_reference_names_every_operation_with_its_least_permission() -> None:
     section = PAGE.read_text(encoding="utf-8").split("\n## Microsoft 365\n")[1].split("\n## ")[0]
+    section, documents = section.split("\nA source of documents ")
+    assert set(re.findall(r"`GET ([^`]+)`", documents)) == {OPERATIONS[name].path for name in DOCUMENTS}
     for name in READING:
         operation = OPERATIONS[name]
         needed = " with ".join(operation.permissions("application")[0])

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from connectors.microsoft import Microsoft365
+from connectors.microsoft import Microsoft365, Microsoft365Documents
 from core.model import InventoryItem, ItemKind
 from core.ports import ReadFile
 from demo.entra.files import content
@@ -45,6 +45,12 @@ class Microsoft365World:
         """The connector, with some fields changed."""
         return Microsoft365.model_validate(self.settings(**changed))
 
+    def documents(self, **changed: Any) -> Microsoft365Documents:  # noqa: ANN401 - fields of several types
+        """One folder of Dana's drive as a source of documents, with some fields changed."""
+        tenancy = {name: value for name, value in self.settings().items() if name not in ("drives", "mailboxes")}
+        place = {"kind": "microsoft365_documents", "name": "docs", "drive": DANA, "folder": "/Handover"}
+        return Microsoft365Documents.model_validate(tenancy | place | changed)
+
     def with_few_permissions(self, **changed: Any) -> Microsoft365:  # noqa: ANN401 - fields of several types
         """The connector with another application, which may read users and logs, and no policies, mail or files."""
         secret = f"file:{self.folder}/keys/monitoring.secret"
@@ -77,9 +83,18 @@ class Microsoft365World:
         self.object(table, root["id"], changes={"folder": {"childCount": root["folder"]["childCount"] + 1}})
         return dict(self.object(table, said["id"], changes=said))
 
+    def put_folder(self, name: str, **more: Any) -> Entity:  # noqa: ANN401 - properties
+        """Put a folder into Dana's drive."""
+        return self.put_file(name, 0, file=None, folder={"childCount": 0}, **more)
+
+    def put_text(self, name: str, text: str, folder: Entity) -> Entity:
+        """Put a document into a folder of Dana's drive."""
+        place = {"driveId": self.drive, "id": folder["id"]}
+        return self.put_file(name, len(text.encode()), id=f"{folder['id']}.{name}", _text=text, parentReference=place)
+
     def file_bytes(self, one: Entity) -> bytes:
         """What a file holds."""
-        return b"".join(content(one["_seed"], one["size"]))
+        return b"".join(content(one["_seed"], one["size"], text=one.get("_text", "")))
 
 
 def quick_xor(content: bytes) -> str:

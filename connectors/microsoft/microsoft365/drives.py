@@ -11,7 +11,7 @@ from connectors.microsoft.microsoft365.visit import Visit
 from connectors.microsoft.session import Entity, top
 from core.model import InventoryItem, ItemKind
 
-_SELECT: Final = "id,name,size,eTag,cTag,lastModifiedDateTime,parentReference,file,folder,deleted,root"
+SELECT: Final = "id,name,size,eTag,cTag,lastModifiedDateTime,parentReference,file,folder,deleted,root"
 _SECOND_NS: Final = 10**9
 _PACKAGE: Final = "neither a file nor a folder, as a notebook is: the service gives no bytes of it"
 
@@ -54,7 +54,7 @@ def nanoseconds(instant: str | None) -> int:
     return int(datetime.fromisoformat(instant).timestamp()) * _SECOND_NS if instant else 0
 
 
-def _kind(found: Entity) -> ItemKind:
+def kind_of(found: Entity) -> ItemKind:
     """Tell by its facets what a thing is; the facets may be empty."""
     if found.get("folder") is not None:
         return ItemKind.DIRECTORY
@@ -101,7 +101,7 @@ class _Tree:
                     yield self._file(key, below, one)
 
     def _list(self) -> None:
-        for found in self._visit.graph.pages("list_items", {"drive-id": self._drive, "driveItem-id": "root"}, select=_SELECT, top=top()):
+        for found in self._visit.graph.pages("list_items", {"drive-id": self._drive, "driveItem-id": "root"}, select=SELECT, top=top()):
             if found.get("deleted"):
                 self._entries.pop(found["id"], None)
                 continue
@@ -109,7 +109,7 @@ class _Tree:
                 self._root = found["id"]
                 self._told_of_root = (found.get("folder") or {}).get("childCount")
                 continue
-            kind = _kind(found)
+            kind = kind_of(found)
             self._entries[found["id"]] = _Entry(
                 found.get("name") or "",
                 (found.get("parentReference") or {}).get("id") or "",
@@ -155,7 +155,7 @@ def look_at(visit: Visit, item: InventoryItem) -> Entity:
             visit.know_drives()
         if which.drive not in visit.rules.drives:
             raise FileNotFoundError(f"the drive of {item.path} is not one of those that the engagement names")
-        found = visit.graph.get("get_item", {"drive-id": which.drive, "driveItem-id": which.key}, select=_SELECT)
+        found = visit.graph.get("get_item", {"drive-id": which.drive, "driveItem-id": which.key}, select=SELECT)
     except GoneError:
         raise FileNotFoundError(f"{item.path} is gone") from None
     name = item.path.rpartition("/")[2]

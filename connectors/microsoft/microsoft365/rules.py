@@ -1,4 +1,4 @@
-"""What an export may ask of a tenant: operations that only look; mail and files of those alone whom the engagement names."""
+"""What may be asked of a tenant: operations that only look; mail, files and folders of those alone whom the engagement names."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -25,14 +25,16 @@ CONFIGURATION: Final = frozenset(
 MAIL: Final = frozenset({"list_mail_folders", "list_child_folders", "list_messages", "read_message"})
 FILES: Final = frozenset({"list_items", "list_items_since", "get_item", "read_item"})
 READING: Final = CONFIGURATION | MAIL | FILES | {"list_user_drives"}
-"""All that is ever asked."""
+"""All that an export ever asks."""
+DOCUMENTS: Final = frozenset({"get_user", "list_user_drives", "list_children", "get_item", "read_item"})
+"""All that reading one folder of documents ever asks."""
 
 
 class Rules:
     """Judges requests. `drives` are the drives, by id, that the service named as those of the users in question."""
 
     def __init__(self, *, mailboxes: Iterable[str], owners: Iterable[str]) -> None:
-        self._mailboxes, self._owners = frozenset(mailboxes), frozenset(owners)
+        self._mailboxes, self.owners = frozenset(mailboxes), tuple(owners)
         self.drives = set[str]()
 
     def may_send(self, operation: Operation, places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
@@ -42,5 +44,23 @@ class Rules:
         if operation.name in MAIL:
             return places["user-id"] in self._mailboxes
         if operation.name == "list_user_drives":
-            return places["user-id"] in self._owners
+            return places["user-id"] in self.owners
         return operation.name not in FILES or places["drive-id"] in self.drives
+
+
+class FolderRules(Rules):
+    """Judges requests about one folder. `items` are those of it, and on the way to it, by their drives' ids and their own."""
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(mailboxes=(), owners=(owner,))
+        self.items = set[tuple[str, str]]()
+
+    def may_send(self, operation: Operation, places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
+        """Whether an operation may leave this machine: of a drive, only what leads to the folder, and what is in it."""
+        if operation.name not in DOCUMENTS or body is not None:
+            return False
+        if "user-id" in places:
+            return places["user-id"] in self.owners
+        drive, item = places["drive-id"], places["driveItem-id"]
+        is_top = item == "root" and operation.name == "list_children"
+        return drive in self.drives and (is_top or (drive, item) in self.items)

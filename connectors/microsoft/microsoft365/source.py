@@ -10,8 +10,9 @@ from pydantic import ByteSize, Field, PrivateAttr, StringConstraints, model_vali
 from connectors.microsoft.microsoft365.configuration import OWNER_ONLY
 from connectors.microsoft.microsoft365.listing import listed
 from connectors.microsoft.microsoft365.names import NOT_EXPORTED
-from connectors.microsoft.microsoft365.permissions import missing
+from connectors.microsoft.microsoft365.permissions import missing, needed
 from connectors.microsoft.microsoft365.reading import Reading
+from connectors.microsoft.microsoft365.rules import Rules
 from connectors.microsoft.microsoft365.unseen import Told, as_text, version
 from connectors.microsoft.microsoft365.visit import Visit
 from connectors.microsoft.permissions import expiry
@@ -81,7 +82,7 @@ class Microsoft365(Tenancy):
 
     def missing_permissions(self) -> tuple[Missing, ...]:
         """Sign in, and name what was not given. Without it that is left out of the export, and told in its place. Changes nothing."""
-        return tuple(missing(self, mail=bool(self.mailboxes), files=bool(self.drives)))
+        return tuple(missing(self, needed(mail=bool(self.mailboxes), files=bool(self.drives))))
 
     def expiries(self) -> tuple[Expiry, ...]:
         """Tell until when our certificate is valid, if we come in by one; nobody is asked."""
@@ -96,4 +97,4 @@ class Microsoft365(Tenancy):
         return self._told.text or b""
 
     def _visit(self) -> Visit:
-        return Visit(self, mailboxes=self.mailboxes, owners=self.drives)
+        return Visit(self, Rules(mailboxes=self.mailboxes, owners=self.drives))

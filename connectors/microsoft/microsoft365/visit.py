@@ -66,9 +66,8 @@ class LastingService(Service):
 class Visit:
     """What one listing or one reading works with. `unseen` says by path why something was not seen, `differing` which counts differ."""
 
-    def __init__(self, settings: Tenancy, *, mailboxes: tuple[str, ...], owners: tuple[str, ...]) -> None:
-        self.settings, self.owners = settings, owners
-        self.rules = Rules(mailboxes=mailboxes, owners=owners)
+    def __init__(self, settings: Tenancy, rules: Rules) -> None:
+        self.settings, self.rules = settings, rules
         self.unseen: dict[str, str] = {}
         self.differing: list[str] = []
         self._turn = threading.RLock()
@@ -114,7 +113,7 @@ class Visit:
 
     def know_drives(self) -> None:
         """Ask for the drives of all whom the engagement names, where that is still to be done."""
-        for user in self.owners:
+        for user in self.rules.owners:
             with suppress(DeniedError, GoneError):
                 self.drives_of(user)
 
