@@ -92,6 +92,11 @@ class Microsoft365World:
         place = {"driveId": self.drive, "id": folder["id"]}
         return self.put_file(name, len(text.encode()), id=f"{folder['id']}.{name}", _text=text, parentReference=place)
 
+    def larger_messages(self, size: int) -> None:
+        """Make each message of Acme's about so large, in bytes."""
+        for key, one in self.table("messages").items():
+            self.object("messages", key, changes={"_mime": one["_mime"] + "0123456789abcdef\n" * (size // 17)})
+
     def file_bytes(self, one: Entity) -> bytes:
         """What a file holds."""
         return b"".join(content(one["_seed"], one["size"], text=one.get("_text", "")))
