@@ -179,6 +179,17 @@ def test_a_deleted_account_leaves_its_role_to_be_found_and_taken(acme: Acme) -> 
     assert acme.target.revoke(grants[0]).facts["changed"] is True
 
 
+def test_what_the_client_deleted_after_the_plan_is_gone_and_holds_nothing(acme: Acme) -> None:
+    gone = (("users", acme.acme.nora, "user"), ("servicePrincipals", acme.acme.monitoring, "application"))
+    planned = {grant.id: grant for grant in acme.target.discover(HOLDERS)}
+    for table, one, word in gone:
+        grant = planned[f"{word} {one['id']}"]
+        acme.object(table, one["id"], changes=None)
+        receipt = acme.target.revoke(grant)
+        assert (receipt.facts["changed"], "is not there" in receipt.done) == (False, True)
+        assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+
+
 @pytest.mark.parametrize("seconds", [-3600, 3600])
 def test_clocks_that_differ_are_named(acme: Acme, seconds: int) -> None:
     acme.server.control("controls", clock_seconds=seconds)

@@ -42,9 +42,10 @@ class Applications:
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
         """Disable it. Raises RefusedError if people of the client's work with it."""
-        found, account = _read(visit, grant), _ours(visit, grant)
-        if found is None or not may_sign_in(found):
+        found = _read(visit, grant)
+        if found is None or not may_sign_in(found):  # one that the client deleted tells nobody any more whose it was
             return already(grant, f"{grant.id} is {'not there' if found is None else 'disabled'}")
+        account = _ours(visit, grant)
         if not grant.own and not account.used_by_us_alone:
             _require_unused(visit, account)
         places = {PLACE: account.id}

@@ -46,9 +46,10 @@ class People:
 
         A guest's sessions are its home tenant's: Graph answers that they are revoked, and does nothing. So nobody asks.
         """
-        user, account = read_user(visit, grant.id.removeprefix("user ")), _ours(visit, grant)
-        if user is None or not may_sign_in(user):
+        user = read_user(visit, grant.id.removeprefix("user "))
+        if user is None or not may_sign_in(user):  # one that the client deleted tells nobody any more whose it was
             return already(grant, f"{grant.id} is {'not there' if user is None else 'disabled'}")
+        account = _ours(visit, grant)
         require_unused(visit, account)
         places = {"user-id": account.id}
         sessions = "a guest's sessions end in its home tenant"
