@@ -155,7 +155,8 @@ def test_a_proxy_that_is_not_there_is_used_all_the_same(acme: Acme, monkeypatch:
 
 
 def own(acme: Acme) -> Grant:
-    return Grant(system="entra", id=f"application {acme.acme.offboarding['id']}", holder="pipeline", privilege="x", own=True)
+    words = f"(application {acme.acme.offboarding['appId']})"
+    return Grant(system="entra", id=f"application {acme.acme.offboarding['id']}", holder="pipeline", privilege=words, own=True)
 
 
 def test_signing_in_asks_nobody_but_entra(acme: Acme) -> None:

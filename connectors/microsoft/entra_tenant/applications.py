@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from connectors.microsoft.entra_tenant.looking import is_way_in
 from connectors.microsoft.entra_tenant.people import LATELY
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
 from connectors.microsoft.entra_tenant.who import Account, may_sign_in
@@ -70,7 +71,7 @@ class Applications:
         try:
             return not self.look(visit, grant).stands
         except WayInRefusedError:
-            return grant.own  # our own token counts no more: that is what was wanted
+            return is_way_in(visit.settings, grant)  # our own token counts no more: that is what was wanted
 
 
 def _read(visit: Visit, grant: Grant) -> Entity | None:
