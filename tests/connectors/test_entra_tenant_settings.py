@@ -56,6 +56,7 @@ def acme(running: Acme) -> Iterator[Acme]:
         ({"ours": {"default_holder": "n", "networks": [{"range": "198.51.100.7/24", "holder": "n"}]}}, "range"),
         ({"ours": LEAST["ours"] | {"users": [{"id": ID, "holder": "n"}]}, "client": {"people": [ID]}}, "stands under ours.users"),
         ({"client": {"administrators": [ID], "emergency_account": ID}}, "counts by itself"),
+        ({"client": {"administrators": [ID, OTHER, ID.upper()]}}, "names somebody twice"),
         ({"proxy": "http://user:password@proxy:3128"}, "proxy"),
     ],
 )
