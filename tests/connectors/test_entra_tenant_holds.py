@@ -7,7 +7,7 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from core.errors import UnavailableError
+from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
 
@@ -74,3 +74,29 @@ def test_the_new_owner_is_on_record_though_a_pass_ended_between_two_writes(acme:
     seen = acme.target.verify(grant, log_in=False)
     assert seen.state == GrantState.REVOKED
     assert acme.acme.dana["id"] in seen.evidence
+
+
+@pytest.mark.parametrize(("table", "one", "field"), [("users", "nora", "users"), ("servicePrincipals", "monitoring", "applications")])
+def test_without_a_licence_it_is_said_how_what_we_alone_use_is_given_up(acme: Acme, table: str, one: str, field: str) -> None:
+    acme.server.control("controls", premium=False)
+    key, ours = getattr(acme.acme, one)["id"], acme.settings()["ours"]
+    (grant,) = [each for each in acme.target.discover(HOLDERS) if each.id in (f"user {key}", f"application {key}")]
+    assert acme.target.client_control().acted_at is None  # so the client signs that it acted
+    with pytest.raises(RefusedError, match=f"premium license.*used_by_us_alone under ours.{field}.*Entra ID P1"):
+        acme.target.revoke(grant)
+    assert acme.object(table, key)["accountEnabled"]
+    named = {"id": key} if field == "users" else {"app_id": acme.acme.monitoring["appId"]}
+    others = [each for each in ours[field] if not named.items() <= each.items()]
+    said = ours | {field: [*others, named | {"holder": "northwind", "used_by_us_alone": True}]}
+    assert acme.entra(ours=said).revoke(grant).facts["changed"] is True
+
+
+def test_a_guest_whose_sign_in_name_tells_no_home_is_told_as_not_known(acme: Acme) -> None:
+    acme.object("users", acme.acme.nora["id"], changes={"userPrincipalName": "nora.park@acme-dental.example"})
+    found = [one for one in acme.target.discover(HOLDERS) if one.id == f"user {acme.acme.nora['id']}"]
+    assert found == []
+    assert "whose the account nora.park@acme-dental.example is: its home tenant cannot be told" in acme.target.not_looked_at()
+    users = [*acme.settings()["ours"]["users"], {"id": acme.acme.nora["id"], "holder": "northwind"}]
+    named = acme.entra(ours=acme.settings()["ours"] | {"users": users})
+    assert f"user {acme.acme.nora['id']}" in {one.id for one in named.discover(HOLDERS)}
+    assert not any("nora.park" in one for one in named.not_looked_at())

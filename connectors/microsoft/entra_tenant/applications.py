@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from connectors.microsoft.entra_tenant.looking import is_way_in
-from connectors.microsoft.entra_tenant.people import LATELY
+from connectors.microsoft.entra_tenant.people import LATELY, use_shown
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
 from connectors.microsoft.entra_tenant.who import Account, may_sign_in
 from connectors.microsoft.errors import GoneError, WayInRefusedError
@@ -102,7 +102,9 @@ def _require_unused(visit: Visit, account: Account) -> None:
     """Raise RefusedError if people of the client's signed in to it lately."""
     since = f"{datetime.now(UTC) - LATELY:%Y-%m-%dT%H:%M:%SZ}"
     asked = f"appId eq '{account.said['appId']}' and createdDateTime ge {since}"
-    for one in visit.tenant.pages("list_sign_ins", filter=asked):
+    with use_shown(account.words, "ours.applications", "the application"):
+        listed = list(visit.tenant.pages("list_sign_ins", filter=asked))
+    for one in listed:
         if not visit.who.account(str(one.get("userId"))):
             raise RefusedError(
                 f"{one.get('userPrincipalName')} signed in to {account.words} on {str(one.get('createdDateTime'))[:16]} UTC: people of the "
