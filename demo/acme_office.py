@@ -59,6 +59,7 @@ class Office(TenantSeed):
         self.emergency = self.user(f"emergency@{INITIAL}", "Emergency access", mail=None)
         for one in (self.dana, self.omar, self.emergency):
             self.give_role(GLOBAL_ADMINISTRATOR, one)
+        self.signed_in(self.dana, days=1)
         for name in STAFF:
             self.user(f"{name}@{DOMAIN}", name.title())
 

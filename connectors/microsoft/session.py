@@ -22,11 +22,12 @@ PATIENCE_SECONDS: Final = 120.0
 SETTLE_SECONDS: Final = 120.0
 """How long what was written may take to be read back: the directory is eventually consistent, and mostly settles within seconds."""
 CUT_SHORT: Final = 3
-"""How often something is read again after the connection broke."""
+"""How often something is read at most if the connection breaks, or the service stumbles over it."""
 _BUSY: Final = frozenset({429, 503, 504})
+_STUMBLED: Final = frozenset({500, 502})
+"""What passes by itself, mostly; of a write nobody knows then whether it was done."""
 _TOO_MANY: Final = 429
 _OK: Final = 300
-_CREATED: Final = 201
 _FOUND: Final = 302
 _MOST: Final = 999
 _WITHOUT_DOLLAR: Final = frozenset({"includeHiddenFolders"})
@@ -107,17 +108,19 @@ class Service:
         /,
         *,
         match: str = "",
-    ) -> Entity:
-        """Change something, if the guard lets it. Raises as `get`, and ChangedError if it has changed since it was read."""
+    ) -> None:
+        """Change something, if the guard lets it. Raises as `get`, and ChangedError if it has changed since it was read.
+
+        What is answered to a change counts for nothing: whether it was done is seen by looking.
+        """
         operation = self._operations[name]
         headers = {"If-Match": match} if match else {}
         if self.rehearsal is not None:
             request = requests.Request(operation.method, self._url(operation, places or {}), json=body).prepare()
             self._guard.check(operation.method, request.url or "", request.body)
             self.rehearsal.append(f"{operation.method} {operation.path}: {operation.said['summary']}")
-            return {}
-        answer = self._ask(operation, places or {}, body=body, headers=headers)
-        return dict(answer.json()) if answer.status_code == _CREATED else {}
+            return
+        self._ask(operation, places or {}, body=body, headers=headers)
 
     @contextmanager
     def errand(self, errand: Errand) -> Iterator[None]:
@@ -181,6 +184,11 @@ class Service:
                 continue
             if answer.status_code < _OK or (answer.status_code == _FOUND and operation.gives_bytes):
                 return answer
+            if answer.status_code in _STUMBLED and operation.method == "GET" and (broken := broken + 1) < CUT_SHORT:
+                answer.close()
+                time.sleep(pause)
+                pause = 2 * pause
+                continue
             again = answer.status_code in _BUSY and (answer.status_code == _TOO_MANY or operation.method != "POST")
             if not again:  # a POST may have been done all the same: it is looked at before it is sent once more
                 raise refused(answer, operation)

@@ -181,7 +181,7 @@ class _translated:  # noqa: N801 - used as a context manager
             ) from None
         if isinstance(error, requests.exceptions.RequestException):
             raise UnavailableError(f"{self._who}: Entra did not answer ({type(error).__name__})", untouched="the tenant") from None
-        if isinstance(error, json.JSONDecodeError | KeyError):
+        if isinstance(error, json.JSONDecodeError | AttributeError | IndexError | KeyError | TypeError | RecursionError):
             raise UnavailableError(f"{self._who}: what answered for Entra made no sense", untouched="the tenant") from None
         if isinstance(error, ValueError):  # MSAL's way to say that the tenant is not known
             said = f"{error.__context__ or ''}\n{error}"  # what Entra answered is in the first of the two

@@ -82,6 +82,12 @@ class Call:
         """Note something in the audit log."""
         self.world.audit(self.tenant, self.claims, activity, target, public(dict(changes or {})))
 
+    def need_premium(self) -> None:
+        """See that the tenant has the licence for what signed in. Raises GraphRefusedError (403)."""
+        if not self.world.controls.premium:
+            text = "Neither tenant is B2C or tenant doesn't have premium license"
+            raise GraphRefusedError(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant", text)
+
     def match(self, one: Entity) -> None:
         """See that the caller knows the present state. Raises GraphRefusedError: 400 without If-Match, 412 if it has changed."""
         said = self.headers.get("if-match")

@@ -138,6 +138,8 @@ class Graph:
         for name in names:
             if name not in schema["properties"]:
                 raise bad_request(f"Could not find a property named '{name}'.", "BadRequest")
+            if name == "signInActivity":
+                call.need_premium()
             needed = schema.get("x-select-needs", {}).get(name)
             if needed and needed not in {*call.claims.get("roles", []), *call.claims.get("scp", "").split()}:
                 raise GraphRefusedError(403, "Authentication_MSGraphPermissionMissing", f"The property '{name}' needs {needed} besides.")

@@ -61,6 +61,12 @@ class TenantSeed:
         ]
         return self.put("users", made | more)
 
+    def signed_in(self, user: Entity, days: float) -> None:
+        """Write into the log that somebody signed in at a keyboard, so many days ago."""
+        said = {"id": self.key("signed in", user["userPrincipalName"]), "createdDateTime": ago(days), "isInteractive": True}
+        said |= {"userId": user["id"], "userPrincipalName": user["userPrincipalName"], "homeTenantId": self.id, "resourceTenantId": self.id}
+        self.put("signIns", said | {"status": {"errorCode": 0, "failureReason": "Other.", "additionalDetails": None}})
+
     def guest(self, home: "TenantSeed", user: Entity, **more: Any) -> Entity:  # noqa: ANN401 - properties
         """Put in a guest from another tenant. Which one is `_home`; Graph tells it by the sign-in name alone."""
         upn = f"{user['userPrincipalName'].replace('@', '_')}#EXT#@{self.domains[0]}"

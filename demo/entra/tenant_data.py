@@ -56,6 +56,7 @@ def _audits(call: Call) -> Iterator[Entity]:
 
 @answers("list_sign_ins")
 def _sign_ins(call: Call) -> Iterator[Entity]:
+    call.need_premium()
     return _newest_first(call, "signIns")
 
 

@@ -38,6 +38,8 @@ class Controls:
     """How many entries a page has at most, whatever is asked for."""
     overlapping_pages: bool = False
     """Whether each page begins with the last entry of the one before, as where something came in meanwhile."""
+    premium: bool = True
+    """Whether the tenants have Entra ID P1: without it Graph tells nobody who signed in."""
     faults: list[dict[str, Any]] = field(default_factory=list)
     """What the next requests meet: {kind, times, path, retry_after, milliseconds}."""
 

@@ -1,7 +1,7 @@
 """Whether the client administers its tenant without us, and when it last did."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -57,6 +57,24 @@ def test_the_end_state_and_when_the_client_acted(acme: Acme) -> None:
     state = acme.target.end_state(acme.target.discover(HOLDERS))
     assert state.enough
     assert set(state.administrators) == {"dana@acme-dental.example", "omar@acme-dental.example"}
+
+
+def test_a_sign_in_that_was_refused_or_that_no_person_made_is_no_act_of_the_clients(acme: Acme) -> None:
+    seen = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    both = {"lastSignInDateTime": seen, "lastSuccessfulSignInDateTime": seen, "lastNonInteractiveSignInDateTime": seen}
+    acme.object("users", acme.acme.dana["id"], changes={"signInActivity": both})  # one of an attempt, the other of what renewed its token
+    key = acme.acme.key("sign-in", "2")
+    log = acme.object("signIns", key)
+    assert log["userId"] == acme.acme.dana["id"]
+    try:
+        for refused in ({"status": {"errorCode": 50126}}, {"isInteractive": False}, {"userId": acme.acme.kim["id"]}):
+            acme.object("signIns", key, changes=log | refused)
+            assert acme.target.client_control().acted_at is None, refused
+        when = f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+        acme.object("signIns", key, changes=log | {"createdDateTime": when})
+        assert acme.target.client_control().acted_at == datetime.fromisoformat(when)
+    finally:
+        acme.object("signIns", key, changes=log)
 
 
 def test_without_the_right_to_see_sign_ins_the_client_is_in_control_and_its_act_is_signed_for(acme: Acme) -> None:

@@ -48,6 +48,11 @@ def relationship(acme: Acme) -> Grant:
     )
 
 
+def way_in(acme: Acme) -> Grant:
+    """The application by which we come in, as a plan has it."""
+    return next(one for one in acme.target.discover(HOLDERS) if one.own)
+
+
 @pytest.mark.parametrize("kind", ["429", "503", "504"])
 def test_a_busy_service_is_asked_again_when_it_says_so(acme: Acme, kind: str) -> None:
     acme.server.control("controls", faults=[{"kind": kind, "times": 2, "retry_after": 1, "path": "/users"}])
@@ -55,7 +60,18 @@ def test_a_busy_service_is_asked_again_when_it_says_so(acme: Acme, kind: str) ->
     assert acme.target.verify(guest(acme), log_in=False).state == GrantState.REVOKED
 
 
-@pytest.mark.parametrize("kind", ["429", "503", "504", "cut", "cut_after"])
+@pytest.mark.parametrize("kind", ["500", "502"])
+def test_a_service_that_stumbles_is_asked_again_what_it_was_asked_and_never_told_twice_what_to_do(acme: Acme, kind: str) -> None:
+    acme.server.control("controls", faults=[{"kind": kind, "times": 2, "path": "/users"}])
+    assert acme.target.verify(guest(acme), log_in=False).state == GrantState.ACTIVE
+    member = Grant(system="entra", id=f"user {acme.acme.admin['id']}", holder="northwind", privilege="sign in")
+    acme.server.control("controls", faults=[{"kind": kind, "times": 2, "path": "/revokeSignInSessions"}])
+    with pytest.raises(UnavailableError, match="not known whether"):
+        acme.target.revoke(member)
+    assert acme.server.control("controls")["faults"][0]["times"] == 1
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "502", "503", "504", "cut", "cut_after", "page"])
 def test_a_service_that_stays_so_is_unknown_and_nothing_is_taken_for_done(acme: Acme, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "PATIENCE_SECONDS", 1.0)
     acme.server.control("controls", faults=[{"kind": kind, "times": 99, "retry_after": 30, "path": "/users"}])
@@ -66,6 +82,27 @@ def test_a_service_that_stays_so_is_unknown_and_nothing_is_taken_for_done(acme: 
         acme.target.discover(HOLDERS)
     acme.server.control("controls", **CALM)
     assert acme.target.revoke(guest(acme)).facts["changed"] is True
+
+
+@pytest.mark.parametrize("body", ["<html>Sign in to the proxy first</html>", "[]", "null", '"no"', "{}", "[" * 3000])
+def test_a_page_in_the_place_of_an_answer_to_a_sign_in_is_no_answer(acme: Acme, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
+    own = next(one for one in acme.target.discover(HOLDERS) if one.own)
+    send = HTTPAdapter.send
+
+    def standing_in_between(self: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        answer = send(self, request, *args, **kwargs)
+        if "/v2.0/" in (request.url or ""):
+            answer._content = body.encode()  # noqa: SLF001 - as a proxy would
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", standing_in_between)
+    for log_in in (False, True):
+        assert acme.target.verify(own, log_in=log_in).state == GrantState.UNKNOWN
+    acme.target.stay_out()
+    assert acme.target.verify(own, log_in=True).state == GrantState.UNKNOWN
+    for ask in (lambda: acme.target.discover(HOLDERS), acme.target.open_session):
+        with pytest.raises((UnavailableError, RefusedError)):
+            ask()
 
 
 def test_what_was_done_although_the_answer_was_lost_is_seen_next_time(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,6 +216,17 @@ def test_a_deleted_account_leaves_its_role_to_be_found_and_taken(acme: Acme) -> 
     assert acme.target.revoke(grants[0]).facts["changed"] is True
 
 
+def test_what_the_client_deleted_after_the_plan_is_gone_and_holds_nothing(acme: Acme) -> None:
+    gone = (("users", acme.acme.nora, "user"), ("servicePrincipals", acme.acme.monitoring, "application"))
+    planned = {grant.id: grant for grant in acme.target.discover(HOLDERS)}
+    for table, one, word in gone:
+        grant = planned[f"{word} {one['id']}"]
+        acme.object(table, one["id"], changes=None)
+        receipt = acme.target.revoke(grant)
+        assert (receipt.facts["changed"], "is not there" in receipt.done) == (False, True)
+        assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+
+
 @pytest.mark.parametrize("seconds", [-3600, 3600])
 def test_clocks_that_differ_are_named(acme: Acme, seconds: int) -> None:
     acme.server.control("controls", clock_seconds=seconds)
@@ -188,12 +236,26 @@ def test_clocks_that_differ_are_named(acme: Acme, seconds: int) -> None:
 
 
 def test_our_own_application_counts_as_gone_only_when_entra_says_that_it_is(acme: Acme) -> None:
-    own = Grant(system="entra", id=f"application {acme.acme.offboarding['id']}", holder="pipeline", privilege="(application x)", own=True)
+    own = way_in(acme)
     for continuous in (True, False):
         acme.server.control("controls", continuous_evaluation=continuous)
         acme.target.revoke(own)
         for log_in in (False, True):
             assert acme.target.verify(own, log_in=log_in).state == GrantState.REVOKED
         wrong = acme.entra(access=acme.settings()["access"] | {"client_id": acme.acme.portal["appId"]})
-        assert wrong.verify(own, log_in=True).state == GrantState.UNKNOWN
+        other = own.model_copy(update={"privilege": f"(application {acme.acme.portal['appId']})"})
+        assert wrong.verify(other, log_in=True).state == GrantState.UNKNOWN
         acme.object("servicePrincipals", acme.acme.offboarding["id"], changes={"accountEnabled": True})
+
+
+def test_what_another_application_meets_says_nothing_of_the_way_in_that_was_planned(acme: Acme) -> None:
+    own = way_in(acme)
+    for other in ("00000000-1111-4222-8333-444444444444", acme.acme.portal["appId"]):  # one that nobody installed, one that is the client's
+        changed = acme.entra(access=acme.settings()["access"] | {"client_id": other})
+        for log_in in (False, True):
+            assert changed.verify(own, log_in=log_in).state == GrantState.UNKNOWN
+            assert changed.verify_from_outside(own, log_in=log_in).state == GrantState.UNKNOWN
+        with pytest.raises(RefusedError):
+            changed.revoke(own)
+    assert acme.target.verify(own, log_in=True).state == GrantState.ACTIVE
+    assert acme.target.verify_from_outside(own, log_in=True).state == GrantState.ACTIVE

@@ -56,6 +56,7 @@ def acme(running: Acme) -> Iterator[Acme]:
         ({"ours": {"default_holder": "n", "networks": [{"range": "198.51.100.7/24", "holder": "n"}]}}, "range"),
         ({"ours": LEAST["ours"] | {"users": [{"id": ID, "holder": "n"}]}, "client": {"people": [ID]}}, "stands under ours.users"),
         ({"client": {"administrators": [ID], "emergency_account": ID}}, "counts by itself"),
+        ({"client": {"administrators": [ID, OTHER, ID.upper()]}}, "names somebody twice"),
         ({"proxy": "http://user:password@proxy:3128"}, "proxy"),
     ],
 )
@@ -155,7 +156,8 @@ def test_a_proxy_that_is_not_there_is_used_all_the_same(acme: Acme, monkeypatch:
 
 
 def own(acme: Acme) -> Grant:
-    return Grant(system="entra", id=f"application {acme.acme.offboarding['id']}", holder="pipeline", privilege="x", own=True)
+    words = f"(application {acme.acme.offboarding['appId']})"
+    return Grant(system="entra", id=f"application {acme.acme.offboarding['id']}", holder="pipeline", privilege=words, own=True)
 
 
 def test_signing_in_asks_nobody_but_entra(acme: Acme) -> None:

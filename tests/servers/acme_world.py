@@ -23,6 +23,7 @@ CALM = {
     "repeat_pages": False,
     "largest_page": 999,
     "overlapping_pages": False,
+    "premium": True,
     "faults": [],
 }
 

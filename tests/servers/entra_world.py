@@ -36,6 +36,7 @@ class SmallTenant(TenantSeed):
         seen = {"lastSignInDateTime": ago(1), "lastSuccessfulSignInDateTime": ago(1), "lastNonInteractiveSignInDateTime": None}
         self.dana = self.user("dana@bright-eyes.example", "Dana", signInActivity=seen)
         self.omar = self.user("omar@bright-eyes.example", "Omar", signInActivity=seen | {"lastSignInDateTime": ago(60)})
+        self.signed_in(self.dana, days=1)
         self.emergency = self.user("emergency@brighteyes.onmicrosoft.example", "Emergency")
         for one in (self.dana, self.omar, self.emergency):
             self.give_role(GLOBAL_ADMINISTRATOR, one)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from connectors.microsoft.entra_tenant.people import LATELY
+from connectors.microsoft.entra_tenant.looking import is_way_in
+from connectors.microsoft.entra_tenant.people import LATELY, use_shown
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
 from connectors.microsoft.entra_tenant.who import Account, may_sign_in
 from connectors.microsoft.errors import GoneError, WayInRefusedError
@@ -42,9 +43,10 @@ class Applications:
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
         """Disable it. Raises RefusedError if people of the client's work with it."""
-        found, account = _read(visit, grant), _ours(visit, grant)
-        if found is None or not may_sign_in(found):
+        found = _read(visit, grant)
+        if found is None or not may_sign_in(found):  # one that the client deleted tells nobody any more whose it was
             return already(grant, f"{grant.id} is {'not there' if found is None else 'disabled'}")
+        account = _ours(visit, grant)
         if not grant.own and not account.used_by_us_alone:
             _require_unused(visit, account)
         places = {PLACE: account.id}
@@ -69,7 +71,7 @@ class Applications:
         try:
             return not self.look(visit, grant).stands
         except WayInRefusedError:
-            return grant.own  # our own token counts no more: that is what was wanted
+            return is_way_in(visit.settings, grant)  # our own token counts no more: that is what was wanted
 
 
 def _read(visit: Visit, grant: Grant) -> Entity | None:
@@ -100,7 +102,9 @@ def _require_unused(visit: Visit, account: Account) -> None:
     """Raise RefusedError if people of the client's signed in to it lately."""
     since = f"{datetime.now(UTC) - LATELY:%Y-%m-%dT%H:%M:%SZ}"
     asked = f"appId eq '{account.said['appId']}' and createdDateTime ge {since}"
-    for one in visit.tenant.pages("list_sign_ins", filter=asked):
+    with use_shown(account.words, "ours.applications", "the application"):
+        listed = list(visit.tenant.pages("list_sign_ins", filter=asked))
+    for one in listed:
         if not visit.who.account(str(one.get("userId"))):
             raise RefusedError(
                 f"{one.get('userPrincipalName')} signed in to {account.words} on {str(one.get('createdDateTime'))[:16]} UTC: people of the "

@@ -1,17 +1,20 @@
 """Whether the client itself administers its tenant: read from the directory, without any secret of the client's."""
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import NamedTuple
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from connectors.microsoft.entra_tenant.people import read_user
 from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR, Visit
 from connectors.microsoft.errors import DeniedError, GoneError
-from connectors.microsoft.session import Entity
+from connectors.microsoft.session import Entity, top
 from core.errors import RefusedError
 
 ENOUGH = 2
 """Administrators, besides the emergency account: with one alone, a lost telephone locks the client out."""
+LATELY: Final = timedelta(days=30)
+"""How far back sign-ins are read: Entra keeps no more of them."""
 
 
 class Control(NamedTuple):
@@ -33,7 +36,7 @@ def look_for_control(visit: Visit) -> Control:
         words.append(said)
         if user is not None:
             able.append(str(user.get("userPrincipalName")))
-            acted += _signed_in(user)
+            acted += _signed_in(visit, key)
     if not client.administrators:
         words.append("no administrator of the client's is named in the engagement file")
     emergency, said = _emergency(visit, holders)
@@ -44,7 +47,7 @@ def look_for_control(visit: Visit) -> Control:
 
 def _judge(visit: Visit, key: str, holders: frozenset[str]) -> tuple[str, Entity | None]:
     """Say in words whether somebody administers the tenant; with the user, if so."""
-    user = _user(visit, key)
+    user = read_user(visit, key, select="id,userPrincipalName,displayName,accountEnabled")
     if user is None:
         return f"{key} is not there", None
     name = user.get("userPrincipalName")
@@ -99,17 +102,13 @@ def _members(visit: Visit, group: str) -> Iterator[str]:
         return  # it is no group
 
 
-def _user(visit: Visit, key: str) -> Entity | None:
-    """Read a user, with when it last signed in where we may see that (AuditLog.Read.All, and a licence that keeps it)."""
-    select = "id,userPrincipalName,displayName,accountEnabled"
-    try:
-        return read_user(visit, key, select=f"{select},signInActivity")
-    except DeniedError:
-        return read_user(visit, key, select=select)
+def _signed_in(visit: Visit, key: str) -> Iterator[datetime]:
+    """Give when a person signed in and was let in lately; nothing where we may not see it (AuditLog.Read.All, and a licence that keeps it).
 
-
-def _signed_in(user: Entity) -> Iterator[datetime]:
-    """Give when a person last signed in, and was let in: what runs by itself shows nobody."""
-    activity = user.get("signInActivity") or {}
-    if when := activity.get("lastSuccessfulSignInDateTime") and activity.get("lastSignInDateTime"):
-        yield datetime.fromisoformat(min(activity["lastSuccessfulSignInDateTime"], when))
+    By the log of sign-ins, which has their outcome: of the times in `signInActivity` one counts attempts, the other what runs by itself.
+    """
+    asked = f"userId eq '{key}' and createdDateTime ge {datetime.now(UTC) - LATELY:%Y-%m-%dT%H:%M:%SZ}"
+    with suppress(DeniedError):
+        for one in visit.tenant.pages("list_sign_ins", filter=asked, top=top()):
+            if one["status"]["errorCode"] == 0 and one.get("isInteractive") is not False:
+                yield datetime.fromisoformat(one["createdDateTime"])

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from connectors.microsoft.entra_tenant.people import require_unused
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back
-from connectors.microsoft.entra_tenant.who import Account
+from connectors.microsoft.entra_tenant.who import Account, may_sign_in
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
@@ -58,16 +58,17 @@ class Links:
 
     def look(self, visit: Visit, grant: Grant) -> Seen:
         """List them again."""
-        who = grant.id.split(" ")[1]
-        stands = who in {one["id"] for one in _there(visit, grant)}
-        return Seen(stands, f"{grant.id} {'stands' if stands else 'is not there'}")
+        who, there = grant.id.split(" ")[1], _there(visit, grant)
+        if who in {one["id"] for one in there}:
+            return Seen(stands=True, evidence=f"{grant.id} stands")
+        return Seen(stands=False, evidence=f"{grant.id} is not there{_owned_by(_heir_among(visit, grant, there))}")
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
         """Take us out. Raises RefusedError if nobody would be left to own it, and no administrator of the client's is named."""
         word, who, _of, kind, key = grant.id.split(" ")
         there = _there(visit, grant)
         if who not in {one["id"] for one in there}:
-            return already(grant, f"{grant.id} is not there")
+            return already(grant, f"{grant.id} is not there{_owned_by(_heir_among(visit, grant, there))}")
         account = _require_ours(visit, who)
         require_unused(visit, account)
         where = _MEMBERS if word == _MEMBER_WORD else _OWNERS[kind]
@@ -79,9 +80,11 @@ class Links:
                 visit.tenant.settle(lambda: heir in {one["id"] for one in _there(visit, grant)}, f"the new owner of {kind} {key}")
             visit.tenant.write(where.remove, places)
         visit.tenant.settle(lambda: not self.look(visit, grant).stands, f"the end of {grant.id}")
-        moved = f"; the client's {heir} owns it now" if heir else ""
+        heir = _heir_among(visit, grant, _there(visit, grant))  # also the one whom a pass before this one made an owner, and then died
         return Receipt(
-            done=f"{grant.id} is taken away{moved}", undo={"link": who}, facts={"changed": True} | ({"heir": heir} if heir else {})
+            done=f"{grant.id} is taken away{_owned_by(heir)}",
+            undo={"link": who},
+            facts={"changed": True} | ({"heir": heir} if heir else {}),
         )
 
     def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
@@ -99,7 +102,7 @@ class Links:
 
     def _heir(self, visit: Visit, grant: Grant, owners: list[Entity]) -> str:
         """Tell who of the client's has to become owner first; nobody, if somebody else who can sign in owns it already."""
-        if any(not _is_ours(visit, one) and one.get("accountEnabled") is not False for one in owners):
+        if any(not _is_ours(visit, one) and _may_own(one) for one in owners):
             return ""
         if not visit.settings.client.administrators:
             raise RefusedError(
@@ -114,9 +117,24 @@ def _there(visit: Visit, grant: Grant) -> list[Entity]:
     word, _who, _of, kind, key = grant.id.split(" ")
     where = _MEMBERS if word == _MEMBER_WORD else _OWNERS[kind]
     try:
-        return list(visit.tenant.pages(where.listing, {where.place: key}))
+        return list(visit.tenant.pages(where.listing, {where.place: key}, select="id,displayName,accountEnabled"))
     except GoneError:
         return []
+
+
+def _may_own(one: Entity) -> bool:
+    """Whether an owner can act as one: of a person Graph tells whether it is enabled only if asked, and untold it counts for nothing."""
+    return bool(one.get("accountEnabled")) if str(one.get("@odata.type")).endswith(".user") else may_sign_in(one)
+
+
+def _heir_among(visit: Visit, grant: Grant, owners: list[Entity]) -> str:
+    """Tell whether the client's person who takes over is among the owners; empty if not."""
+    named = visit.settings.client.administrators[:1] if grant.id.startswith("owner ") else ()
+    return next((one for one in named if one in {each["id"] for each in owners}), "")
+
+
+def _owned_by(heir: str) -> str:
+    return f"; the client's {heir} owns it now" if heir else ""
 
 
 def _listed(visit: Visit, operation: str, account: str) -> list[Entity]:

@@ -28,24 +28,30 @@ def is_at_home(grant: Grant) -> bool:
     return grant.id.partition(" ")[0] in AT_HOME
 
 
+def is_way_in(settings: Tenant, grant: Grant) -> bool:
+    """Whether a grant is the application by which we come in, as the engagement file has it now: of another, `access` shows nothing."""
+    return grant.own and _names(grant, settings.access.client_id)
+
+
 def from_inside(settings: Tenant, visit: Visit, kind: Kind, grant: Grant, *, log_in: bool) -> Verdict:
     """Look, and try once what an application of ours was given; its credential alone decides where our own way in is closed.
 
     Our own way in is not tried apart: to look is to try it.
     """
-    tried = _try(settings, _credential_of(settings, grant)) if log_in and not grant.own else None
+    own = is_way_in(settings, grant)
+    tried = _try(settings, _credential_of(settings, grant)) if log_in and not own else None
     try:
         with making_sense():
             seen = kind.look(visit, grant)
     except WayInRefusedError as error:
-        if grant.own and error.closed:
+        if own and error.closed:
             return verdict(GrantState.REVOKED, error.what)
         return _by_its_credential(tried, error.what)
     except (UnavailableError, RefusedError) as error:
         if isinstance(error, GuardError):
             raise
         return verdict(GrantState.UNKNOWN, error.what, tried)
-    if grant.own or (tried and tried.refused is False):
+    if own or (tried and tried.refused is False):
         return verdict(GrantState.ACTIVE, f"{seen.evidence}; we are let in", tried)
     if tried and tried.refused is None and not seen.stands:
         return verdict(GrantState.UNKNOWN, seen.evidence, tried)
@@ -56,6 +62,10 @@ def from_outside(settings: Tenant, visit: Visit, kind: Kind, grant: Grant, *, lo
     """Judge without coming into the client's tenant: from our own tenant, or with `log_in` by asking once for a fresh token."""
     if is_at_home(grant):
         return from_inside(settings, visit, kind, grant, log_in=False)
+    if grant.own and not is_way_in(settings, grant):
+        return verdict(
+            GrantState.UNKNOWN, f"the engagement file names another way in than the plan: application {settings.access.client_id}"
+        )
     credential = settings.access if grant.own else _credential_of(settings, grant)
     return _by_its_credential(_try(settings, credential) if log_in else None, _OUT)
 
@@ -76,8 +86,12 @@ def _credential_of(settings: Tenant, grant: Grant) -> Credential | None:
     """Find what is tried for a grant: what the engagement file names for an application of ours."""
     if not grant.id.startswith("application "):
         return None
-    named = (one for one in settings.ours.applications if one.credential and f"(application {one.app_id})" in grant.privilege)
+    named = (one for one in settings.ours.applications if one.credential and _names(grant, one.app_id))
     return next((one.credential for one in named), None)
+
+
+def _names(grant: Grant, app_id: str) -> bool:
+    return f"(application {app_id})" in grant.privilege.lower()
 
 
 def _try(settings: Tenant, credential: Credential | None) -> Tried | None:

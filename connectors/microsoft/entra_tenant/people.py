@@ -1,12 +1,13 @@
 """Accounts of ours in the client's tenant: members and guests. They are disabled, never deleted."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
 from connectors.microsoft.entra_tenant.who import USER, Account, may_sign_in
-from connectors.microsoft.errors import GoneError
+from connectors.microsoft.errors import DeniedError, GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
@@ -46,9 +47,10 @@ class People:
 
         A guest's sessions are its home tenant's: Graph answers that they are revoked, and does nothing. So nobody asks.
         """
-        user, account = read_user(visit, grant.id.removeprefix("user ")), _ours(visit, grant)
-        if user is None or not may_sign_in(user):
+        user = read_user(visit, grant.id.removeprefix("user "))
+        if user is None or not may_sign_in(user):  # one that the client deleted tells nobody any more whose it was
             return already(grant, f"{grant.id} is {'not there' if user is None else 'disabled'}")
+        account = _ours(visit, grant)
         require_unused(visit, account)
         places = {"user-id": account.id}
         sessions = "a guest's sessions end in its home tenant"
@@ -97,6 +99,20 @@ def _is_guest(user: Entity) -> bool:
     return user.get("userType") == "Guest" or "#EXT#" in (user.get("userPrincipalName") or "")
 
 
+@contextmanager
+def use_shown(words: str, field: str, untouched: str) -> Iterator[None]:
+    """Say, where Graph does not tell whether something is in use, who may tell it instead. Raises RefusedError."""
+    try:
+        yield
+    except DeniedError as error:
+        raise RefusedError(
+            f"whether anything of the client's hangs on {words} cannot be seen: {error.what}",
+            untouched=untouched,
+            todo=f"ask the client; if only we use it, name it with used_by_us_alone under {field} of the engagement file. "
+            "Otherwise have it consent to AuditLog.Read.All, which shows that in a tenant with Entra ID P1 alone",
+        ) from None
+
+
 def require_unused(visit: Visit, account: Account) -> None:
     """Raise RefusedError if a program may live by an account: flows, mail relays and synchronisation sign in without a person.
 
@@ -104,7 +120,8 @@ def require_unused(visit: Visit, account: Account) -> None:
     """
     if account.used_by_us_alone:
         return
-    user = read_user(visit, account.id, select=f"{USER},signInActivity") or {}
+    with use_shown(account.words, "ours.users", "the account, its roles and its sessions"):
+        user = read_user(visit, account.id, select=f"{USER},signInActivity") or {}
     when = (user.get("signInActivity") or {}).get("lastNonInteractiveSignInDateTime")
     if when and datetime.now(UTC) - datetime.fromisoformat(when) < LATELY:
         raise RefusedError(

@@ -165,6 +165,8 @@ class Tenant(Tenancy):
             raise ValueError("partner.tenant_id is missing under ours.home_tenants")
         if ours & self.client.everybody:
             raise ValueError("client names an account that stands under ours.users")
+        if len(set(self.client.administrators)) < len(self.client.administrators):
+            raise ValueError("client.administrators names somebody twice: two people are needed")
         if self.client.emergency_account in self.client.administrators:
             raise ValueError("client.emergency_account counts by itself: leave it out of client.administrators")
         if (self.client.contact or "").lower() in self.ours.addresses:

@@ -17,7 +17,7 @@ from connectors.microsoft.entra_tenant.keys import Federations, Keys
 from connectors.microsoft.entra_tenant.links import Links
 from connectors.microsoft.entra_tenant.locations import Locations
 from connectors.microsoft.entra_tenant.log import what_we_did
-from connectors.microsoft.entra_tenant.looking import AT_HOME, from_inside, from_outside
+from connectors.microsoft.entra_tenant.looking import AT_HOME, from_inside, from_outside, is_way_in
 from connectors.microsoft.entra_tenant.open_session import HeldToken
 from connectors.microsoft.entra_tenant.people import People
 from connectors.microsoft.entra_tenant.permissions import expiries, missing_permissions
@@ -117,7 +117,7 @@ class EntraTenant(Tenant):
         try:
             return kind.revoke(self._visit_for(grant), grant)
         except WayInRefusedError as error:
-            if grant.own and error.closed:
+            if is_way_in(self, grant) and error.closed:
                 return already(grant, error.what)
             raise
 

@@ -87,8 +87,9 @@ class Who:
         if self.is_from_us(said):
             return Account(said["id"], said, self._ours.default_holder, used_by_us_alone=False)
         domain = home_domain(said.get("userPrincipalName") or "")
-        if domain and self._homes[domain] is None and _of_entra(said):
-            self._visit.unseen.append(f"whose the accounts from {domain} are: its tenant cannot be told")
+        if _of_entra(said) and not (domain and self._homes[domain]):
+            whose = f"the accounts from {domain} are: its" if domain else f"the account {said.get('userPrincipalName')} is: its home"
+            self._visit.unseen.append(f"whose {whose} tenant cannot be told")
         return None
 
     def _application(self, said: Entity) -> Account | None:
