@@ -27,17 +27,19 @@ class PendingItems:
         """Whether everything was given."""
         return self._next is None
 
-    def of_volume(self, limits: VolumeLimits) -> Iterator[InventoryItem]:
+    def of_volume(self, limits: VolumeLimits, written: Callable[[], int]) -> Iterator[InventoryItem]:
         """Give the items of the next volume: as many as fit, one at least. `position` is that of the item given last.
 
         What a command gives out has a volume alone: its size is known only at its end, and it cannot be gone on with. What has a version is
-        no such thing, though its size be unknown.
+        no such thing, though its size be unknown: it counts once it is `written` (bytes in the volume so far). A source may have taken some
+        ahead by then; they belong to the volume, too.
         """
         count = size = 0
         while (item := self._next) is not None:
             coming = max(item.size, 0) if item.kind is ItemKind.FILE else 0
             alone = item.size < 0 and not item.version
-            if count >= limits.items or (count and (alone or (size and size + coming > limits.size))):
+            so_far = max(size, written())
+            if count >= limits.items or (count and (alone or (so_far and so_far + coming > limits.size))):
                 return
             self._next, self.position = next(self._items, None), item.path
             count, size = count + 1, size + coming

@@ -139,7 +139,7 @@ class _Dataset:
                 volume = VolumeWriter(order.name, number, tar)
                 volume.begin(order.started_ns)
                 VolumeFiller(self._source, volume, self._limit, lambda size: self._progress(volume, size)).fill(
-                    items.of_volume(order.limits)
+                    items.of_volume(order.limits, written=lambda: volume.size)
                 )
                 volume.finish(order.started_ns, order.day, order.receipt if number == 1 else None)
             self._run.volume_ready(counting.written(file), volume, items.position)

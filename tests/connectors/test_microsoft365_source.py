@@ -14,6 +14,7 @@ import pytest
 
 from connectors.folder import FolderStore
 from connectors.microsoft import Microsoft365
+from connectors.microsoft.microsoft365 import reading
 from connectors.microsoft.microsoft365.areas import AREAS
 from connectors.microsoft.microsoft365.names import message_name
 from core.archive.against import compare_with_source
@@ -290,6 +291,20 @@ def test_an_archive_goes_on_where_it_was_stopped(world: Microsoft365World, tmp_p
     archive(tmp_path, world.source(), key[1], limits=limits)
     assert before.items() <= {path: path.stat().st_mtime_ns for path in (tmp_path / "out/data").glob("*-vol-*")}.items()
     assert opened(tmp_path, key[0]) == exported(source)
+
+
+def test_a_volume_of_messages_is_bounded_by_what_they_turn_out_to_be(
+    world: Microsoft365World, tmp_path: Path, key: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_AHEAD", 2)
+    world.larger_messages(300_000)
+    summary = archive(tmp_path, world.source(mailboxes=[DANA, OMAR], drives=[]), key[1], limits=VolumeLimits(size=500_000))
+    lines = [json.loads(line) for line in (tmp_path / "journal/m365/journal.jsonl").read_text().splitlines()]
+    sizes = [line["volume"]["bytes"] for line in lines if "volume" in line]
+    assert len(sizes) == summary.volumes
+    assert sum(sizes) > 3_000_000, "ten messages"
+    assert max(sizes) < 500_000 + 3 * 301_000, "the one that passes the limit, and two that were taken ahead"
+    assert opened(tmp_path, key[0]) == exported(world.source(mailboxes=[DANA, OMAR], drives=[]))
 
 
 def test_a_later_export_takes_what_changed_and_the_logs(world: Microsoft365World) -> None:

@@ -77,6 +77,11 @@ class Microsoft365World:
         self.object(table, root["id"], changes={"folder": {"childCount": root["folder"]["childCount"] + 1}})
         return dict(self.object(table, said["id"], changes=said))
 
+    def larger_messages(self, size: int) -> None:
+        """Make each message of Acme's about so large, in bytes."""
+        for key, one in self.table("messages").items():
+            self.object("messages", key, changes={"_mime": one["_mime"] + "0123456789abcdef\n" * (size // 17)})
+
     def file_bytes(self, one: Entity) -> bytes:
         """What a file holds."""
         return b"".join(content(one["_seed"], one["size"]))

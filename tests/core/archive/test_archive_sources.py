@@ -5,8 +5,10 @@ import json
 import os
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -110,6 +112,48 @@ class Command(OneByOne):
 
     def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
         return self._output if item.size == UNKNOWN_SIZE else io.BytesIO(b"x")
+
+
+class Messages(OneByOne):
+    """Files whose sizes nobody knows before they are read, though they are no output of a command; two are taken ahead."""
+
+    def __init__(self, breaks_at: str = "") -> None:
+        self._breaks_at = breaks_at
+
+    def inventory(self) -> Iterator[InventoryItem]:
+        for number in range(10):
+            yield InventoryItem("files", f"{number}.eml", ItemKind.FILE, UNKNOWN_SIZE, mode=0o644, version=f"{number} a")
+
+    def open(self, item: InventoryItem) -> AbstractContextManager[BinaryIO]:
+        raise FileNotFoundError(item.path)
+
+    def read_all(self, items: Iterable[InventoryItem]) -> Iterator[ReadFile]:
+        source, waiting = iter(items), deque[InventoryItem]()
+        while True:
+            waiting.extend(islice(source, 2 - len(waiting)))
+            if not waiting:
+                return
+            item = waiting.popleft()
+            if item.path == self._breaks_at:
+                raise UnavailableError("the mailbox does not answer")
+            yield ReadFile(item, item.path.encode() * 200, 1_000, 1)
+
+
+def test_what_was_written_of_unknown_sizes_ends_a_volume(workshop: Workshop, tmp_path: Path) -> None:
+    summary = workshop.write(size=2_500, sources=[Messages()])
+    assert (summary.volumes, summary.bytes) == (3, 10_000), "over 2,500 bytes with the third message, and one was taken ahead"
+    assert back(workshop, tmp_path / "back") == {f"files/{number}.eml": f"{number}.eml".encode() * 200 for number in range(10)}
+
+
+@pytest.mark.parametrize("at", range(10))
+def test_such_volumes_are_gone_on_with_wherever_it_broke(workshop: Workshop, tmp_path: Path, at: int) -> None:
+    with pytest.raises(UnavailableError, match="does not answer"):
+        workshop.write(size=2_500, sources=[Messages(breaks_at=f"{at}.eml")])
+    before = {path: path.read_bytes() for path in workshop.out.rglob("*.age")}
+    assert len(before) == at // 4
+    assert workshop.write(size=2_500, sources=[Messages()]).volumes == 3
+    assert before.items() <= {path: path.read_bytes() for path in workshop.out.rglob("*.age")}.items()
+    assert back(workshop, tmp_path / "back") == {f"files/{number}.eml": f"{number}.eml".encode() * 200 for number in range(10)}
 
 
 PART = 1_000
