@@ -102,7 +102,13 @@ class Service:
             await asyncio.sleep(fault.get("milliseconds", 1000) / 1000)
         if kind == "cut":
             return CutResponse()
-        codes = {"403": "ErrorAccessDenied", "429": "TooManyRequests", "503": "ServiceUnavailable", "504": "GatewayTimeout"}
+        codes = {
+            "403": "ErrorAccessDenied",
+            "404": "ErrorItemNotFound",
+            "429": "TooManyRequests",
+            "503": "ServiceUnavailable",
+            "504": "GatewayTimeout",
+        }
         if code := codes.get(kind):
             headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
             refused = GraphRefusedError(int(kind), code, "The simulated service was asked to fail.", headers)

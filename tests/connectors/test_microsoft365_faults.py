@@ -204,6 +204,30 @@ def test_one_mailbox_that_is_kept_from_us_holds_up_no_other(world: Microsoft365W
     assert len([path for path in items if path.startswith(f"mailboxes/{DANA}/") and path.endswith(".eml")]) == 5
 
 
+def test_a_folder_that_is_gone_while_it_is_listed_is_told(world: Microsoft365World) -> None:
+    folders = {one["displayName"]: key for key, one in world.table("mailFolders").items() if one["_user"] == world.acme.dana["id"]}
+    world.server.control("controls", largest_page=2)
+    messages = f"/mailFolders/{folders['Inbox']}/messages"
+    world.fails({"kind": "slow", "milliseconds": 0, "path": messages}, {"kind": "404", "path": messages})
+    source = world.source()
+    items = {item.path: item for item in source.inventory()}
+    inbox = f"mailboxes/{DANA}/Inbox"
+    assert items[inbox].kind is ItemKind.DIRECTORY
+    assert "it was gone while it was listed" in items[inbox].aside
+    assert len([path for path in items if path.startswith(f"{inbox}/") and path.endswith(".eml")]) == 2, "those of the first page"
+    assert f"{inbox}/Insurers" in items, "what is below it is there all the same"
+    told = whole(next(iter(source.read_all([items["NOT-EXPORTED.txt"]])))).decode()
+    assert f"- {inbox}: it was gone while it was listed" in told
+
+
+def test_members_of_a_group_that_is_gone_meanwhile_are_told(world: Microsoft365World) -> None:
+    key, group = next(iter(world.table("groups").items()))
+    world.fails({"kind": "404", "times": 1, "path": f"/groups/{key}/members"})
+    source = world.source(drives=[], mailboxes=[])
+    told = whole(next(iter(source.read_all([item_at(source, "NOT-EXPORTED.txt")])))).decode()
+    assert f"- configuration, group members of {key} ({group['displayName']}): it was gone while they were listed" in told
+
+
 def test_one_message_that_is_kept_from_us_is_said_with_it(world: Microsoft365World) -> None:
     source = world.source()
     mails = [item for item in files(source) if item.path.endswith(".eml")]

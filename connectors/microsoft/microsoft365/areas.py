@@ -40,13 +40,17 @@ def _listed(operation: str, **query: str) -> Callable[[Visit], Iterator[Entity]]
 
 
 def _of_each(outer: str, place: str, inner: str, prefix: str, **more: str) -> Callable[[Visit], Iterator[Entity]]:
-    """List what belongs to each thing of a list, with the id and the name of that thing. What was deleted meanwhile has nothing."""
+    """List what belongs to each thing of a list, with the id and the name of that thing. What was deleted meanwhile is told as unseen."""
 
     def entries(visit: Visit) -> Iterator[Entity]:
         for one in visit.graph.pages(outer):
-            with suppress(GoneError):
+            try:
                 for found in visit.graph.pages(inner, {place: one["id"]}):
                     yield {f"{prefix}Id": one["id"], f"{prefix}Name": one.get("displayName"), **more, **found}
+            except GoneError as error:
+                whose = f"{one['id']} ({one['displayName']})" if one.get("displayName") else one["id"]
+                what = inner.removeprefix("list_").replace("_", " ")
+                visit.unseen[f"configuration, {what} of {whose}"] = f"it was gone while they were listed ({error})"
 
     return entries
 

@@ -1,7 +1,6 @@
 """Mailboxes of people whom the engagement names: their folders, and each message in MIME."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Final
 
 from connectors.microsoft.errors import GoneError
@@ -24,10 +23,14 @@ def items(visit: Visit, dataset: str, user: str) -> Iterator[InventoryItem]:
         named = parts({one["id"]: one.get("displayName") or "" for one in siblings})
         for folder in siblings:
             below = f"{path}/{named[folder['id']]}"
-            with suppress(GoneError):  # it was deleted since its parent was listed
-                yield from _folder(visit, dataset, user, folder, below)
+            try:
                 if folder.get("childFolderCount"):
                     waiting.append((below, _folders(visit, user, folder["id"])))
+                yield from _folder(visit, dataset, user, folder, below)
+            except GoneError as error:  # deleted since its parent was listed, or so the service says: it has other reasons, too
+                why = f"it was gone while it was listed ({error})"
+                visit.unseen[below] = why
+                yield InventoryItem(dataset, below, ItemKind.DIRECTORY, mode=0o700, aside=why)
 
 
 def message_id(item: InventoryItem, users: tuple[str, ...]) -> tuple[str, str]:
