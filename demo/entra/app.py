@@ -85,6 +85,8 @@ class Service:
         answer = service.answer(request.method, path, options, headers, await request.body())
         if fault and fault["kind"] == "miscount" and "@odata.count" in (answer.body or {}):
             answer.body["@odata.count"] += 1
+        if fault and fault["kind"] == "no_location":
+            answer.headers.pop("Location")
         if fault and fault["kind"] == "cut_after":
             return CutResponse()
         return _response(answer)

@@ -1,6 +1,7 @@
 """A tenant that is busy, breaks off, keeps things to itself, or says wrong things."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,6 +103,14 @@ def test_a_download_that_never_comes_is_given_up(world: Microsoft365World, kind:
     item = item_at(source, "appointments.xlsx")
     world.fails({"kind": kind, "times": 99, "path": "/download/"})
     with pytest.raises(UnavailableError, match="breaks off again and again"):
+        list(source.read_all([item]))
+
+
+def test_a_redirect_that_leads_nowhere_is_no_answer(world: Microsoft365World) -> None:
+    source = world.source()
+    item = item_at(source, "appointments.xlsx")
+    world.fails({"kind": "no_location", "times": 99, "path": "/content"})
+    with pytest.raises(UnavailableError, match="made no sense"):
         list(source.read_all([item]))
 
 
@@ -289,4 +298,11 @@ def test_a_small_tenant_without_anything_else_is_exported(tmp_path: Path) -> Non
     with small.server:
         settings = {name: value for name, value in small.settings().items() if name not in ("ours", "client")}
         source = Microsoft365.model_validate(settings | {"kind": "microsoft365"})
-        assert all(whole(read) or read.item.size < 1 for read in source.read_all(files(source)))
+        reads = {read.item.path: whole(read) for read in source.read_all(files(source))}
+        tables = small.server.control("state", tenant=settings["tenant_id"])["tables"]
+    assert {path.partition("/")[0] for path in reads} == {"NOT-EXPORTED.txt", "configuration", "logs"}
+    assert tables["users"]
+    for area, table in (("users", "users"), ("groups", "groups"), ("enterprise-applications", "servicePrincipals")):
+        shown = {one["id"] for one in json.loads(reads[f"configuration/{area}.json"])}
+        assert shown == set(tables.get(table, ())), area
+        assert reads[f"configuration/{area}.csv"].count(b"\r\n") >= 1 + len(shown), area

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -190,6 +190,19 @@ def test_a_spreadsheet_takes_nothing_for_a_formula(text: str) -> None:
         assert cell(value).startswith("'")
 
 
+HOSTILE = st.text(st.sampled_from('x=+-@;|,\t\r\n "\uff1d'), max_size=12)
+
+
+@given(st.lists(st.lists(HOSTILE, min_size=1, max_size=3), min_size=1, max_size=3))
+@example([["a", "b;=1+1"], ["c;=HYPERLINK(1)"], ["x", 'd;"=1"'], ["x", "e\r\n=1"], ["x", "f; -1"], ["=1", "=1"]])
+def test_whatever_a_locale_separates_cells_by_none_begins_a_formula(rows: list[list[str]]) -> None:
+    text = b"".join(csv_line(cell(value) for value in row) for row in rows).decode()
+    for separator in ",;|\t":
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            for one in row:
+                assert not one.lstrip(' "').startswith(("=", "+", "-", "@", "\uff1d")), (separator, row)
+
+
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_a_row_reads_back_as_it_was_written(cells: list[str]) -> None:
     read = list(csv.reader(io.StringIO(csv_line(cells).decode(), newline="")))
@@ -206,6 +219,7 @@ def test_the_sum_of_a_drive_is_that_of_its_description(pieces: list[bytes]) -> N
 
 def test_values_are_written_for_people() -> None:
     values = [None, True, False, 5, -5, "a", ["a", None, "b"], {"a": 1}, [{"a": [1]}], "#microsoft.graph.user", -2.5]
+    assert cell(["+49 30 1", "+49 30 2", "b"]) == "'+49 30 1;' +49 30 2; b"
     assert [cell(value) for value in values] == ["", "yes", "no", "5", "-5", "a", "a; b", '{"a":1}', '[{"a":[1]}]', "user", "-2.5"]
 
 

@@ -221,6 +221,26 @@ def test_folders_keep_their_places_and_names_that_are_none_are_spelled_out(world
     assert "notebook" in items[f"drives/{DANA}/OneDrive/Notebook"].target
 
 
+def test_relationships_that_the_service_does_not_show_are_told(world: Microsoft365World) -> None:
+    areas = ("delegated-administration", "delegated-administration-groups")
+    told = exported(world.source(drives=[], mailboxes=[]))["NOT-EXPORTED.txt"].decode()
+    for area in areas:
+        assert f"- configuration/{area}: the service shows relationships (GDAP) to the provider's tenant" in told
+    world.object("relationships", "r-1", changes={"id": "r-1", "displayName": "Shown", "status": "active"})
+    found = exported(world.source(drives=[], mailboxes=[]))
+    assert json.loads(found[f"configuration/{areas[0]}.json"])[0]["displayName"] == "Shown"
+    assert b"delegated-administration" not in found["NOT-EXPORTED.txt"]
+
+
+def test_what_is_deleted_is_not_listed_however_that_is_said(world: Microsoft365World) -> None:
+    source = world.source()
+    world.put_file("here.txt", 10)
+    item = item_at(source, "/here.txt")
+    world.object(f"items/{world.drive}", "01here.txt", changes={"deleted": {}})
+    assert not [one for one in source.inventory() if one.path.endswith("/here.txt")]
+    assert isinstance(next(source.read_all([item])).content, FileNotFoundError)
+
+
 def test_a_count_that_differs_is_told(world: Microsoft365World) -> None:
     inbox = next(
         one for one in world.table("mailFolders").values() if one["_user"] == world.acme.dana["id"] and one["displayName"] == "Inbox"

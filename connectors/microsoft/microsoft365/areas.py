@@ -98,15 +98,17 @@ def _consents(visit: Visit) -> Iterator[Entity]:
         yield one | named
 
 
-def _relationships(visit: Visit) -> Iterator[Entity]:
-    is_empty = True
-    for one in visit.graph.pages("list_relationships"):
-        is_empty = False
-        yield one
-    if is_empty:
-        visit.unseen["configuration/delegated-administration"] = (
-            "the service shows relationships (GDAP) to the provider's tenant, and none to this one: that says nothing of what there is"
-        )
+def _if_shown(area: str, entries: Callable[[Visit], Iterator[Entity]]) -> Callable[[Visit], Iterator[Entity]]:
+    """List, and tell of an empty table where the service shows this tenant no relationships at all."""
+
+    def shown(visit: Visit) -> Iterator[Entity]:
+        if next(visit.graph.pages("list_relationships"), None) is None:
+            visit.unseen[f"configuration/{area}"] = (
+                "the service shows relationships (GDAP) to the provider's tenant, and none to this one: that says nothing of what there is"
+            )
+        yield from entries(visit)
+
+    return shown
 
 
 _WHO: Final = {"Kind": "@odata.type", "Name": "displayName", "Sign-in name": "userPrincipalName", "Id": "id"}
@@ -258,13 +260,16 @@ AREAS: Final = (
     ),
     Area(
         "delegated-administration",
-        _relationships,
+        _if_shown("delegated-administration", _listed("list_relationships")),
         {"Relationship": "displayName", "Status": "status", "Ends": "endDateTime", "Extended by": "autoExtendDuration"}
         | {"Roles": "accessDetails/unifiedRoles", "Id": "id"},
     ),
     Area(
         "delegated-administration-groups",
-        _of_each("list_relationships", "delegatedAdminRelationship-id", "list_access_assignments", "relationship"),
+        _if_shown(
+            "delegated-administration-groups",
+            _of_each("list_relationships", "delegatedAdminRelationship-id", "list_access_assignments", "relationship"),
+        ),
         {"Relationship": "relationshipName", "Group of the provider": "accessContainer/accessContainerId", "Status": "status"}
         | {"Roles": "accessDetails/unifiedRoles"},
         ("relationshipId", "id"),

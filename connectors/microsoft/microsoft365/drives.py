@@ -102,7 +102,7 @@ class _Tree:
 
     def _list(self) -> None:
         for found in self._visit.graph.pages("list_items", {"drive-id": self._drive, "driveItem-id": "root"}, select=SELECT, top=top()):
-            if found.get("deleted"):
+            if found.get("deleted") is not None:  # the facet may be empty
                 self._entries.pop(found["id"], None)
                 continue
             if found.get("root") is not None:
@@ -159,7 +159,7 @@ def look_at(visit: Visit, item: InventoryItem) -> Entity:
     except GoneError:
         raise FileNotFoundError(f"{item.path} is gone") from None
     name = item.path.rpartition("/")[2]
-    if found.get("file") is None or found.get("deleted") or not (name == part(found["name"]) or name in _told_apart(found)):
+    if found.get("file") is None or found.get("deleted") is not None or not (name == part(found["name"]) or name in _told_apart(found)):
         raise FileNotFoundError(f"{item.path} is not there any more")
     return found
 

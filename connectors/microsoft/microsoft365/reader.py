@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import requests
 from urllib3.exceptions import HTTPError
 
-from connectors.microsoft.errors import GoneError
+from connectors.microsoft.errors import GoneError, making_sense
 from connectors.microsoft.microsoft365.download import EXPIRED
 from connectors.microsoft.microsoft365.drives import file_id, look_at, mark_of, nanoseconds
 from connectors.microsoft.microsoft365.quick_xor import QuickXor
@@ -135,7 +135,9 @@ class FileReader(io.RawIOBase):
         if answer.status_code != HTTPStatus.FOUND:
             return answer
         answer.close()
-        return self._visit.downloads.get(answer.headers["Location"], start=self._position, etag=self._etag)
+        with making_sense():
+            where = answer.headers["Location"]
+        return self._visit.downloads.get(where, start=self._position, etag=self._etag)
 
     def _skipped(self, answer: requests.Response) -> requests.Response | None:
         """Take a whole answer: from its start, or gone past what was read already, if it is the same content."""

@@ -1,21 +1,24 @@
 """Entries as text: JSON for programs, and tables that people read in a spreadsheet.
 
 A table is CSV (RFC 4180) in UTF-8 with a byte order mark: without it Excel takes every umlaut for two letters. What a spreadsheet would
-take for a formula gets an apostrophe before it (OWASP, CSV injection): names in a tenant are written by whoever can write there. So the
-JSON beside it is what is exact.
+take for a formula gets an apostrophe before it (OWASP, CSV injection): names in a tenant are written by whoever can write there. Where the
+locale separates cells by semicolons, as most of Europe's do, a cell may begin in the middle of one of ours, and the quotes of the others
+count for nothing: so it gets one there, too. The JSON beside it is what is exact.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from connectors.microsoft.session import Entity
 
 BOM: Final = b"\xef\xbb\xbf"
-_FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+_SIGNS: Final = r"=+\-@\uff1d\uff0b\uff0d\uff20"
 """The last four are the same in full width, which some settings of spreadsheets take for the same."""
+_BEFORE_FORMULA: Final = re.compile(rf'^(?=[ "]*[{_SIGNS}\t\r\n])|(?:[;|\t]|\r\n?|\n)(?=[ "]*[{_SIGNS}])')
 _SECRET: Final = frozenset({"hint", "key", "secretText"})
 """What is left out of credentials: a password's beginning, a certificate's bytes, and what a service never gives anyway."""
 
@@ -61,7 +64,7 @@ def cell(value: Any) -> str:  # noqa: ANN401 - JSON
     if isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
         value = "; ".join(str(one) for one in value if one is not None)
     text = value.removeprefix("#microsoft.graph.") if isinstance(value, str) else json_line(value).decode()
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _BEFORE_FORMULA.sub(lambda found: f"{found[0]}'", text)
 
 
 def _at(entry: Any, path: str) -> Any:  # noqa: ANN401 - JSON

@@ -64,7 +64,7 @@ class LastingService(Service):
 
 
 class Visit:
-    """What one listing or one reading works with. `unseen` says by path why something was not seen, `differing` which counts differ."""
+    """What one listing or reading works with. `unseen` says by path or name why a thing was not seen, `differing` which counts differ."""
 
     def __init__(self, settings: Tenancy, rules: Rules) -> None:
         self.settings, self.rules = settings, rules
