@@ -18,6 +18,8 @@ _HEAD = """\
 # A secret is named by where it is, env:NAME or file:PATH, and never written here; a path counts from this file's folder.
 # An AWS session has its token beside: `session_token: env:AWS_SESSION_TOKEN`.
 # A tenant at Microsoft is looked at by an application that you register there; `ca_file` and `proxy` may stand beside `access`.
+# Or sign in to it yourself: `device_code: true` in the place of `private_key` and `certificate`. For that the application has
+# "Allow public client flows" (Authentication) set to Yes, and delegated permissions with your administrator's consent.
 # Then run:  offboard client-check look THIS-FILE --out looks
 # Nothing is changed on your systems, and nothing is sent to anybody: you get texts to sign and to give back.
 """

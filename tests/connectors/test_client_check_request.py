@@ -89,3 +89,10 @@ def test_a_system_that_there_is_not_is_no_reason_to_leave_out_others(ask: Ask, t
     assert isinstance(error, ConfigurationError)
     assert "--system db2: there is no such system; there are: db1, panel" in str(error)
     assert not (tmp_path / "request.yaml").exists()
+
+
+@pytest.mark.parametrize("ask", ["all"], indirect=True)
+def test_the_head_says_how_somebody_signs_in_to_a_tenant_without_a_certificate(ask: Ask, tmp_path: Path) -> None:
+    assert ask().exit_code == 0
+    head = "".join(line for line in (tmp_path / "request.yaml").read_text(encoding="utf-8").splitlines() if line.startswith("#"))
+    assert all(words in head for words in ("`device_code: true`", '"Allow public client flows"', "delegated permissions"))

@@ -13,6 +13,7 @@ from connectors.microsoft.entra_tenant import gdap
 from connectors.microsoft.entra_tenant.visit import Visit
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState
+from core.steps.side_by_side import LONGEST
 from tests.servers.acme_world import CALM, HOLDERS, Acme, as_it_was
 
 
@@ -137,6 +138,37 @@ def test_one_that_is_not_seen_at_all_is_not_said_to_be_done(acme: Acme, monkeypa
     with pytest.raises(UnavailableError, match="not seen yet"):
         acme.target.revoke(untouched)
     assert acme.target.verify(untouched, log_in=False).state == GrantState.ACTIVE
+
+
+def test_the_connector_gives_up_before_the_core_does() -> None:
+    assert LONGEST.total_seconds() > 2 * (gdap.PATIENCE_SECONDS + session.SILENCE_SECONDS)
+
+
+@pytest.mark.parametrize("word", ["reseller", "delegated-access"])
+def test_what_partner_center_leaves_out_is_no_end(acme: Acme, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    grant = next(one for one in acme.target.discover(HOLDERS) if one.id.startswith(f"{word} "))
+    send = HTTPAdapter.send
+
+    def without(self: HTTPAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401
+        answer = send(self, request, *args, **kwargs)
+        if (request.url or "").endswith(f"/v1/customers/{acme.acme.id}"):
+            answer._content = b"{}"  # noqa: SLF001 - what arrives
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", without)
+    assert acme.target.verify(grant, log_in=False).state == GrantState.UNKNOWN
+    with pytest.raises(UnavailableError):
+        acme.target.revoke(grant)
+
+
+def test_an_eligibility_that_a_group_gives_besides_is_the_groups(acme: Acme) -> None:
+    grant = next(one for one in acme.target.discover(HOLDERS) if one.id.startswith("eligibility "))
+    _word, role, _of, who, _at, scope = grant.id.split(" ")
+    by_group = {"id": "by-group", "principalId": who, "roleDefinitionId": role, "directoryScopeId": scope, "memberType": "Group"}
+    acme.object("roleEligibilitySchedules", "by-group", changes=by_group | {"status": "Provisioned"})
+    assert acme.target.revoke(grant).facts["changed"] is True
+    assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+    assert acme.object("roleEligibilitySchedules", "by-group")
 
 
 def test_a_termination_is_waited_for_and_never_asked_for_twice(acme: Acme, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,3 +100,11 @@ def test_a_guest_whose_sign_in_name_tells_no_home_is_told_as_not_known(acme: Acm
     named = acme.entra(ours=acme.settings()["ours"] | {"users": users})
     assert f"user {acme.acme.nora['id']}" in {one.id for one in named.discover(HOLDERS)}
     assert not any("nora.park" in one for one in named.not_looked_at())
+
+
+def test_cross_tenant_settings_that_are_made_anew_say_what_is_not_back(acme: Acme) -> None:
+    grant = next(one for one in acme.target.discover(HOLDERS) if one.id.startswith("partner "))
+    receipt = acme.target.revoke(grant)
+    back = acme.target.reinstate(grant.model_copy(update={"undo": receipt.undo}))
+    assert "tenant restrictions and synchronisation of identities are not back" in back.done
+    assert acme.target.verify(grant, log_in=False).state == GrantState.ACTIVE

@@ -11,8 +11,8 @@ from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 
-PATIENCE_SECONDS: Final = 600.0
-"""How long the end of a relationship, or of a way in, is waited for; then the next pass goes on waiting."""
+PATIENCE_SECONDS: Final = 240.0
+"""How long the end of a relationship, or of a way in, is waited for: well below what a system is given. Then the next pass goes on."""
 _TRIES: Final = 3
 _CLOSED: Final = ("terminated", "expired", "gone")
 """In which statuses a relationship opens nothing any more; one that we do not know may open something."""

@@ -77,16 +77,18 @@ class Reseller:
         raise RefusedError(f"{grant.id} ended for good", untouched="everything", todo="send the client a new request, and have it accept")
 
 
-def _customer(visit: Visit) -> Entity:
+def _customer(visit: Visit) -> Entity | None:
+    """Read what we are to the client; None if Partner Center knows no such client of ours."""
     try:
         return visit.partner_center.get("get_customer", {_PLACE: visit.settings.tenant_id})
     except GoneError:
-        return {}
+        return None
 
 
-def _stands(customer: Entity, word: str) -> bool:
-    if not customer:
-        return False  # no client of ours
+def _stands(customer: Entity | None, word: str) -> bool:
+    """Tell whether one of the two links stands. An answer that leaves it out is a KeyError: nothing is concluded from it."""
+    if customer is None:
+        return False
     return str(customer["relationshipToPartner"]) != "none" if word == "reseller" else customer["allowDelegatedAccess"] is not False
 
 

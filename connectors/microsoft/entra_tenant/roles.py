@@ -85,7 +85,7 @@ class Roles:
     def _find(self, visit: Visit, grant: Grant) -> Entity | None:
         principal = grant.id.split(" ")[3]
         listed = visit.tenant.pages(self.listing, filter=f"principalId eq '{principal}'")
-        return next((one for one in listed if self._id(one) == grant.id), None)
+        return next((one for one in listed if self._id(one) == grant.id and _direct(one)), None)  # what a group gives is the group's
 
 
 class Eligibilities(Roles):

@@ -16,6 +16,9 @@ _SETTINGS: Final = (
     *("tenantId", "inboundTrust", "b2bCollaborationInbound", "b2bCollaborationOutbound"),
     *("b2bDirectConnectInbound", "b2bDirectConnectOutbound"),
 )
+_KEPT: Final = (
+    "what it trusted and its B2B settings; consent given by itself, tenant restrictions and synchronisation of identities are not back"
+)
 _LISTS: Final = ("technicalNotificationMails", "securityComplianceNotificationMails", "marketingNotificationEmails")
 _PROFILE: Final = "privacyProfile"
 
@@ -56,14 +59,14 @@ class Partners:
         return Receipt(done=f"{grant.id} is removed", undo=undo, facts={"changed": True})
 
     def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
-        """Make them anew, as they were."""
+        """Make them anew with the trust and the B2B settings that were stored; nothing else of them is."""
         before = json.loads(undo_of(grant, "before"))
         if _partner(visit, grant) is not None:
             return already_back(grant)
         with visit.tenant.errand(Errand({}, frozenset(visit.settings.ours.home_tenants), reinstating=True, before=before)):
             visit.tenant.write("add_partner", {}, before)
         visit.tenant.settle(lambda: _partner(visit, grant) is not None, grant.id)
-        return Receipt(done=f"{grant.id} is made again", facts={"changed": True})
+        return Receipt(done=f"{grant.id} is made again, with {_KEPT}", facts={"changed": True})
 
 
 class Contacts:
