@@ -23,11 +23,12 @@ SETTLE_SECONDS: Final = 120.0
 """How long what was written may take to be read back: the directory is eventually consistent, and mostly settles within seconds."""
 CUT_SHORT: Final = 3
 """How often something is read at most if the connection breaks, or the service stumbles over it."""
-_BUSY: Final = frozenset({429, 503, 504})
-_STUMBLED: Final = frozenset({500, 502})
+BUSY: Final = frozenset({429, 503, 504})
+STUMBLED: Final = frozenset({500, 502})
 """What passes by itself, mostly; of a write nobody knows then whether it was done."""
 _TOO_MANY: Final = 429
-_OK: Final = 300
+OK: Final = 300
+"""Statuses below are no refusals."""
 _FOUND: Final = 302
 _MOST: Final = 999
 _WITHOUT_DOLLAR: Final = frozenset({"includeHiddenFolders"})
@@ -79,7 +80,10 @@ class Service:
         operation = self._operations[name]
         headers = {"ConsistencyLevel": "eventual"} if advanced else {}
         query |= {"count": "true"} if advanced else {}
-        answer = self._ask(operation, places or {}, query=query, headers=headers)
+        yield from self._from(operation, self._ask(operation, places or {}, query=query, headers=headers), headers)
+
+    def _from(self, operation: Operation, answer: requests.Response, headers: Mapping[str, str]) -> Iterator[Entity]:
+        """Go through a list whose first page is there."""
         seen = set[str]()
         while True:
             with making_sense():
@@ -178,18 +182,18 @@ class Service:
                 answer = self._once(operation, url, body, headers)
             except UnavailableError:
                 broken += 1
-                if operation.method != "GET" or broken >= CUT_SHORT:
+                if operation.writes or broken >= CUT_SHORT:
                     raise
                 time.sleep(pause)
                 continue
-            if answer.status_code < _OK or (answer.status_code == _FOUND and operation.gives_bytes):
+            if answer.status_code < OK or (answer.status_code == _FOUND and operation.gives_bytes):
                 return answer
-            if answer.status_code in _STUMBLED and operation.method == "GET" and (broken := broken + 1) < CUT_SHORT:
+            if answer.status_code in STUMBLED and not operation.writes and (broken := broken + 1) < CUT_SHORT:
                 answer.close()
                 time.sleep(pause)
                 pause = 2 * pause
                 continue
-            again = answer.status_code in _BUSY and (answer.status_code == _TOO_MANY or operation.method != "POST")
+            again = answer.status_code in BUSY and (answer.status_code == _TOO_MANY or operation.method != "POST" or not operation.writes)
             if not again:  # a POST may have been done all the same: it is looked at before it is sent once more
                 raise refused(answer, operation)
             wait = retry_after(answer) or pause
@@ -213,7 +217,7 @@ class Service:
                 todo="correct ca_file, or find out who stands in between",
             ) from None
         except requests.exceptions.RequestException as error:
-            unsure = "" if operation.method == "GET" else "it is not known whether it was done; it is looked at first next time"
+            unsure = "" if not operation.writes else "it is not known whether it was done; it is looked at first next time"
             raise UnavailableError(
                 f"{operation.method} {operation.path}: no answer ({type(error).__name__})", untouched=unsure or "the tenant"
             ) from None

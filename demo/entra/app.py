@@ -20,7 +20,7 @@ from demo.entra import applications, files, gdap, groups, policies, tenant_data,
 from demo.entra.call import Answer
 from demo.entra.graph import Graph
 from demo.entra.partner_center import PartnerCenter
-from demo.entra.refusals import GraphRefusedError, SignInRefusedError
+from demo.entra.refusals import CODES, SignInRefusedError, asked_to_fail
 from demo.entra.token_endpoint import TokenEndpoint, answer_device
 from demo.entra.world import GRAPH, PARTNER_CENTER, World
 
@@ -77,7 +77,7 @@ class Service:
 
     async def _answer(self, service: Graph, request: Request, root: str) -> Response:
         path = request.scope["raw_path"].decode("ascii", "replace").removeprefix(root)
-        fault = self._fault(path)
+        fault = self._world.fault(path)
         if fault and (early := await self._fail_before(service, fault)):
             return early
         options = parse_qsl(request.scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
@@ -91,13 +91,6 @@ class Service:
             return CutResponse()
         return _response(answer)
 
-    def _fault(self, path: str) -> dict[str, Any] | None:
-        for one in self._world.controls.faults:
-            if one.get("times", 1) > 0 and one.get("path", "") in path:
-                one["times"] = one.get("times", 1) - 1
-                return one
-        return None
-
     async def _fail_before(self, service: Graph, fault: dict[str, Any]) -> Response | None:
         kind = fault["kind"]
         if kind == "slow":
@@ -108,18 +101,12 @@ class Service:
             return Response(
                 "<html>Sign in to the proxy first</html>", media_type="text/html"
             )  # what stands in between answers, and calls it right
-        codes = {"403": "ErrorAccessDenied", "404": "ErrorItemNotFound", "429": "TooManyRequests"}
-        codes |= {"500": "InternalServerError", "502": "BadGateway", "503": "ServiceUnavailable", "504": "GatewayTimeout"}
-        if code := codes.get(kind):
-            headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
-            refused = GraphRefusedError(int(kind), code, "The simulated service was asked to fail.", headers)
-            return _response(service.refusal(refused, "fault"))
-        return None
+        return _response(service.refusal(asked_to_fail(fault), "fault")) if kind in CODES else None
 
     async def _download(self, request: Request) -> Response:
         """Give a file's bytes to anybody who knows the address; from where a Range says, if they are still those of If-Range (RFC 9110)."""
         found = files.download(self._world, request.path_params["key"])
-        fault = self._fault(request.url.path) or {"kind": ""}
+        fault = self._world.fault(request.url.path) or {"kind": ""}
         if found is None or fault["kind"] == "expired":
             return Response(status_code=404)
         if "authorization" in request.headers:  # whoever knows the address needs no token, and must not show one

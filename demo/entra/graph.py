@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from connectors.microsoft.contract import Contract, Operation
 from demo.entra.call import HANDLERS, Answer, Call, Created, etag
 from demo.entra.query import page, parse_filter, public, select
-from demo.entra.refusals import GraphRefusedError, bad_request
+from demo.entra.refusals import CODES, GraphRefusedError, asked_to_fail, bad_request
 from demo.entra.roles import may_write
 from demo.entra.store import Entity
 from demo.entra.tokens import verify
@@ -126,6 +126,8 @@ class Graph:
         said = {name.lower(): value for name, value in one.get("headers", {}).items()} | {"authorization": headers["authorization"]}
         if path.strip("/").lower() == "$batch":
             return Answer(400, bad_request("A batch within a batch is not allowed.").body(str(uuid.uuid4())))
+        if fault := self._world.fault(path, CODES):
+            return self.refusal(asked_to_fail(fault), "fault")
         return self.answer(one["method"], path, options, said, json.dumps(one.get("body")).encode())
 
     def _shape(self, call: Call, path: str, found: Any) -> Answer:  # noqa: ANN401 - what handlers give

@@ -1,6 +1,7 @@
 """How Microsoft says no: at sign-in with a number (AADSTS), in Graph with a code."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -89,3 +90,14 @@ def not_found(what: str) -> GraphRefusedError:
 def bad_request(message: str, code: str = "Request_BadRequest") -> GraphRefusedError:
     """Say that a request makes no sense."""
     return GraphRefusedError(400, code, message)
+
+
+CODES = {"403": "ErrorAccessDenied", "404": "ErrorItemNotFound", "429": "TooManyRequests"}
+CODES |= {"500": "InternalServerError", "502": "BadGateway", "503": "ServiceUnavailable", "504": "GatewayTimeout"}
+"""Faults that are refusals, with what Graph calls them."""
+
+
+def asked_to_fail(fault: Mapping[str, Any]) -> GraphRefusedError:
+    """Refuse as a fault of these kinds says."""
+    headers = {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {}
+    return GraphRefusedError(int(fault["kind"]), CODES[fault["kind"]], "The simulated service was asked to fail.", headers)

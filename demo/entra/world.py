@@ -3,7 +3,7 @@
 import secrets
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -58,6 +58,14 @@ class World:
         self.devices: dict[str, Entity] = {}
         self.refresh: dict[str, Entity] = {}
         self.downloads: dict[str, Entity] = {}
+
+    def fault(self, path: str, kinds: Container[str] | None = None) -> dict[str, Any] | None:
+        """Tell what this request meets, once less from now on; of these kinds, if they are said."""
+        for one in self.controls.faults:
+            if one.get("times", 1) > 0 and one.get("path", "") in path and (kinds is None or one["kind"] in kinds):
+                one["times"] = one.get("times", 1) - 1
+                return one
+        return None
 
     def now(self) -> datetime:
         """Tell the simulated time."""

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from connectors.microsoft.contract import graph
 from connectors.microsoft.errors import DeniedError, GoneError
+from connectors.microsoft.microsoft365.rules import PARTS
 from connectors.microsoft.microsoft365.visit import Visit
 from connectors.microsoft.session import Entity
 
@@ -43,14 +45,17 @@ def _of_each(outer: str, place: str, inner: str, prefix: str, **more: str) -> Ca
     """List what belongs to each thing of a list, with the id and the name of that thing. What was deleted meanwhile is told as unseen."""
 
     def entries(visit: Visit) -> Iterator[Entity]:
-        for one in visit.graph.pages(outer):
-            try:
-                for found in visit.graph.pages(inner, {place: one["id"]}):
-                    yield {f"{prefix}Id": one["id"], f"{prefix}Name": one.get("displayName"), **more, **found}
-            except GoneError as error:
-                whose = f"{one['id']} ({one['displayName']})" if one.get("displayName") else one["id"]
-                what = inner.removeprefix("list_").replace("_", " ")
-                visit.unseen[f"configuration, {what} of {whose}"] = f"it was gone while they were listed ({error})"
+        every = visit.graph.pages(outer)
+        while some := list(islice(every, PARTS)):
+            lists = visit.graph.pages_of_each(inner, [{place: one["id"]} for one in some])
+            for one, entries_of_one in zip(some, lists, strict=True):
+                try:
+                    for found in entries_of_one:
+                        yield {f"{prefix}Id": one["id"], f"{prefix}Name": one.get("displayName"), **more, **found}
+                except GoneError as error:
+                    whose = f"{one['id']} ({one['displayName']})" if one.get("displayName") else one["id"]
+                    what = inner.removeprefix("list_").replace("_", " ")
+                    visit.unseen[f"configuration, {what} of {whose}"] = f"it was gone while they were listed ({error})"
 
     return entries
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from connectors.microsoft.contract import Operation
+from connectors.microsoft.contract import Operation, graph
 from connectors.microsoft.guard import Errand
 
 CONFIGURATION: Final = frozenset(
@@ -24,6 +24,15 @@ CONFIGURATION: Final = frozenset(
 )
 MAIL: Final = frozenset({"list_mail_folders", "list_child_folders", "list_messages", "read_message"})
 FILES: Final = frozenset({"list_items", "list_items_since", "get_item", "read_item"})
+BATCHED: Final = frozenset(
+    {
+        *("list_verification_records", "list_service_records", "list_group_members", "list_group_owners", "list_application_owners"),
+        *("list_federated_credentials", "list_service_principal_owners", "list_app_role_assigned_to", "list_access_assignments"),
+    }
+)
+"""What is asked of each of many things, and so of up to twenty in one request."""
+PARTS: Final = 20
+"""How many requests one may hold (learn.microsoft.com/graph/json-batching)."""
 READING: Final = CONFIGURATION | MAIL | FILES | {"list_user_drives"}
 """All that an export ever asks."""
 DOCUMENTS: Final = frozenset({"get_user", "list_user_drives", "list_children", "get_item", "read_item"})
@@ -39,6 +48,8 @@ class Rules:
 
     def may_send(self, operation: Operation, places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
         """Whether an operation, about these places, may leave this machine."""
+        if operation.name == "batch":
+            return self._may_batch(body)
         if operation.name not in READING or body is not None:
             return False
         if operation.name in MAIL:
@@ -46,6 +57,17 @@ class Rules:
         if operation.name == "list_user_drives":
             return places["user-id"] in self.owners
         return operation.name not in FILES or places["drive-id"] in self.drives
+
+    def _may_batch(self, body: Any) -> bool:  # noqa: ANN401 - JSON
+        """Judge each part as if it were sent by itself; only bare GETs of lists that are asked for in this way pass."""
+        some = body.get("requests") if isinstance(body, dict) and set(body) == {"requests"} else None
+        return isinstance(some, list) and 0 < len(some) <= PARTS and all(self._may_be_part(one) for one in some)
+
+    def _may_be_part(self, one: Any) -> bool:  # noqa: ANN401 - JSON
+        if not isinstance(one, dict) or set(one) != {"id", "method", "url"} or one["method"] != "GET" or not isinstance(one["url"], str):
+            return False
+        found = graph().find("GET", one["url"]) if one["url"].startswith("/") and not one["url"].startswith("//") else None
+        return found is not None and found[0].name in BATCHED and self.may_send(*found, None, None)
 
 
 class FolderRules(Rules):

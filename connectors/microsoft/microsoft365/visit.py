@@ -12,9 +12,10 @@ import requests
 from connectors.microsoft.contract import Contract, Operation, graph
 from connectors.microsoft.errors import DeniedError, GoneError
 from connectors.microsoft.guard import MaySend
+from connectors.microsoft.microsoft365.batch import BatchingService
 from connectors.microsoft.microsoft365.download import Downloads
 from connectors.microsoft.microsoft365.rules import Rules
-from connectors.microsoft.session import Entity, Service
+from connectors.microsoft.session import Entity
 from connectors.microsoft.settings import Tenancy
 from connectors.microsoft.sign_in import SignIn
 from core.errors import RefusedError
@@ -34,7 +35,7 @@ def in_our_words(url: str) -> str:
     return f"{found[1]}/items/root/delta({token}){found['query'] or ''}"
 
 
-class LastingService(Service):
+class LastingService(BatchingService):
     """Graph for as long as an export takes. A token lives for an hour: the one that has run out is replaced, once for each request."""
 
     def __init__(self, settings: Tenancy, contract: Contract, address: str, token: Callable[[], str], may_send: MaySend) -> None:
