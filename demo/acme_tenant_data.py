@@ -1,4 +1,4 @@
-"""The rest of Acme's tenant: policies, contacts, domains, licences, logs, files and mail."""
+"""The rest of Acme's tenant: policies, contacts, subscriptions of Azure, domains, licences, logs, files and mail."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 CLINIC, NORTHWIND_OFFICE, ELSEWHERE = "203.0.113.9", "198.51.100.7", "192.0.2.1"
 """Addresses from which people sign in: two that conditional access lets in, and one that it does not."""
+
+CONTRIBUTOR, DELETES_DELEGATIONS = "b24988ac-6180-42a0-ab88-20f7382dd24c", "91c1777a-f3dc-4fae-b103-61d183457e46"
+"""Roles of Azure, the same everywhere (learn.microsoft.com/azure/role-based-access-control/built-in-roles)."""
 
 
 def fill_policies(acme: "AcmeTenant") -> None:
@@ -49,6 +52,17 @@ def fill_data(acme: "AcmeTenant") -> None:
         _file(acme, library, number, f"minutes {number}.txt", 1_000 * number)
     for user in (acme.dana, acme.omar):
         fill_mailbox(acme, user)
+
+
+def fill_azure(acme: "AcmeTenant") -> None:
+    """Put in two subscriptions of Azure that our application sees: one delegated to us and to somebody else, one to the latter alone."""
+    sees = {acme.offboarding["id"]: "Owner", acme.reviews["id"]: "Reader", acme.dana["id"]: "Owner"}
+    practice, web = acme.subscribe("Practice", sees), acme.subscribe("Web site", sees)
+    acme.subscribe("Of the accountant", {acme.omar["id"]: "Owner"})
+    roles = {acme.northwind.technicians["id"]: CONTRIBUTOR, acme.northwind.readers["id"]: DELETES_DELEGATIONS}
+    acme.delegate(practice, acme.northwind, "Northwind manages Azure", roles)
+    for one in (practice, web):
+        acme.delegate(one, acme.alike, "Backup by Northwind Dental Supplies", {acme.alike.key("group"): CONTRIBUTOR})
 
 
 def fill_organization(
