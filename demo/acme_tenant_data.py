@@ -44,6 +44,7 @@ def fill_data(acme: "AcmeTenant") -> None:
     """Put in everything else."""
     fill_organization(acme, "Acme Dental", ("noc@northwind.example", "dana@acme-dental.example"), ("security@northwind.example",))
     _licences(acme)
+    _devices(acme)
     _log(acme)
     fill_drive(acme, acme.dana)
     acme.put("sites", site := {"id": f"acme.example,{acme.key('site')},{acme.key('web')}", "displayName": "Clinics", "name": "clinics"})
@@ -151,9 +152,37 @@ def _licences(acme: "AcmeTenant") -> None:
             "consumedUnits": 3,
             "subscriptionIds": [acme.key("subscription", name)],
         }
+        plans = {"SPB": ("EXCHANGE_S_STANDARD", "INTUNE_A"), "AAD_PREMIUM_P2": ("AAD_PREMIUM_P2",)}[name]
+        said["servicePlans"] = [
+            {"servicePlanId": acme.key("plan", one), "servicePlanName": one, "provisioningStatus": "Success", "appliesTo": "User"}
+            for one in plans
+        ]
         acme.put("subscribedSkus", said)
     for one in (acme.dana, acme.omar, acme.admin):
         one["assignedLicenses"] = [{"skuId": acme.key("sku", "SPB"), "disabledPlans": []}]
+
+
+def _devices(acme: "AcmeTenant") -> None:
+    for name, system, owner in (
+        ("FRONT-DESK", "Windows", acme.dana),
+        ("Dana's telephone", "iOS", acme.dana),
+        ("X-RAY", "Windows", acme.omar),
+    ):
+        said: Entity = {
+            "id": acme.key("device", name),
+            "deviceName": name,
+            "operatingSystem": system,
+            "osVersion": "10.0",
+            "isEncrypted": True,
+        }
+        said |= {"managedDeviceOwnerType": "company", "complianceState": "compliant", "userPrincipalName": owner["userPrincipalName"]}
+        acme.put("managedDevices", said | {"enrolledDateTime": ago(300), "lastSyncDateTime": ago(1)})
+    for table, kind in (
+        ("deviceConfigurations", "windows10GeneralConfiguration"),
+        ("deviceCompliancePolicies", "windows10CompliancePolicy"),
+    ):
+        said = {"@odata.type": f"#microsoft.graph.{kind}", "id": acme.key(table), "displayName": "Windows in the clinics", "version": 3}
+        acme.put(table, said | {"description": None, "createdDateTime": ago(400), "lastModifiedDateTime": ago(20)})
 
 
 def _log(acme: "AcmeTenant") -> None:

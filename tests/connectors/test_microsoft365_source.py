@@ -44,6 +44,9 @@ TABLES = {
     "application-permissions": "appRoleAssignments",
     "consents": "oauth2PermissionGrants",
     "cross-tenant-partners": "crossTenantPartners",
+    "devices": "managedDevices",
+    "device-configurations": "deviceConfigurations",
+    "device-compliance-policies": "deviceCompliancePolicies",
 }
 
 

@@ -25,6 +25,9 @@ BEYOND = {
     "add_partner",
     "get_partner",
     "change_partner",
+    "list_managed_devices",
+    "list_device_configurations",
+    "list_compliance_policies",
     "batch",
 }
 
