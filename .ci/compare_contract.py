@@ -28,6 +28,9 @@ BEYOND_OPERATIONS = {
     "add_partner": "crosstenantaccesspolicy-post-partners",
     "get_partner": "crosstenantaccesspolicyconfigurationpartner-get",
     "change_partner": "crosstenantaccesspolicyconfigurationpartner-update",
+    "list_managed_devices": "intune-devices-manageddevice-list",
+    "list_device_configurations": "intune-deviceconfig-deviceconfiguration-list",
+    "list_compliance_policies": "intune-deviceconfig-devicecompliancepolicy-list",
     "batch": "json-batching",
 }
 BEYOND_PROPERTIES = {
@@ -36,7 +39,10 @@ BEYOND_PROPERTIES = {
     "authenticationMethod": {"phoneNumber", "emailAddress"},  # the same
     "conditionalAccessExternalTenants": {"members"},  # of conditionalAccessEnumeratedExternalTenants
 }
-DERIVED = {"ipRange": "iPv4CidrRange and iPv6CidrRange, which the larger contract does not have"}
+DERIVED = {
+    "ipRange": "iPv4CidrRange and iPv6CidrRange, which the larger contract does not have",
+    **dict.fromkeys(("managedDevice", "deviceConfiguration", "deviceCompliancePolicy"), "Intune, which the larger contract does not have"),
+}
 SUMS = {"directoryObject": ("user", "group", "application", "servicePrincipal")}
 BEYOND_OPTIONS = {"$skiptoken", "search"}  # the first comes in a link; the second is how sites are found
 FLAGS = {"conditionalAccessGuestOrExternalUserTypes"}  # several of an enumeration, by commas: text on the wire

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from demo.acme_tenant_data import fill_data, fill_policies
+from demo.acme_tenant_data import fill_azure, fill_data, fill_policies
 from demo.entra.certificates import sign_in_with
 from demo.entra.roles import (
     DIRECTORY_SYNCHRONIZATION,
@@ -50,6 +50,7 @@ class AcmeTenant(TenantSeed):
         self._applications()
         fill_policies(self)
         fill_data(self)
+        fill_azure(self)
 
     def seed(self) -> dict[str, Any]:
         """Write everything down for GraphServer."""
@@ -135,7 +136,8 @@ class AcmeTenant(TenantSeed):
         self.consent(self.monitoring, ["User.Read.All"], principal=self.tariq)
         looks = [certificate("review", sign_in_with(self.keys, "review"))]
         self.review = self.application("Access review", owners=[self.dana], keyCredentials=looks)
-        self.allow(self.install(self.review, self.id), READING)
+        self.reviews = self.install(self.review, self.id)
+        self.allow(self.reviews, READING)
         vendor = {"appId": self.key("appId", "vendor"), "displayName": "Cloud Backup Co"}
         self.vendor = self.install(vendor, self.key("a vendor's tenant"))
         self.allow(self.vendor, ["Files.Read.All", "Mail.Read"])

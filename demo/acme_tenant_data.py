@@ -1,4 +1,4 @@
-"""The rest of Acme's tenant: policies, contacts, domains, licences, logs, files and mail."""
+"""The rest of Acme's tenant: policies, contacts, subscriptions of Azure, domains, licences, logs, files and mail."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 CLINIC, NORTHWIND_OFFICE, ELSEWHERE = "203.0.113.9", "198.51.100.7", "192.0.2.1"
 """Addresses from which people sign in: two that conditional access lets in, and one that it does not."""
+
+CONTRIBUTOR, DELETES_DELEGATIONS = "b24988ac-6180-42a0-ab88-20f7382dd24c", "91c1777a-f3dc-4fae-b103-61d183457e46"
+"""Roles of Azure, the same everywhere (learn.microsoft.com/azure/role-based-access-control/built-in-roles)."""
 
 
 def fill_policies(acme: "AcmeTenant") -> None:
@@ -41,6 +44,7 @@ def fill_data(acme: "AcmeTenant") -> None:
     """Put in everything else."""
     fill_organization(acme, "Acme Dental", ("noc@northwind.example", "dana@acme-dental.example"), ("security@northwind.example",))
     _licences(acme)
+    _devices(acme)
     _log(acme)
     fill_drive(acme, acme.dana)
     acme.put("sites", site := {"id": f"acme.example,{acme.key('site')},{acme.key('web')}", "displayName": "Clinics", "name": "clinics"})
@@ -49,6 +53,17 @@ def fill_data(acme: "AcmeTenant") -> None:
         _file(acme, library, number, f"minutes {number}.txt", 1_000 * number)
     for user in (acme.dana, acme.omar):
         fill_mailbox(acme, user)
+
+
+def fill_azure(acme: "AcmeTenant") -> None:
+    """Put in two subscriptions of Azure that our application sees: one delegated to us and to somebody else, one to the latter alone."""
+    sees = {acme.offboarding["id"]: "Owner", acme.reviews["id"]: "Reader", acme.dana["id"]: "Owner"}
+    practice, web = acme.subscribe("Practice", sees), acme.subscribe("Web site", sees)
+    acme.subscribe("Of the accountant", {acme.omar["id"]: "Owner"})
+    roles = {acme.northwind.technicians["id"]: CONTRIBUTOR, acme.northwind.readers["id"]: DELETES_DELEGATIONS}
+    acme.delegate(practice, acme.northwind, "Northwind manages Azure", roles)
+    for one in (practice, web):
+        acme.delegate(one, acme.alike, "Backup by Northwind Dental Supplies", {acme.alike.key("group"): CONTRIBUTOR})
 
 
 def fill_organization(
@@ -137,9 +152,37 @@ def _licences(acme: "AcmeTenant") -> None:
             "consumedUnits": 3,
             "subscriptionIds": [acme.key("subscription", name)],
         }
+        plans = {"SPB": ("EXCHANGE_S_STANDARD", "INTUNE_A"), "AAD_PREMIUM_P2": ("AAD_PREMIUM_P2",)}[name]
+        said["servicePlans"] = [
+            {"servicePlanId": acme.key("plan", one), "servicePlanName": one, "provisioningStatus": "Success", "appliesTo": "User"}
+            for one in plans
+        ]
         acme.put("subscribedSkus", said)
     for one in (acme.dana, acme.omar, acme.admin):
         one["assignedLicenses"] = [{"skuId": acme.key("sku", "SPB"), "disabledPlans": []}]
+
+
+def _devices(acme: "AcmeTenant") -> None:
+    for name, system, owner in (
+        ("FRONT-DESK", "Windows", acme.dana),
+        ("Dana's telephone", "iOS", acme.dana),
+        ("X-RAY", "Windows", acme.omar),
+    ):
+        said: Entity = {
+            "id": acme.key("device", name),
+            "deviceName": name,
+            "operatingSystem": system,
+            "osVersion": "10.0",
+            "isEncrypted": True,
+        }
+        said |= {"managedDeviceOwnerType": "company", "complianceState": "compliant", "userPrincipalName": owner["userPrincipalName"]}
+        acme.put("managedDevices", said | {"enrolledDateTime": ago(300), "lastSyncDateTime": ago(1)})
+    for table, kind in (
+        ("deviceConfigurations", "windows10GeneralConfiguration"),
+        ("deviceCompliancePolicies", "windows10CompliancePolicy"),
+    ):
+        said = {"@odata.type": f"#microsoft.graph.{kind}", "id": acme.key(table), "displayName": "Windows in the clinics", "version": 3}
+        acme.put(table, said | {"description": None, "createdDateTime": ago(400), "lastModifiedDateTime": ago(20)})
 
 
 def _log(acme: "AcmeTenant") -> None:

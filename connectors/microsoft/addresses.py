@@ -1,10 +1,14 @@
-"""Where Microsoft's services are, in each of its clouds. Source: https://learn.microsoft.com/graph/deployments."""
+"""Where Microsoft's services are, in each of its clouds.
+
+Sources: https://learn.microsoft.com/graph/deployments,
+https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure, https://learn.microsoft.com/azure/china.
+"""
 
 import ipaddress
 from typing import Annotated, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from core.model import Noun
 
@@ -19,18 +23,24 @@ class Cloud(NamedTuple):
     partner_center: str
     graph_resource: str
     partner_center_resource: str
+    azure: str
+    azure_resource: str
 
 
 _GLOBAL: Final = ("https://login.microsoftonline.com", "https://graph.microsoft.com", "https://api.partnercenter.microsoft.com")
+_AZURE: Final = ("https://management.azure.com", "https://management.azure.com")
+_AZURE_US: Final = ("https://management.usgovcloudapi.net", "https://management.usgovcloudapi.net")
 CLOUDS: Final[dict[CloudName, Cloud]] = {
-    "global": Cloud(*_GLOBAL, *_GLOBAL[1:]),
+    "global": Cloud(*_GLOBAL, *_GLOBAL[1:], *_AZURE),
     "us_government": Cloud(
         *("https://login.microsoftonline.us", "https://graph.microsoft.us", _GLOBAL[2]),
         *("https://graph.microsoft.us", _GLOBAL[2]),
+        *_AZURE_US,
     ),
     "us_government_dod": Cloud(
         *("https://login.microsoftonline.us", "https://dod-graph.microsoft.us", _GLOBAL[2]),
         *("https://dod-graph.microsoft.us", _GLOBAL[2]),
+        *_AZURE_US,
     ),
     "china": Cloud(
         *(
@@ -39,6 +49,7 @@ CLOUDS: Final[dict[CloudName, Cloud]] = {
             "https://partner.partnercenterapi.microsoftonline.cn",
         ),
         *("https://microsoftgraph.chinacloudapi.cn", "https://partner.partnercenterapi.microsoftonline.cn"),
+        *("https://management.chinacloudapi.cn", "https://management.chinacloudapi.cn"),
     ),
 }
 
@@ -68,6 +79,7 @@ class Endpoints(Noun):
     login: Loopback
     graph: Loopback
     partner_center: Loopback
+    azure: Loopback | None = Field(default=None, description="at the address of `login`, if it is not said")
 
 
 def services(cloud: CloudName, endpoints: Endpoints | None) -> Cloud:
@@ -75,4 +87,5 @@ def services(cloud: CloudName, endpoints: Endpoints | None) -> Cloud:
     found = CLOUDS[cloud]
     if endpoints is None:
         return found
-    return found._replace(login=endpoints.login, graph=endpoints.graph, partner_center=endpoints.partner_center)
+    at = endpoints
+    return found._replace(login=at.login, graph=at.graph, partner_center=at.partner_center, azure=at.azure or at.login)

@@ -1,4 +1,4 @@
-"""What we ask of Microsoft's services, as contract.yaml and partner_center.yaml say: for the guard, the simulated tenant and the tests."""
+"""What we ask of Microsoft's services, as the contracts beside this file say: for the guard, the simulated tenant and the tests."""
 
 import functools
 import re
@@ -13,7 +13,8 @@ import yaml
 
 GRAPH = Path(__file__).with_name("contract.yaml")
 PARTNER_CENTER = Path(__file__).with_name("partner_center.yaml")
-METHODS = ("get", "post", "patch", "delete")
+AZURE = Path(__file__).with_name("azure.yaml")
+METHODS = ("get", "post", "put", "patch", "delete")
 Schema = dict[str, Any]
 
 
@@ -79,6 +80,11 @@ class Contract:
         """Tell an operation's parameters by name."""
         return {one["name"]: one for one in map(self.resolve, operation.said.get("parameters", ()))}
 
+    def always(self, operation: Operation) -> dict[str, str]:
+        """Tell what stands in every query of an operation: what has to be said there, and can be said in one way alone."""
+        found = self.parameters(operation).values()
+        return {one["name"]: one["schema"]["enum"][0] for one in found if one["in"] == "query" and one.get("required")}
+
     def body(self, operation: Operation) -> Schema | None:
         """Tell the schema of what is sent, or None where nothing is."""
         if "requestBody" not in operation.said:
@@ -139,6 +145,12 @@ def graph() -> Contract:
 def partner_center() -> Contract:
     """Read the contract with Partner Center."""
     return Contract(PARTNER_CENTER)
+
+
+@functools.cache
+def azure() -> Contract:
+    """Read the contract with Azure Resource Manager."""
+    return Contract(AZURE)
 
 
 def _segments(template: str) -> tuple[re.Pattern[str], ...]:

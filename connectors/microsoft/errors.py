@@ -1,4 +1,4 @@
-"""The refusals and silences of Entra, Graph and Partner Center as the errors of ports.
+"""The refusals and silences of Entra, Graph, Partner Center and Azure as the errors of ports.
 
 Numbers: https://learn.microsoft.com/entra/identity-platform/reference-error-codes.
 """
@@ -81,14 +81,14 @@ def sign_in_refused(answer: Mapping[str, Any], who: str) -> WayInRefusedError:
 
 
 def refused(answer: requests.Response, operation: Operation) -> GoodLeaverError:
-    """Say what a refusal of Graph or Partner Center means."""
+    """Say what a refusal of Graph, Partner Center or Azure means."""
     code, message = _reason(answer)
     said = f"{operation.method} {operation.path} was refused: {message or code or answer.status_code}"
     match answer.status_code:
         case 401:
             return WayInRefusedError(f"our token counts no more ({first_line(said)})")
         case 403:
-            return DeniedError(said, untouched="it", todo=f"have the client consent to {_permissions(operation)} for our application")
+            return DeniedError(said, untouched="it", todo=_todo(operation))
         case 404 | 410:
             return GoneError(said, untouched="everything")
         case 412:
@@ -113,6 +113,12 @@ def making_sense() -> Iterator[None]:
 def first_line(text: str) -> str:
     """Leave the sentence that says something; Entra adds numbers of its own after it."""
     return re.split(r" Trace ID:|[\r\n]", text)[0][:_LONGEST]
+
+
+def _todo(operation: Operation) -> str:
+    if operation.path.startswith("/subscriptions"):  # Azure's: no consent to permissions, but roles on each subscription
+        return f"have the client give our application the role {_permissions(operation)} on the subscription"
+    return f"have the client consent to {_permissions(operation)} for our application"
 
 
 def _permissions(operation: Operation) -> str:

@@ -51,7 +51,7 @@ class _Door(HTTPAdapter):
 
 
 class Service:
-    """Graph or Partner Center below `address`. `token` is asked for once, when it is first needed."""
+    """Graph, Partner Center or Azure below `address`. `token` is asked for once, when it is first needed."""
 
     def __init__(self, settings: Tenancy, contract: Contract, address: str, token: Callable[[], str], may_send: MaySend) -> None:
         self._contract = contract
@@ -88,7 +88,7 @@ class Service:
         while True:
             with making_sense():
                 page = answer.json()
-                found, link = [self._sensible(operation, one) for one in page["value"]], page.get("@odata.nextLink")
+                found, link = [self._sensible(operation, one) for one in page["value"]], page.get("@odata.nextLink") or page.get("nextLink")
                 again = link in seen or link == answer.url
             yield from found
             if not link:
@@ -169,9 +169,9 @@ class Service:
         body: Any = None,  # noqa: ANN401 - JSON
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        options = "&".join(
-            f"{'' if name in _WITHOUT_DOLLAR else '$'}{name}={quote(value, safe='')}" for name, value in (query or {}).items()
-        )
+        said = {name if name in _WITHOUT_DOLLAR else f"${name}": value for name, value in (query or {}).items()}
+        said |= self._contract.always(operation)
+        options = "&".join(f"{name}={quote(value, safe='')}" for name, value in said.items())
         return self._send(operation, self._url(operation, places) + (f"?{options}" if options else ""), body, headers or {})
 
     def _send(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON

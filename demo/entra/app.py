@@ -1,4 +1,4 @@
-"""Everything at one https address: Entra, Graph, Partner Center, and beside them the controls, for whoever knows their secret."""
+"""Everything at one https address: Entra, Graph, Partner Center, Azure, and beside them the controls, for whoever knows their secret."""
 
 import asyncio
 import dataclasses
@@ -15,14 +15,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from connectors.microsoft.contract import graph, partner_center
+from connectors.microsoft.contract import azure, graph, partner_center
 from demo.entra import applications, files, gdap, groups, policies, tenant_data, users  # noqa: F401 - they say what they answer
+from demo.entra.azure import Azure
 from demo.entra.call import Answer
 from demo.entra.graph import Graph
 from demo.entra.partner_center import PartnerCenter
 from demo.entra.refusals import CODES, SignInRefusedError, asked_to_fail
 from demo.entra.token_endpoint import TokenEndpoint, answer_device
-from demo.entra.world import GRAPH, PARTNER_CENTER, World
+from demo.entra.world import AZURE, GRAPH, PARTNER_CENTER, World
 
 
 class CutResponse(Response):
@@ -50,6 +51,7 @@ class Service:
         )
         self._graph = Graph(world, graph(), "/v1.0", GRAPH)
         self._partner = PartnerCenter(world, partner_center(), "", PARTNER_CENTER)
+        self._azure = Azure(world, azure(), "", AZURE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request. What is Graph's is not for the router, which does not know every path that can be written."""
@@ -58,6 +60,8 @@ class Service:
             await (await self._answer(self._graph, Request(scope, receive), "/v1.0"))(scope, receive, send)
         elif path.startswith(b"/v1/"):
             await (await self._answer(self._partner, Request(scope, receive), ""))(scope, receive, send)
+        elif path.startswith(b"/subscriptions"):
+            await (await self._answer(self._azure, Request(scope, receive), ""))(scope, receive, send)
         else:
             await self._routes(scope, receive, send)
 

@@ -43,7 +43,7 @@ class Graph:
         claims = verify(self._world, headers.get("authorization", ""), self._resource)
         found = self._contract.find(method, path)
         if found is None:
-            others = [one for one in ("GET", "POST", "PATCH", "DELETE") if self._contract.find(one, path)]
+            others = [one for one in ("GET", "POST", "PUT", "PATCH", "DELETE") if self._contract.find(one, path)]
             if others:
                 raise GraphRefusedError(405, "Request_BadRequest", f"{method} is not in the contract here.", {"Allow": ", ".join(others)})
             raise bad_request(f"Resource not found for the segment '{path.strip('/').split('/')[0]}'.", "BadRequest")
@@ -76,7 +76,7 @@ class Graph:
                 raise bad_request(f"The query option '{name}' is not supported here.", "Request_UnsupportedQuery")
             kind = known[name]["schema"]["type"]
             limits = known[name]["schema"]
-            if kind == "boolean" and value not in {"true", "false"}:
+            if value not in limits.get("enum", ["true", "false"] if kind == "boolean" else [value]):
                 raise bad_request(f"Invalid value '{value}' for '{name}'.")
             if kind == "integer" and not (value.isascii() and value.isdigit() and limits["minimum"] <= int(value) <= limits["maximum"]):
                 raise bad_request(f"Invalid value '{value}' for '{name}'.")
@@ -85,8 +85,9 @@ class Graph:
         if headers.get("consistencylevel", "eventual").lower() != "eventual":
             raise bad_request("The ConsistencyLevel can only be eventual.")
         for name, said in known.items():
-            if said["in"] == "header" and said.get("required") and name.lower() not in headers:
-                raise bad_request(f"The {name} header is missing.", "BadRequest")
+            given = {"header": name.lower() in headers, "query": name in dict(options)}
+            if said.get("required") and not given.get(said["in"], True):
+                raise bad_request(f"The {name} {said['in']} is missing.", "BadRequest")
         return dict(options)
 
     def _body(self, operation: Operation, headers: Mapping[str, str], body: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -7,7 +7,7 @@ from typing import Any
 from connectors.microsoft.contract import graph
 from demo.entra.roles import BUILT_IN
 from demo.entra.store import Entity, instant, made_up_id
-from demo.entra.world import GRAPH, PARTNER_CENTER, RESOURCES
+from demo.entra.world import AZURE, GRAPH, PARTNER_CENTER, RESOURCES
 
 MICROSOFT = "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
 """The tenant that owns Microsoft's own applications."""
@@ -119,6 +119,27 @@ class TenantSeed:
         made |= {"accountEnabled": True, "appRoleAssignmentRequired": False, "appRoles": [], "oauth2PermissionScopes": [], "tags": []}
         return self.put("servicePrincipals", made | more)
 
+    def subscribe(self, name: str, roles: dict[str, str]) -> str:
+        """Put in a subscription of Azure, and who has which role on it, by object id; give its id."""
+        key = self.key("azure", name)
+        said = {"id": key, "subscriptionId": key, "tenantId": self.id, "displayName": name, "state": "Enabled", "_roles": roles}
+        self.put("subscriptions", said)
+        return key
+
+    def delegate(self, subscription: str, manager: "TenantSeed", name: str, given: dict[str, str]) -> Entity:
+        """Delegate a subscription to another tenant (Azure Lighthouse): there these principals get these roles."""
+        place = f"/subscriptions/{subscription}/providers/Microsoft.ManagedServices"
+        key, defined = self.key("delegation", subscription, name), self.key("definition", subscription, name)
+        said: Entity = {"registrationDefinitionName": name, "description": name, "managedByTenantId": manager.id}
+        said |= {"managedByTenantName": manager.name, "manageeTenantId": self.id, "manageeTenantName": self.name}
+        said["authorizations"] = [
+            {"principalId": one, "principalIdDisplayName": one, "roleDefinitionId": role} for one, role in given.items()
+        ]
+        definition = {"id": f"{place}/registrationDefinitions/{defined}", "name": defined, "properties": said}
+        self.put("registrationDefinitions", definition)
+        made = {"id": key, "_subscription": subscription, "_definition": definition["id"], "_state": "Succeeded"}
+        return self.put("registrationAssignments", made)
+
     def allow(self, client: Entity, values: list[str], resource: str = GRAPH) -> None:
         """Give an application permissions of its own."""
         target = self._principal(resource)
@@ -144,6 +165,7 @@ class TenantSeed:
         for resource, title, values in (
             (GRAPH, "Microsoft Graph", permissions()),
             (PARTNER_CENTER, "Microsoft Partner Center", ["user_impersonation"]),
+            (AZURE, "Windows Azure Service Management API", ["user_impersonation"]),
         ):
             roles = [{"id": made_up_id("permission", one), "value": one, "displayName": one, "isEnabled": True} for one in values]
             shown = [one | {"allowedMemberTypes": ["Application"]} for one in roles]

@@ -49,6 +49,21 @@ def _licences(call: Call) -> Iterator[Entity]:
     return call.every("subscribedSkus")
 
 
+@answers("list_managed_devices")
+def _devices(call: Call) -> Iterator[Entity]:
+    return call.every("managedDevices")
+
+
+@answers("list_device_configurations")
+def _device_configurations(call: Call) -> Iterator[Entity]:
+    return call.every("deviceConfigurations")
+
+
+@answers("list_compliance_policies")
+def _compliance_policies(call: Call) -> Iterator[Entity]:
+    return call.every("deviceCompliancePolicies")
+
+
 @answers("list_audits")
 def _audits(call: Call) -> Iterator[Entity]:
     return _newest_first(call, "directoryAudits")

@@ -14,7 +14,12 @@ from demo.entra.store import Entity, Tenant, instant, matching
 
 GRAPH = "https://graph.microsoft.com"
 PARTNER_CENTER = "https://api.partnercenter.microsoft.com"
-RESOURCES = {GRAPH: "00000003-0000-0000-c000-000000000000", PARTNER_CENTER: "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"}
+AZURE = "https://management.azure.com"
+RESOURCES = {
+    GRAPH: "00000003-0000-0000-c000-000000000000",
+    PARTNER_CENTER: "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd",
+    AZURE: "797f4846-ba00-4fd7-ba43-dac1f8f63013",
+}
 """Whom tokens are for, with the appId that stands for it in every tenant (learn.microsoft.com, first-party applications)."""
 
 
@@ -26,7 +31,7 @@ class Controls:
     consistency_ms: int = 0
     """For how long a read may show the state before a write."""
     termination_ms: int = 0
-    """How long GDAP takes over each of its two steps of a termination, and over an access assignment."""
+    """How long GDAP takes over each of its two steps of a termination, and over an access assignment; and Azure over a delegation."""
     token_seconds: int = 4200
     clock_seconds: int = 0
     """How far our clock is ahead."""

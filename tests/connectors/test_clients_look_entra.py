@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.microsoft.contract import graph, partner_center
+from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import READING, WRITING, may_look
 from connectors.microsoft.entra_tenant.visit import Visit
 from connectors.microsoft.guard import Errand
@@ -137,7 +137,12 @@ def test_the_clients_session_sends_no_change_whatever_the_errand(acme: Acme) -> 
     before = acme.state()
     tenant = acme.acme
     visit = Visit(acme.target, "entra", ("northwind",), allows=may_look)
-    for service, contract in ((visit.tenant, graph()), (visit.home, graph()), (visit.partner_center, partner_center())):
+    for service, contract in (
+        (visit.tenant, graph()),
+        (visit.home, graph()),
+        (visit.partner_center, partner_center()),
+        (visit.azure, azure()),
+    ):
         for operation in contract.operations:
             if operation.name not in WRITING:
                 continue

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
-from connectors.microsoft.contract import Contract, Operation, graph, partner_center
+from connectors.microsoft.contract import Contract, Operation, azure, graph, partner_center
 
-CONTRACTS = (graph(), partner_center())
+CONTRACTS = (graph(), partner_center(), azure())
 EVERY = [(contract, one) for contract in CONTRACTS for one in contract.operations]
 IDS = [one.name for _contract, one in EVERY]
 

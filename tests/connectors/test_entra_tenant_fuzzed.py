@@ -100,7 +100,7 @@ class Recorded:
         if key not in self._known:
             self._known[key] = self._send(adapter, request, **how)
         answer = copy.copy(self._known[key])
-        if "/v1.0/" not in url and "/v1/" not in url:
+        if not any(place in url for place in ("/v1.0/", "/v1/", "/subscriptions")):
             return answer  # signing in is MSAL's
         self.answered += 1
         for what in self.plan.get(self.answered - 1, ()):
@@ -120,7 +120,7 @@ def _break(answer: requests.Response, how: str, place: int, what: JSON) -> None:
     except ValueError:
         return
     if how == "link" and isinstance(body, dict):
-        body["@odata.nextLink"] = answer.url if what == "same" else what
+        body["nextLink" if "/subscriptions" in answer.url else "@odata.nextLink"] = answer.url if what == "same" else what
     elif places := list(_places(body)):
         within, key = places[place % len(places)]
         if how == "replace":
@@ -236,6 +236,7 @@ NAMES_OURS = (
     "membership ",
     "consent ",
     "permission ",
+    "delegation ",
 )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from connectors.microsoft.contract import Operation, graph, partner_center
+from connectors.microsoft.contract import Operation, azure, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import READING, WRITING, may_send
 from connectors.microsoft.guard import Errand, Guard
 from core.errors import GuardError
 
 OURS, THEIRS = "0" * 8, "1" * 8
-OPERATIONS = {one.name: one for contract in (graph(), partner_center()) for one in contract.operations}
+OPERATIONS = {one.name: one for contract in (graph(), partner_center(), azure()) for one in contract.operations}
 PLACES = {name: OURS for one in OPERATIONS.values() for name in re.findall(r"{([^}]+)}", one.path)}
 EVERY_ERRAND = [
     Errand(PLACES, frozenset({OURS}), reinstating=back, irreversible=forever, before=before, successor=heir)

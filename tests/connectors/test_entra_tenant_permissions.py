@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.microsoft.contract import graph, partner_center
+from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.entra_tenant import EntraTenant
 from connectors.microsoft.entra_tenant.rules import READING, WRITING
 from connectors.microsoft.permissions import given_by, lacking
@@ -147,7 +147,7 @@ def test_the_reference_groups_reading_operations_by_their_least_permissions() ->
     page = (Path(__file__).resolve().parents[2] / "docs" / "reference.md").read_text(encoding="utf-8")
     section = page.split("\n## Entra tenants\n")[1].split("\n## ")[0]
     rows = dict(line.strip("| ").split(" | ") for line in section.split("| permission | operations |")[1].split("\n\n")[0].splitlines()[2:])
-    for contract in (graph(), partner_center()):
+    for contract in (graph(), partner_center(), azure()):
         for one in contract.operations:
             if one.name in READING:
                 assert f"`GET {one.path}`" in rows[" with ".join(one.permissions("application")[0])], one.name

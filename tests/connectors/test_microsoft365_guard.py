@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connectors.microsoft import Microsoft365
-from connectors.microsoft.contract import graph, partner_center
+from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.guard import Errand, Guard
 from connectors.microsoft.microsoft365.download import Door
 from connectors.microsoft.microsoft365.names import message_name, part, parts
@@ -26,7 +26,7 @@ from core.archive.names import is_relative
 from core.errors import GuardError
 from tests.servers.microsoft365_world import quick_xor
 
-OPERATIONS = {one.name: one for contract in (graph(), partner_center()) for one in contract.operations}
+OPERATIONS = {one.name: one for contract in (graph(), partner_center(), azure()) for one in contract.operations}
 DANA, KIM = "dana@acme-dental.example", "kim@acme-dental.example"
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference.md"
 

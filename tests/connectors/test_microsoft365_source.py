@@ -45,6 +45,9 @@ TABLES = {
     "application-permissions": "appRoleAssignments",
     "consents": "oauth2PermissionGrants",
     "cross-tenant-partners": "crossTenantPartners",
+    "devices": "managedDevices",
+    "device-configurations": "deviceConfigurations",
+    "device-compliance-policies": "deviceCompliancePolicies",
 }
 
 

@@ -12,11 +12,11 @@ import requests
 from openapi_core import Config, OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from connectors.microsoft.contract import Contract, graph, partner_center
+from connectors.microsoft.contract import Contract, azure, graph, partner_center
 from demo.acme_tenant import AcmeTenant
 from demo.acme_tenant_data import CLINIC
 from demo.entra.store import Entity
-from demo.entra.world import GRAPH, PARTNER_CENTER
+from demo.entra.world import AZURE, GRAPH, PARTNER_CENTER
 from demo.graph_server import GraphServer
 
 JSON = Any
@@ -67,6 +67,7 @@ class GraphWorld:
         self.plain.verify = str(self.server.authority)
         self.graph = checker(graph(), f"{self.server.address}/v1.0")
         self.partner_center = checker(partner_center(), self.server.address)
+        self.azure = checker(azure(), self.server.address)
 
     def later(self, seconds: int) -> None:
         """Let simulated time pass. In all less than five minutes, beyond which sign-ins are refused."""
@@ -119,7 +120,7 @@ class Client:
         sent = {"Authorization": f"Bearer {self._token}"} | {name.replace("_", "-"): value for name, value in headers.items()}
         request = requests.Request(method, url, json=body, headers=sent)
         prepared = self._world.plain.prepare_request(request)
-        contract = self._world.graph if "/v1.0/" in url else self._world.partner_center
+        contract = self._world.graph if "/v1.0/" in url else self._world.azure if "/subscriptions" in url else self._world.partner_center
         contract.validate_request(RequestsOpenAPIRequest(request))
         answer = self._world.plain.send(prepared, allow_redirects=False, timeout=30)
         contract.validate_response(RequestsOpenAPIRequest(request), RequestsOpenAPIResponse(answer))
@@ -170,4 +171,4 @@ def graph_world(folder: Path) -> Iterator[GraphWorld]:
         yield world
 
 
-__all__ = ["GRAPH", "JSON", "PARTNER_CENTER", "Client", "GraphWorld", "aadsts", "graph_world"]
+__all__ = ["AZURE", "GRAPH", "JSON", "PARTNER_CENTER", "Client", "GraphWorld", "aadsts", "graph_world"]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from openapi_spec_validator import validate
 
-from connectors.microsoft.contract import METHODS, graph, partner_center
+from connectors.microsoft.contract import METHODS, azure, graph, partner_center
 
 ROOT = Path(__file__).resolve().parents[2]
 BEYOND = {
@@ -25,6 +25,9 @@ BEYOND = {
     "add_partner",
     "get_partner",
     "change_partner",
+    "list_managed_devices",
+    "list_device_configurations",
+    "list_compliance_policies",
     "batch",
 }
 
@@ -54,7 +57,7 @@ def larger() -> Any:  # noqa: ANN401 - the same
 
 
 def test_both_contracts_are_openapi() -> None:
-    for one in (graph(), partner_center()):
+    for one in (graph(), partner_center(), azure()):
         validate(one.document)
         assert one.document["openapi"] == "3.0.3"
 

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from openapi_core.exceptions import OpenAPIError
 
-from connectors.microsoft.contract import graph, partner_center
+from connectors.microsoft.contract import azure, graph, partner_center
 from demo.entra.call import HANDLERS
 from demo.entra.roles import GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR
 from tests.servers.graph_world import Client, GraphWorld, graph_world
@@ -38,7 +38,7 @@ def ids(found: list[Any]) -> set[str]:
 def test_every_operation_of_the_contract_is_answered_and_no_other() -> None:
     import demo.entra.app  # noqa: F401, PLC0415 - all areas say what they answer
 
-    assert {one.name for contract in (graph(), partner_center()) for one in contract.operations} == HANDLERS.keys()
+    assert {one.name for contract in (graph(), partner_center(), azure()) for one in contract.operations} == HANDLERS.keys()
 
 
 def test_nothing_in_the_contract_deletes_people_groups_applications_or_data() -> None:
@@ -54,7 +54,7 @@ def test_nothing_in_the_contract_deletes_people_groups_applications_or_data() ->
             "accessAssignments",
             "partners",
         }, path
-    for one in (*graph().operations, *partner_center().operations):
+    for one in (*graph().operations, *partner_center().operations, *azure().operations):
         assert one.writes == ("x-undo" in one.said), one.name
         assert (one.said.get("x-irreversible", False)) == (
             one.writes and one.said["x-undo"].startswith("none") and one.name != "revoke_sessions"

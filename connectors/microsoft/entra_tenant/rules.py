@@ -21,6 +21,7 @@ READING: Final = frozenset(
         *("list_app_role_assignments", "list_permission_grants", "list_role_definitions", "list_role_assignments", "list_eligible_roles"),
         *("list_relationships", "get_relationship", "list_access_assignments", "list_policies", "get_policy", "list_named_locations"),
         *("list_partners", "list_sign_ins", "list_audits", "get_customer", "list_transfers"),
+        *("list_subscriptions", "list_delegations", "get_delegation"),
     }
 )
 """What only looks."""
@@ -105,6 +106,22 @@ def _reseller(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  #
     return errand.irreversible and body == errand.before and body in ({"relationshipToPartner": "none"}, {"AllowDelegatedAccess": False})
 
 
+def _delegation_ended(_places: Mapping[str, str], _body: object, errand: Errand) -> bool:
+    return not errand.reinstating and isinstance(errand.before, dict) and manager_of(errand.before) in errand.ours
+
+
+def _delegation_back(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+    if not errand.reinstating or not isinstance(errand.before, dict):
+        return False
+    return errand.before.get("manager") in errand.ours and bool(body == {"properties": errand.before.get("properties")})
+
+
+def manager_of(one: Mapping[str, Any]) -> str:
+    """Tell the id of the tenant to which a subscription is delegated; empty if it does not say."""
+    definition = (one.get("properties") or {}).get("registrationDefinition") or {}
+    return str((definition.get("properties") or {}).get("managedByTenantId") or "").lower()
+
+
 def _principal(one: Any) -> object:  # noqa: ANN401 - JSON
     return one.get("principalId")
 
@@ -151,6 +168,8 @@ WRITING: Final[Mapping[str, Rule]] = {
     ),
     "withdraw_relationship": Rule(_forever(None), "an invitation that nobody has seen; for good, so it is signed for by itself"),
     "request_of_relationship": Rule(_forever({"action": "terminate"}), "its end; for good, so it is signed for by itself"),
+    "remove_delegation": Rule(_delegation_ended, "one whose definition, as it was just read, is of a tenant of ours"),
+    "add_delegation": Rule(_delegation_back, "one to a tenant of ours, as it was stored"),
     "change_customer": Rule(_reseller, "its end; for good, so it is signed for by itself"),
 }
 """What changes something, and on which condition, besides that its path names what the errand names."""

@@ -142,12 +142,19 @@ class OfTheClient(Noun):
         return frozenset({*self.administrators, *self.people, *filter(None, (self.emergency_account,))})
 
 
+class Azure(Noun):
+    """The client's subscriptions in Azure that may be delegated to us."""
+
+    subscriptions: tuple[Guid, ...] = Field(default=(), description="their ids; if none is named, those that our application may see")
+
+
 class Tenant(Tenancy):
     """Fields that say whose tenant it is, what in it is ours, and what is the client's."""
 
     partner: Partner | None = None
     ours: Ours
     client: OfTheClient = OfTheClient()
+    azure: Azure = Azure()
 
     @property
     def own_application(self) -> str:

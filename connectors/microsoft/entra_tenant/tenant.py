@@ -11,6 +11,7 @@ from connectors.microsoft.entra_tenant.applications import Applications
 from connectors.microsoft.entra_tenant.clients_view import ClientsTenant, to_be_looked_at, way_in_of_the_client
 from connectors.microsoft.entra_tenant.consents import Consents, Permissions
 from connectors.microsoft.entra_tenant.control import ENOUGH, look_for_control
+from connectors.microsoft.entra_tenant.delegations import Delegations
 from connectors.microsoft.entra_tenant.exclusions import Exclusions
 from connectors.microsoft.entra_tenant.gdap import AccessAssignments, Relationships
 from connectors.microsoft.entra_tenant.keys import Federations, Keys
@@ -39,6 +40,7 @@ KINDS: Final[dict[str, Kind]] = {
     "application": Applications(),
     "consent": Consents(),
     "contact": Contacts(),
+    "delegation": Delegations(),
     "eligibility": Eligibilities(),
     "exclusion": Exclusions(),
     "federation": Federations(),
@@ -60,7 +62,8 @@ KINDS: Final[dict[str, Kind]] = {
 NEVER_LOOKED_AT: Final = (
     "Exchange: forwarding, full access to mailboxes, connectors, transport and journal rules, alert recipients",
     "Intune, Defender and Purview: their own roles, scripts on machines, alert recipients",
-    "Azure: roles on subscriptions and resources, Lighthouse delegations, Key Vault; Microsoft 365 Lighthouse",
+    "Azure: roles of ours on subscriptions and resources, their owners, delegations of single resource groups, access to Key Vault",
+    "Microsoft 365 Lighthouse",
     "Power Platform: flows, connections and apps that our accounts own",
     "administrative units' and applications' own roles, access packages, and groups that our people are in without a role",
     "accounts of the client's whose password or second factor we know, sessions of theirs that we hold",

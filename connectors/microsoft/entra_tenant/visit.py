@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Final, NamedTuple, Protocol
 
-from connectors.microsoft.contract import graph, partner_center
+from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import may_send
 from connectors.microsoft.entra_tenant.settings import Partner, Tenant
 from connectors.microsoft.entra_tenant.who import Account, Who
@@ -70,6 +70,14 @@ class Visit:
 
         return Service(self.settings, partner_center(), places.partner_center, token, self._allows)
 
+    @cached_property
+    def azure(self) -> Service:
+        """Azure Resource Manager, for subscriptions of the client's."""
+        places, who = self.settings.services, self.settings
+        return Service(
+            who, azure(), places.azure, lambda: self.sign_in.token(who.tenant_id, who.access, places.azure_resource), self._allows
+        )
+
     @property
     def partner(self) -> Partner:
         """Our own tenant. Raises RefusedError if the engagement file does not name it."""
@@ -99,7 +107,7 @@ class Visit:
     def rehearse(self) -> list[str]:
         """Send nothing that writes from now on, but tell it in the list that is returned."""
         told: list[str] = []
-        self.tenant.rehearsal = told
+        self.tenant.rehearsal = self.azure.rehearsal = told
         if self.settings.partner:
             self.home.rehearsal = self.partner_center.rehearsal = told
         return told

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from connectors.microsoft.contract import graph
 from connectors.microsoft.errors import DeniedError, GoneError
 from connectors.microsoft.microsoft365.rules import PARTS
 from connectors.microsoft.microsoft365.visit import Visit
 from connectors.microsoft.session import Entity
+from core.errors import RefusedError
 
 _CONTACTS: Final = {
     "technicalNotificationMails": "technical",
@@ -116,6 +117,34 @@ def _if_shown(area: str, entries: Callable[[Visit], Iterator[Entity]]) -> Callab
     return shown
 
 
+def _of_intune(operation: str) -> Callable[[Visit], Iterator[Entity]]:
+    """List what Intune has, where a licence has it: an empty list would say that there is nothing."""
+
+    def entries(visit: Visit) -> Iterator[Entity]:
+        plans = {plan.get("servicePlanName") or "" for one in visit.graph.pages("list_licences") for plan in one.get("servicePlans") or ()}
+        if not any(name.startswith(_INTUNE) for name in plans):
+            raise RefusedError("no licence of the tenant has Intune in it", untouched="the tenant")
+        for one in visit.graph.pages(operation):
+            yield _unlocked(one)
+
+    return entries
+
+
+def _unlocked(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Leave out what opens something: keys of networks, passwords, and profiles that may hold either."""
+    if isinstance(value, dict):
+        kept = {name: one for name, one in value.items() if not (isinstance(one, str) and name.lower().endswith(_OPENS))}
+        return {name: _unlocked(one) for name, one in kept.items()}
+    return [_unlocked(one) for one in value] if isinstance(value, list) else value
+
+
+_INTUNE: Final = "INTUNE"
+"""How the names of its service plans begin (learn.microsoft.com/entra/identity/users/licensing-service-plan-reference)."""
+_OPENS: Final = ("presharedkey", "sharedsecret", "passphrase", "password", "payload")
+_INTUNE_COLUMNS: Final = {"Name": "displayName", "Kind": "@odata.type", "Description": "description", "Version": "version"} | {
+    "Changed": "lastModifiedDateTime",
+    "Id": "id",
+}
 _WHO: Final = {"Kind": "@odata.type", "Name": "displayName", "Sign-in name": "userPrincipalName", "Id": "id"}
 _APP: Final = {"Name": "displayName", "Application id": "appId"}
 _KEYS: Final = {"Secrets": "passwordCredentials", "Certificates": "keyCredentials"}
@@ -263,6 +292,15 @@ AREAS: Final = (
         {"Tenant": "tenantId", "Service provider": "isServiceProvider", "Trusts": "inboundTrust", "Guests in": "b2bCollaborationInbound"},
         ("tenantId",),
     ),
+    Area(
+        "devices",
+        _of_intune("list_managed_devices"),
+        {"Device": "deviceName", "Of": "userPrincipalName", "Owner": "managedDeviceOwnerType", "System": "operatingSystem"}
+        | {"Version": "osVersion", "Complies": "complianceState", "Encrypted": "isEncrypted", "Maker": "manufacturer", "Model": "model"}
+        | {"Serial number": "serialNumber", "Enrolled": "enrolledDateTime", "Last seen": "lastSyncDateTime", "Id": "id"},
+    ),
+    Area("device-configurations", _of_intune("list_device_configurations"), _INTUNE_COLUMNS),
+    Area("device-compliance-policies", _of_intune("list_compliance_policies"), _INTUNE_COLUMNS),
     Area(
         "delegated-administration",
         _if_shown("delegated-administration", _listed("list_relationships")),

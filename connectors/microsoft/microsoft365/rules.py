@@ -19,6 +19,7 @@ CONFIGURATION: Final = frozenset(
         ),
         *("list_policies", "list_named_locations", "list_applications", "list_application_owners", "list_federated_credentials"),
         *("list_service_principals", "list_service_principal_owners", "list_app_role_assigned_to", "list_permission_grants"),
+        *("list_managed_devices", "list_device_configurations", "list_compliance_policies"),
         *("list_partners", "list_relationships", "list_access_assignments", "list_audits", "list_sign_ins", "get_user"),
     }
 )

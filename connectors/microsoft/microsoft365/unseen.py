@@ -6,7 +6,8 @@ from typing import Final, Self
 from connectors.microsoft.microsoft365.visit import Visit
 
 _NEVER: Final = (
-    "Intune, Defender, Purview, Teams, Power Platform: this program has no operation for them.",
+    "Of Intune all but devices, configurations and compliance policies: applications, scripts, assignments, roles, newer policies.",
+    "Defender, Purview, Teams, Power Platform: this program has no operation for them.",
     "Exchange's own settings: transport rules, connectors, forwarding, shared rights to mailboxes, archive mailboxes, recoverable items.",
     "SharePoint's settings, sites and libraries; shares; older versions of files; what lies in recycle bins; notebooks.",
     "Calendars, address books, tasks and chats.",
