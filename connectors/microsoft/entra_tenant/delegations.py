@@ -15,7 +15,7 @@ from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 
-PATIENCE_SECONDS: Final = 600.0
+PATIENCE_SECONDS: Final = 240.0
 """How long the end of a delegation is waited for, which takes Azure minutes at times; then the next pass goes on waiting."""
 _SUBSCRIPTION: Final = "subscription-id"
 _ASSIGNMENT: Final = "registrationAssignment-name"
