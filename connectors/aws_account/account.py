@@ -20,9 +20,10 @@ from connectors.aws_account.roles import Roles
 from connectors.aws_account.session import AwsSession, Keys, RoleToAssume, come_in
 from connectors.aws_account.settings import Account
 from connectors.aws_account.users import Users
-from connectors.aws_account.visit import Kind, Visit, already
+from connectors.aws_account.visit import Kind, Visit
 from core.errors import GuardError, RefusedError, UnavailableError
 from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
+from core.one_grant import already
 
 USERS, HELD = Users(), Held()
 KINDS: Final[dict[str, Kind]] = {

@@ -11,9 +11,10 @@ from typing import Any
 from connectors.aws_account.errors import GoneError
 from connectors.aws_account.guard import Errand
 from connectors.aws_account.session import settle
-from connectors.aws_account.visit import Seen, Visit, already, already_back
+from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 _WORDS = 5
 

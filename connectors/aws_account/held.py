@@ -7,9 +7,10 @@ stays open until the client has taken them away.
 from collections.abc import Iterator
 from typing import Final
 
-from connectors.aws_account.visit import Seen, Visit
+from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen
 
 _NOTHING_DONE: Final = {"left-to": "the client"}
 """What stands where others have their undo: nothing is done here that could need one, so that it holds up nothing else."""

@@ -19,9 +19,10 @@ from connectors.aws_account.policies import (
     take_out,
 )
 from connectors.aws_account.session import AwsSession, settle
-from connectors.aws_account.visit import Seen, Visit, already, already_back
+from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 Names = Callable[[AwsSession, str], Iterator[str]]
 

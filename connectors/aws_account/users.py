@@ -14,9 +14,10 @@ from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedEr
 from connectors.aws_account.guard import Errand
 from connectors.aws_account.session import settle
 from connectors.aws_account.settings import OurUser
-from connectors.aws_account.visit import Seen, Visit, already, already_back
+from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 LATELY: Final = timedelta(days=7)
 """A key that was used within this time may be what a workload of the client's runs by."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from connectors.aws_account.errors import WayInRefusedError
 from connectors.aws_account.marks import Marks
@@ -11,6 +11,7 @@ from connectors.aws_account.session import AwsSession
 from connectors.aws_account.settings import Account
 from core.errors import GuardError, RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen
 
 
 @dataclass
@@ -38,13 +39,6 @@ class Visit:
             self.unseen.append(f"{what} ({error.what})")
 
 
-class Seen(NamedTuple):
-    """Whether a grant still stands in the account, and what shows it."""
-
-    stands: bool
-    evidence: str
-
-
 class Kind(Protocol):
     """One kind of grant. Errors are those of ports, and DeniedError."""
 
@@ -59,13 +53,3 @@ class Kind(Protocol):
 
     def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
         """Put it back from its undo. Twice is fine."""
-
-
-def already(grant: Grant, why: str) -> Receipt:
-    """Say that there was nothing to take away."""
-    return Receipt(done=f"it was already so: {why}", undo=grant.undo, facts={"changed": False})
-
-
-def already_back(grant: Grant) -> Receipt:
-    """Say that there was nothing to put back."""
-    return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})

@@ -6,13 +6,14 @@ from typing import Final
 
 from connectors.microsoft.entra_tenant.looking import is_way_in
 from connectors.microsoft.entra_tenant.people import LATELY, use_shown
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.entra_tenant.who import Account, may_sign_in
 from connectors.microsoft.errors import GoneError, WayInRefusedError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 PLACE: Final = "servicePrincipal-id"
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from connectors.microsoft.entra_tenant.applications import PLACE, principal_of
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.entra_tenant.who import Account
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 _PERMISSION: Final = ("principalId", "resourceId", "appRoleId")
 _CONSENT: Final = ("clientId", "consentType", "principalId", "resourceId", "scope")

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from connectors.microsoft.entra_tenant.rules import manager_of
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.errors import GoneError, WayInRefusedError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 PATIENCE_SECONDS: Final = 240.0
 """How long the end of a delegation is waited for, which takes Azure minutes at times; then the next pass goes on waiting."""

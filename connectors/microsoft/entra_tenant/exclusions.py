@@ -6,10 +6,11 @@ from typing import Any, Final
 
 from connectors.microsoft.entra_tenant.lists import name_of, others, put_back
 from connectors.microsoft.entra_tenant.locations import ranges_of
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 _PARTS: Final = ("users", "locations")
 _LISTS: Final = {"users": ("excludeUsers", "excludeGroups"), "locations": ("excludeLocations",)}

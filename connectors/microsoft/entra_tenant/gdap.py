@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.errors import ChangedError, GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 PATIENCE_SECONDS: Final = 240.0
 """How long the end of a relationship, or of a way in, is waited for: well below what a system is given. Then the next pass goes on."""

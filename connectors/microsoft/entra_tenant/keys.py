@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity, top
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 _SORTS: Final = {"uses-secret": "passwordCredentials", "uses-certificate": "keyCredentials"}
 

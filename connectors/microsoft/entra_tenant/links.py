@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from connectors.microsoft.entra_tenant.people import require_unused
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back
+from connectors.microsoft.entra_tenant.visit import Visit
 from connectors.microsoft.entra_tenant.who import Account, may_sign_in
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 
 class _Where(NamedTuple):

@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterator
 
 from connectors.microsoft.entra_tenant.lists import KEY, name_of, put_back
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 
 class Locations:

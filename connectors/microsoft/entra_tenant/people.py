@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.entra_tenant.who import USER, Account, may_sign_in
 from connectors.microsoft.errors import DeniedError, GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 LATELY: Final = timedelta(days=7)
 """How long ago something signed in that may be no person."""

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already
+from connectors.microsoft.entra_tenant.visit import Visit
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already
 
 _PLACE: Final = "customer-tenant-id"
 _DONE: Final = frozenset({"complete", "completed"})

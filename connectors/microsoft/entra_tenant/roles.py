@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from connectors.microsoft.entra_tenant.people import require_unused
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.entra_tenant.who import Account
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 JUSTIFICATION: Final = "The provider's access ends (Good Leaver)"
 _SAME: Final = ("principalId", "roleDefinitionId", "directoryScopeId")

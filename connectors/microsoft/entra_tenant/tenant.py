@@ -27,12 +27,13 @@ from connectors.microsoft.entra_tenant.roles import Eligibilities, Roles
 from connectors.microsoft.entra_tenant.rules import may_look, may_send
 from connectors.microsoft.entra_tenant.settings import Tenant
 from connectors.microsoft.entra_tenant.trust import Contacts, Partners
-from connectors.microsoft.entra_tenant.visit import Kind, Visit, already
+from connectors.microsoft.entra_tenant.visit import Kind, Visit
 from connectors.microsoft.errors import WayInRefusedError, making_sense
 from connectors.microsoft.guard import MaySend
 from connectors.microsoft.sign_in import SignIn, Tell, tell_on_terminal
 from core.errors import GuardError, RefusedError
 from core.model import ClientControl, EndState, Grant, Holder, Receipt, Transfers, Verdict
+from core.one_grant import already
 from core.ports import Expiry, ForeignLog, Missing
 
 _LINKS, _KEYS, _RESELLER = Links(), Keys(), Reseller()

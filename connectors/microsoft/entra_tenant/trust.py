@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from connectors.microsoft.entra_tenant.lists import put_back
-from connectors.microsoft.entra_tenant.visit import Seen, Visit, already, already_back, undo_of
+from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
 from core.errors import RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen, already, already_back
 
 _PARTNER: Final = "crossTenantAccessPolicyConfigurationPartner-tenantId"
 _SETTINGS: Final = (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import may_send
@@ -15,6 +15,7 @@ from connectors.microsoft.session import Service
 from connectors.microsoft.sign_in import SignIn, Tell
 from core.errors import GuardError, RefusedError
 from core.model import Grant, Receipt
+from core.one_grant import Seen
 
 GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 """The same in every tenant (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference)."""
@@ -123,13 +124,6 @@ class Visit:
             self.unseen.append(f"{what} ({error})")
 
 
-class Seen(NamedTuple):
-    """Whether a grant still stands, and what shows it."""
-
-    stands: bool
-    evidence: str
-
-
 class Kind(Protocol):
     """One kind of grant. Errors are those of ports, DeniedError and WayInRefusedError."""
 
@@ -144,16 +138,6 @@ class Kind(Protocol):
 
     def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
         """Put it back from its undo. Twice is fine."""
-
-
-def already(grant: Grant, why: str) -> Receipt:
-    """Say that there was nothing to take away."""
-    return Receipt(done=f"it was already so: {why}", undo=grant.undo, facts={"changed": False})
-
-
-def already_back(grant: Grant) -> Receipt:
-    """Say that there was nothing to put back."""
-    return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})
 
 
 def undo_of(grant: Grant, key: str) -> str:
