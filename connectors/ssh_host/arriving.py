@@ -128,6 +128,16 @@ def in_pieces(channel: Channel) -> Channel:
     return channel
 
 
+def await_close(channel: Channel, patience: float) -> None:
+    """Wait, once a channel has nothing more to say, until the server closes it too; for so many seconds at most.
+
+    dropbear (seen in 2022.83) closes a session that is opened while it is about to close another one of the same connection.
+    """
+    channel.event.clear()
+    if not channel.closed:
+        channel.event.wait(patience)
+
+
 class Incoming:
     """Takes what arrives apart into exact lengths. `receive` gives at least a byte, or raises: that goes through."""
 

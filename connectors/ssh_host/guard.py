@@ -148,6 +148,9 @@ def _text(body: bytes, at: int) -> tuple[bytes, int]:
     return body[at + 4 : end], end
 
 
+_MOMENT_SECONDS: Final = 0.5
+
+
 class RareRekeying(Packetizer):
     """Renews keys after 64 GiB, the limit of RFC 4344 section 3.2 for AES.
 
@@ -172,6 +175,11 @@ class GuardedTransport(Transport):
     def was_ended_by_server(self) -> bool:
         """Whether the other side ended the connection itself; False while it lasts, and where the line broke or we hung up."""
         return not self.is_active() and not self._hung_up and (self._farewell or bool(getattr(self.sock, "ended", False)))
+
+    def is_over(self) -> bool:
+        """Whether the connection has ended, asked after a failure: paramiko tells who waits on a channel moments before it says so."""
+        self.join(_MOMENT_SECONDS)
+        return not self.is_active()
 
     def close(self) -> None:
         """Hang up at once: without the shutdown, paramiko's thread notices up to a tenth of a second later."""

@@ -168,7 +168,7 @@ def open_sftp(transport: GuardedTransport, guard: Guard) -> Sftp:
     try:
         channel.invoke_subsystem("sftp")
     except (SSHException, OSError, EOFError) as exc:
-        if not transport.is_active():
+        if transport.is_over():
             raise UnavailableError(f"the connection broke off ({type(exc).__name__})") from exc
         raise RefusedError(
             "the server offers no SFTP to our account",

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from paramiko import SSHException
 
-from connectors.ssh_host.arriving import in_pieces
+from connectors.ssh_host.arriving import await_close, in_pieces
 from connectors.ssh_host.guard import GuardedTransport
 from core.errors import RefusedError, UnavailableError
 
@@ -36,7 +36,7 @@ class Running:
             self._channel.settimeout(patience)
             self._channel.exec_command(command)
         except (SSHException, OSError, EOFError) as exc:
-            if not transport.is_active():
+            if transport.is_over():
                 raise UnavailableError(f"the connection broke off ({type(exc).__name__})") from exc
             raise RefusedError(
                 "the server runs no command for our account",
@@ -69,6 +69,7 @@ class Running:
             self._require_connection()
             return None
         self._listener.join(patience)
+        await_close(self._channel, _FAREWELL_SECONDS)
         return status
 
     def close(self) -> None:

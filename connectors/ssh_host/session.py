@@ -30,7 +30,7 @@ class SshSession:
             state = GrantState.UNKNOWN if exc.code == _TOO_BUSY else GrantState.REVOKED
             return _verdict(state, f"{self.opened}: the server opens nothing on it any more ({exc.text})")
         except (SSHException, OSError, EOFError) as exc:
-            if self._transport.is_active():
+            if not self._transport.is_over():
                 return _verdict(GrantState.UNKNOWN, f"{self.opened}: no answer in {ANSWER_SECONDS:.0f} seconds")
             if self._transport.was_ended_by_server:
                 return _verdict(GrantState.REVOKED, f"{self.opened}: the server has ended it")

@@ -25,7 +25,7 @@ from paramiko.sftp import (
 )
 
 from connectors.ssh_host import packets, requests
-from connectors.ssh_host.arriving import Incoming
+from connectors.ssh_host.arriving import Incoming, await_close
 from connectors.ssh_host.guard import FSYNC, POSIX_RENAME, Guard
 from connectors.ssh_host.packets import Attributes, Entry, packed, string
 from connectors.ssh_host.requests import Request
@@ -84,6 +84,7 @@ class Sftp:
             self._channel.shutdown_write()
             while self._channel.recv(_RECEIVE):
                 continue
+            await_close(self._channel, _FAREWELL_SECONDS)
         with suppress(OSError, SSHException, EOFError):
             self._channel.close()
 

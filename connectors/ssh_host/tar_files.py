@@ -51,7 +51,7 @@ def has_gnu_tar(transport: GuardedTransport) -> bool:
     except RefusedError:
         return False
     except UnavailableError:
-        if not transport.is_active():
+        if transport.is_over():
             raise
         return False  # whatever runs there instead of tar does not answer
 
@@ -116,7 +116,7 @@ class TarReading:
 
     def _broken(self, error: UnavailableError) -> BrokenTarError | UnavailableError:
         """Tell a tar that hangs from a connection that is lost."""
-        return BrokenTarError(error.what) if self._transport.is_active() else error
+        return error if self._transport.is_over() else BrokenTarError(error.what)
 
     def _members(self, stream: TarStream) -> Iterator[ReadFile]:
         waiting = set(map(_name, self._small))

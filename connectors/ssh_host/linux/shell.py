@@ -96,7 +96,7 @@ class Shell:
             except (SSHException, OSError, EOFError) as exc:
                 raise UnavailableError(f"the server opened no session ({type(exc).__name__})") from exc
             except UnavailableError:
-                if not self.transport.is_active():
+                if self.transport.is_over():
                     raise
                 continue
             self._sftp_server = path
