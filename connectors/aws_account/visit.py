@@ -1,17 +1,15 @@
-"""What every kind of grant is given to work with, and what it has to be able to do."""
+"""What every kind of grant is given to work with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from connectors.aws_account.errors import WayInRefusedError
 from connectors.aws_account.marks import Marks
 from connectors.aws_account.session import AwsSession
 from connectors.aws_account.settings import Account
+from core import one_grant
 from core.errors import GuardError, RefusedError
-from core.model import Grant, Receipt
-from core.one_grant import Seen
 
 
 @dataclass
@@ -39,17 +37,4 @@ class Visit:
             self.unseen.append(f"{what} ({error.what})")
 
 
-class Kind(Protocol):
-    """One kind of grant. Errors are those of ports, and DeniedError."""
-
-    def discover(self, visit: Visit) -> Iterator[Grant]:
-        """Find the grants of `visit.holders`. Changes nothing."""
-
-    def look(self, visit: Visit, grant: Grant) -> Seen:
-        """See whether it still opens anything."""
-
-    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
-        """Take it away. Twice is fine."""
-
-    def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
-        """Put it back from its undo. Twice is fine."""
+Kind = one_grant.Kind[Visit]

@@ -1,9 +1,9 @@
-"""What every kind of grant is given to work with, and what it has to be able to do."""
+"""What every kind of grant is given to work with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Final, Protocol
+from typing import Final
 
 from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import may_send
@@ -13,9 +13,9 @@ from connectors.microsoft.errors import WayInRefusedError
 from connectors.microsoft.guard import MaySend
 from connectors.microsoft.session import Service
 from connectors.microsoft.sign_in import SignIn, Tell
+from core import one_grant
 from core.errors import GuardError, RefusedError
-from core.model import Grant, Receipt
-from core.one_grant import Seen
+from core.model import Grant
 
 GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 """The same in every tenant (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference)."""
@@ -124,20 +124,7 @@ class Visit:
             self.unseen.append(f"{what} ({error})")
 
 
-class Kind(Protocol):
-    """One kind of grant. Errors are those of ports, DeniedError and WayInRefusedError."""
-
-    def discover(self, visit: Visit) -> Iterator[Grant]:
-        """Find the grants of `visit.holders`. Changes nothing."""
-
-    def look(self, visit: Visit, grant: Grant) -> Seen:
-        """See whether it still opens anything."""
-
-    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
-        """Take it away. Twice is fine."""
-
-    def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
-        """Put it back from its undo. Twice is fine."""
+Kind = one_grant.Kind[Visit]
 
 
 def undo_of(grant: Grant, key: str) -> str:
