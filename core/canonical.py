@@ -1,15 +1,18 @@
 """One spelling for every structure that is hashed or signed."""
 
 import json
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import orjson
+
+Json: TypeAlias = Any
+"""Whatever JSON can hold: the one who reads it says what of it is expected."""
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 _SPELL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
-def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
+def canonical_json(value: Json) -> bytes:
     """Spell a JSON value in one way only: sorted keys, no spaces, UTF-8, no floats.
 
     Raises TypeError for a float (their spelling differs between languages), ValueError for a lone surrogate.
@@ -18,7 +21,7 @@ def canonical_json(value: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hol
     return _SPELL(value).encode()
 
 
-def read_canonical(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def read_canonical(body: bytes) -> Json:
     """Read what `canonical_json` wrote. Raises ValueError for any other spelling, for a float, and for what is no JSON."""
     try:
         # Ten times faster, and it spells as we do. What it does not know (integers beyond 64 bits) is read below.

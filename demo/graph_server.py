@@ -14,6 +14,7 @@ from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any, Self
 
+from core.canonical import Json
 from demo.dies_with_us import dying_with_us
 from demo.entra.certificates import serve_with
 from demo.starting import free_port, started
@@ -67,7 +68,7 @@ class GraphServer:
             return True
         return False
 
-    def control(self, what: str, **said: Any) -> Any:  # noqa: ANN401 - JSON
+    def control(self, what: str, **said: Json) -> Json:
         """Ask the simulator itself: `controls`, `users`, `device`, `customer`, `object`; see demo/entra/app.py.
 
         Raises RuntimeError if it refuses.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from connectors.aws_account.marks import Marks
+from core.canonical import Json
 
 Document = Mapping[str, Any]
 Statement = dict[str, Any]
@@ -46,7 +47,7 @@ def statements(document: Document) -> list[Statement]:
     return [dict(found)] if isinstance(found, Mapping) else [dict(one) for one in found]
 
 
-def canonical(value: Any) -> Any:  # noqa: ANN401 - JSON
+def canonical(value: Json) -> Json:
     """Give a form in which the same documents are equal: AWS writes lists of one as text, and lists in an order of its own."""
     if isinstance(value, Mapping):
         return {key: canonical(one) for key, one in value.items()}
@@ -218,11 +219,11 @@ def _sid(holder: str) -> str:
     return f"{SID}{hashlib.sha256(holder.encode()).hexdigest()[:12]}"
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+def _listed(value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
-def _at(statement: Statement, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - JSON
+def _at(statement: Statement, path: tuple[str, ...]) -> Json:
     found: Any = statement
     for step in path:
         if isinstance(found, str):  # a principal written as "*" alone
@@ -242,5 +243,5 @@ def _without(statement: Statement, key: str) -> Statement:
     return {name: value for name, value in statement.items() if name != key}
 
 
-def _whole(document: Document) -> Any:  # noqa: ANN401 - JSON
+def _whole(document: Document) -> Json:
     return canonical({**document, "Statement": statements(document)})

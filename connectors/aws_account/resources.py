@@ -20,6 +20,7 @@ from connectors.aws_account.policies import (
 )
 from connectors.aws_account.session import AwsSession, settle
 from connectors.aws_account.visit import Visit
+from core.canonical import Json
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
@@ -200,7 +201,7 @@ def _policy(visit: Visit, service: str, name: str, region: str) -> dict[str, Any
     return json.loads(found) if found else {}
 
 
-def _actions(pieces: Any) -> str:  # noqa: ANN401 - JSON within
+def _actions(pieces: Json) -> str:
     found = set[str]()
     for piece in pieces:
         actions = piece.statement.get("Action", piece.statement.get("NotAction", []))

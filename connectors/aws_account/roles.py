@@ -26,6 +26,7 @@ from connectors.aws_account.policies import (
 )
 from connectors.aws_account.session import RoleToAssume, come_in, settle
 from connectors.aws_account.visit import Visit
+from core.canonical import Json
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
@@ -207,7 +208,7 @@ def _require_changeable(visit: Visit, name: str) -> None:
         )
 
 
-def _read(document: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON, or text that is
+def _read(document: Json) -> dict[str, Json]:
     return json.loads(document) if isinstance(document, str) else dict(document)
 
 

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 import yaml
 
+from core.canonical import Json
+
 GRAPH = Path(__file__).with_name("contract.yaml")
 PARTNER_CENTER = Path(__file__).with_name("partner_center.yaml")
 AZURE = Path(__file__).with_name("azure.yaml")
@@ -123,7 +125,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = MappingProxyType(
 )
 
 
-def _fits(schema: Schema, value: Any) -> bool:  # noqa: ANN401 - JSON
+def _fits(schema: Schema, value: Json) -> bool:
     if value is None:
         return True
     schema = schema["anyOf"][0] if "anyOf" in schema else schema

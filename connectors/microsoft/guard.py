@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.microsoft.contract import Contract, Operation
+from core.canonical import Json
 from core.errors import GuardError
 
 
@@ -49,7 +50,7 @@ class Guard:
         raise _refused(f"a request to {url.partition('?')[0][:80]}")
 
 
-def _json(body: object) -> Any:  # noqa: ANN401 - JSON
+def _json(body: object) -> Json:
     if not isinstance(body, bytes | str):
         return body  # nothing, or what nobody can look into
     try:

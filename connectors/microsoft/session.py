@@ -15,6 +15,7 @@ from connectors.microsoft.errors import making_sense, refused
 from connectors.microsoft.guard import Errand, Guard, MaySend
 from connectors.microsoft.settings import Tenancy
 from connectors.microsoft.sign_in import CONNECT_SECONDS, SILENCE_SECONDS, plain_session
+from core.canonical import Json
 from core.errors import RefusedError, UnavailableError
 
 PATIENCE_SECONDS: Final = 120.0
@@ -108,7 +109,7 @@ class Service:
         self,
         name: str,
         places: Mapping[str, str] | None = None,
-        body: Any = None,  # noqa: ANN401 - JSON
+        body: Json = None,
         /,
         *,
         match: str = "",
@@ -148,7 +149,7 @@ class Service:
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
 
-    def _sensible(self, operation: Operation, one: Any) -> Entity:  # noqa: ANN401 - JSON
+    def _sensible(self, operation: Operation, one: Json) -> Entity:
         """Raise UnavailableError for what is of another kind than the contract says: nothing is concluded from it."""
         if not isinstance(one, dict) or not self._contract.fits(operation, one) or ("id" in one and not one["id"]):
             raise UnavailableError(f"{operation.method} {operation.path}: the answer makes no sense", untouched="what it is about")
@@ -166,7 +167,7 @@ class Service:
         places: Mapping[str, str],
         *,
         query: Mapping[str, str] | None = None,
-        body: Any = None,  # noqa: ANN401 - JSON
+        body: Json = None,
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         said = {name if name in _WITHOUT_DOLLAR else f"${name}": value for name, value in (query or {}).items()}
@@ -174,7 +175,7 @@ class Service:
         options = "&".join(f"{name}={quote(value, safe='')}" for name, value in said.items())
         return self._send(operation, self._url(operation, places) + (f"?{options}" if options else ""), body, headers or {})
 
-    def _send(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
+    def _send(self, operation: Operation, url: str, body: Json, headers: Mapping[str, str]) -> requests.Response:
         self.sign_in()
         deadline, pause, broken = time.monotonic() + PATIENCE_SECONDS, 0.5, 0
         while True:
@@ -202,7 +203,7 @@ class Service:
             time.sleep(wait)
             pause = min(2 * pause, 10.0)
 
-    def _once(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
+    def _once(self, operation: Operation, url: str, body: Json, headers: Mapping[str, str]) -> requests.Response:
         media = "*/*" if operation.gives_bytes else "application/json"
         said = {"Authorization": f"Bearer {self._token}", "Accept": media, **headers}
         patience = (CONNECT_SECONDS, SILENCE_SECONDS)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 
+from core.canonical import Json
 from core.errors import LedgerError, RefusedError
 from core.ledger.database import Database, lock
 from core.ledger.tables import PERSONAL
@@ -138,7 +139,7 @@ def may_name_people(kind: EntryKind, action: Action | None) -> bool:
     return kind in _KINDS or action in _ACTIONS
 
 
-def veil(data: Any, kept: Sequence[Kept]) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def veil(data: Json, kept: Sequence[Kept]) -> Json:
     """Put commitments in the place of values, wherever these stand as words of their own, in letters of either case."""
     if not kept:
         return data
@@ -149,12 +150,12 @@ def veil(data: Any, kept: Sequence[Kept]) -> Any:  # noqa: ANN401 - whatever JSO
     return each_text(data, lambda text: found.sub(lambda match: longest_first[(match.lastindex or 1) - 1].commitment, text))
 
 
-def unveil(data: Any, opened: Mapping[str, str]) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def unveil(data: Json, opened: Mapping[str, str]) -> Json:
     """Put values in the place of commitments, and CLOSED where there is none."""
     return each_text(data, lambda text: COMMITMENT.sub(lambda match: opened.get(match[0], CLOSED), text))
 
 
-def each_text(data: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def each_text(data: Json, change: Callable[[str], str]) -> Json:
     """Change each text in a JSON value; names stay."""
     if isinstance(data, str):
         return change(data)

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from connectors.microsoft.contract import azure, graph, partner_center
+from core.canonical import Json
 from demo.entra import applications, files, gdap, groups, policies, tenant_data, users  # noqa: F401 - they say what they answer
 from demo.entra.azure import Azure
 from demo.entra.call import Answer
@@ -173,7 +174,7 @@ class Service:
             one["status"] = said.get("transfer", one["status"])
         return {}
 
-    def _object(self, said: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    def _object(self, said: dict[str, Json]) -> Json:
         """Read an object as it is, changed first if `changes` are said: what somebody else does meanwhile."""
         table = self._world.tenants[said["tenant"]].table(said["table"])
         one = table.get(said["id"])

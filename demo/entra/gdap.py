@@ -3,8 +3,8 @@
 import json
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
+from core.canonical import Json
 from demo.entra.call import Answer, Call, Created, answers
 from demo.entra.refusals import GraphRefusedError, bad_request
 from demo.entra.store import Entity, Tenant, instant
@@ -160,7 +160,7 @@ def _contracts(call: Call) -> Iterator[Entity]:
     return call.every("contracts")
 
 
-def _within(relationship: Entity, details: Any) -> None:  # noqa: ANN401 - JSON
+def _within(relationship: Entity, details: Json) -> None:
     have = {one["roleDefinitionId"] for one in relationship["accessDetails"]["unifiedRoles"]}
     if not {one["roleDefinitionId"] for one in details["unifiedRoles"]} <= have:
         raise bad_request("The access assignment has roles that the relationship does not have.", "BadRequest")

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from jsonschema import Draft202012Validator
 
 from connectors.microsoft.contract import Contract, Operation
+from core.canonical import Json
 from demo.entra.call import HANDLERS, Answer, Call, Created, etag
 from demo.entra.query import page, parse_filter, public, select
 from demo.entra.refusals import CODES, GraphRefusedError, asked_to_fail, bad_request
@@ -90,7 +91,7 @@ class Graph:
                 raise bad_request(f"The {name} {said['in']} is missing.", "BadRequest")
         return dict(options)
 
-    def _body(self, operation: Operation, headers: Mapping[str, str], body: bytes) -> Any:  # noqa: ANN401 - JSON
+    def _body(self, operation: Operation, headers: Mapping[str, str], body: bytes) -> Json:
         schema = self._contract.body(operation)
         if schema is None:
             return None

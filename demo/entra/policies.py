@@ -1,8 +1,8 @@
 """Conditional access, named places, and how far other tenants are trusted."""
 
 from collections.abc import Iterator
-from typing import Any
 
+from core.canonical import Json
 from demo.entra.call import Call, Created, answers
 from demo.entra.refusals import GraphRefusedError, bad_request
 from demo.entra.store import Entity, instant
@@ -90,7 +90,7 @@ def _known(call: Call, table: str, keys: list[str | None]) -> None:
             raise bad_request(f"1031: '{key}' is not among the {table}.", "BadRequest")
 
 
-def _merged(old: Any, new: Any) -> Any:  # noqa: ANN401 - JSON
+def _merged(old: Json, new: Json) -> Json:
     """Do as PATCH does: objects are merged, arrays replaced, null takes away."""
     if not isinstance(old, dict) or not isinstance(new, dict) or "guestOrExternalUserTypes" in old:
         return new

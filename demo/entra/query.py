@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from core.canonical import Json
 from demo.entra.refusals import bad_request
 from demo.entra.store import Entity
 
@@ -47,7 +48,7 @@ def select(one: Entity, names: Iterable[str]) -> Entity:
     return {name: value for name, value in one.items() if name in wanted or name.startswith("@odata")}
 
 
-def public(one: Any) -> Any:  # noqa: ANN401 - JSON
+def public(one: Json) -> Json:
     """Leave out what only the simulator knows: names that begin with an underscore."""
     if isinstance(one, dict):
         return {name: public(value) for name, value in one.items() if not name.startswith("_")}

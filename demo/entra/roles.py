@@ -2,9 +2,9 @@
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 from connectors.microsoft.contract import Operation
+from core.canonical import Json
 from demo.entra.call import Call, Created, answers
 from demo.entra.refusals import GraphRefusedError, bad_request, not_found
 from demo.entra.store import Entity, instant, made_up_id
@@ -151,7 +151,7 @@ def _requested(call: Call) -> Created:
     return Created(call.body | {"id": str(uuid.uuid4()), "status": status, "createdDateTime": now, "completedDateTime": now})
 
 
-def _known(call: Call, body: Any) -> None:  # noqa: ANN401 - JSON
+def _known(call: Call, body: Json) -> None:
     if call.table("roleDefinitions").get(body["roleDefinitionId"]) is None:
         raise not_found(body["roleDefinitionId"])
     if call.tenant.directory_object(body["principalId"]) is None:
@@ -176,7 +176,7 @@ def _not_yet(call: Call, table: str) -> None:
         raise bad_request("The Role assignment already exists.", "RoleAssignmentExists")
 
 
-def _give(call: Call, body: Any) -> Entity:  # noqa: ANN401 - JSON
+def _give(call: Call, body: Json) -> Entity:
     _known(call, body)
     _not_yet(call, "roleAssignments")
     made = {name: body[name] for name in ("principalId", "roleDefinitionId", "directoryScopeId")} | {

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from connectors.microsoft.entra_tenant.lists import name_of, others, put_back
 from connectors.microsoft.entra_tenant.locations import ranges_of
 from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
+from core.canonical import Json
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
 
@@ -124,7 +125,7 @@ def _with(conditions: Entity, before: Entity, ours: frozenset[str]) -> Entity:
     return changed
 
 
-def _tenants(now: Any, then: Entity, ours: frozenset[str]) -> Entity:  # noqa: ANN401 - JSON
+def _tenants(now: Json, then: Entity, ours: frozenset[str]) -> Entity:
     members = then["externalTenants"]["members"]
     here = ((now or {}).get("externalTenants") or {}).get("members") or []
     again = put_back(here, members, [one for one in members if one in ours])

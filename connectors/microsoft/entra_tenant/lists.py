@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from core.canonical import Json
+
 KEY: Final = "cidrAddress"
 """What names a range of addresses."""
 
 
-def others(value: Any, ours: frozenset[str]) -> Any:  # noqa: ANN401 - JSON
+def others(value: Json, ours: frozenset[str]) -> Json:
     """Leave what is said of others: lists without what names us; what then says nothing at all counts as empty."""
     if isinstance(value, Mapping):
         if value.get("membershipKind") == "enumerated":
@@ -23,7 +25,7 @@ def others(value: Any, ours: frozenset[str]) -> Any:  # noqa: ANN401 - JSON
     return None if isinstance(value, str) and value.lower() in ours else value
 
 
-def name_of(one: Any) -> Any:  # noqa: ANN401 - JSON
+def name_of(one: Json) -> Json:
     """Tell by what an entry of a list is known."""
     if isinstance(one, Mapping):
         return one.get(KEY)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from connectors.microsoft.contract import Operation
 from connectors.microsoft.entra_tenant.lists import name_of, others
 from connectors.microsoft.guard import Errand
+from core.canonical import Json
 
 READING: Final = frozenset(
     {
@@ -53,12 +54,12 @@ def _link_removed(places: Mapping[str, str], _body: object, errand: Errand) -> b
     return not errand.reinstating and places["directoryObject-id"] in errand.ours
 
 
-def _link_added(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+def _link_added(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     who = str(body.get("@odata.id", "")).rpartition("/")[2]
     return bool(who) and (who in errand.ours if errand.reinstating else who == errand.successor)
 
 
-def _same_of_others(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+def _same_of_others(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     """Let an object be written only if it says the same of everybody else as the one that was read."""
     before = errand.before
     if not isinstance(before, dict) or not isinstance(body, dict) or not set(body) <= set(before):
@@ -66,7 +67,7 @@ def _same_of_others(_places: Mapping[str, str], body: Any, errand: Errand) -> bo
     return all(others(value, errand.ours) == others(before[name], errand.ours) for name, value in body.items())
 
 
-def _location(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+def _location(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     """Let ranges of ours go; where all are, let the place be trusted no more, since a place without ranges cannot be."""
     if "isTrusted" not in body:
         return _same_of_others(_places, body, errand)
@@ -76,7 +77,7 @@ def _location(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  #
     return wholly and body["isTrusted"] is errand.reinstating and set(same) == {"@odata.type"} and _same_of_others(_places, same, errand)
 
 
-def _contacts(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+def _contacts(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     """Let our addresses go, or the client's come in their place; when put back, the other way round."""
     heir = errand.successor.lower()
     known = errand.ours | {heir} - {""}
@@ -88,12 +89,12 @@ def _contacts(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  #
     return stays and bool(new) and bool(others(new, known) == others(old, known))
 
 
-def _request(action: str, before: Any, body: Any) -> bool:  # noqa: ANN401 - JSON
+def _request(action: str, before: Json, body: Json) -> bool:
     same = ("principalId", "roleDefinitionId", "directoryScopeId")
     return body.get("action") == action and all(body.get(name) == before.get(name) for name in same)
 
 
-def _eligibility(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+def _eligibility(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     action = "adminAssign" if errand.reinstating else "adminRemove"
     return isinstance(errand.before, dict) and errand.before.get("principalId") in errand.ours and _request(action, errand.before, body)
 
@@ -102,7 +103,7 @@ def _forever(wanted: Mapping[str, Any] | None) -> Callable[[Mapping[str, str], A
     return lambda _places, body, errand: errand.irreversible and not errand.reinstating and body == wanted
 
 
-def _reseller(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+def _reseller(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     return errand.irreversible and body == errand.before and body in ({"relationshipToPartner": "none"}, {"AllowDelegatedAccess": False})
 
 
@@ -110,7 +111,7 @@ def _delegation_ended(_places: Mapping[str, str], _body: object, errand: Errand)
     return not errand.reinstating and isinstance(errand.before, dict) and manager_of(errand.before) in errand.ours
 
 
-def _delegation_back(_places: Mapping[str, str], body: Any, errand: Errand) -> bool:  # noqa: ANN401 - JSON
+def _delegation_back(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     if not errand.reinstating or not isinstance(errand.before, dict):
         return False
     return errand.before.get("manager") in errand.ours and bool(body == {"properties": errand.before.get("properties")})
@@ -122,7 +123,7 @@ def manager_of(one: Mapping[str, Any]) -> str:
     return str((definition.get("properties") or {}).get("managedByTenantId") or "").lower()
 
 
-def _principal(one: Any) -> object:  # noqa: ANN401 - JSON
+def _principal(one: Json) -> object:
     return one.get("principalId")
 
 
@@ -175,7 +176,7 @@ WRITING: Final[Mapping[str, Rule]] = {
 """What changes something, and on which condition, besides that its path names what the errand names."""
 
 
-def may_send(operation: Operation, places: Mapping[str, str], body: Any, errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
+def may_send(operation: Operation, places: Mapping[str, str], body: Json, errand: Errand | None) -> bool:
     """Tell whether an operation, about this and with this body, may leave this machine."""
     if ("requestBody" in operation.said) is not isinstance(body, dict) or ("requestBody" not in operation.said and body is not None):
         return False
@@ -187,6 +188,6 @@ def may_send(operation: Operation, places: Mapping[str, str], body: Any, errand:
     return all(errand.places.get(name) == value for name, value in places.items()) and rule.allows(places, body, errand)
 
 
-def may_look(operation: Operation, _places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
+def may_look(operation: Operation, _places: Mapping[str, str], body: Json, _errand: Errand | None) -> bool:
     """Tell whether an operation only reads, and so may leave when nothing may be changed, whatever the errand."""
     return operation.name in READING and body is None

@@ -8,6 +8,7 @@ from connectors.microsoft.entra_tenant.lists import put_back
 from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
+from core.canonical import Json
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
@@ -134,7 +135,7 @@ def _write(
     visit: Visit,
     now: Entity,
     name: str,
-    body: Any,  # noqa: ANN401 - JSON
+    body: Json,
     ours: frozenset[str],
     *,
     heir: str,

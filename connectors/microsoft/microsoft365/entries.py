@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from connectors.microsoft.contract import graph
 from connectors.microsoft.errors import DeniedError, GoneError
 from connectors.microsoft.microsoft365.rules import PARTS
 from connectors.microsoft.microsoft365.visit import Visit
 from connectors.microsoft.session import Entity
+from core.canonical import Json
 from core.errors import RefusedError
 
 _CONTACTS: Final = {
@@ -126,7 +127,7 @@ def of_intune(operation: str) -> Callable[[Visit], Iterator[Entity]]:
     return entries
 
 
-def _unlocked(value: Any) -> Any:  # noqa: ANN401 - JSON
+def _unlocked(value: Json) -> Json:
     """Leave out what opens something: keys of networks, passwords, and profiles that may hold either."""
     if isinstance(value, dict):
         kept = {name: one for name, one in value.items() if not (isinstance(one, str) and name.lower().endswith(_OPENS))}

@@ -1,10 +1,11 @@
 """What may be asked of a tenant: operations that only look; mail, files and folders of those alone whom the engagement names."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from connectors.microsoft.contract import Operation, graph
 from connectors.microsoft.guard import Errand
+from core.canonical import Json
 
 CONFIGURATION: Final = frozenset(
     {
@@ -47,7 +48,7 @@ class Rules:
         self._mailboxes, self.owners = frozenset(mailboxes), tuple(owners)
         self.drives = set[str]()
 
-    def may_send(self, operation: Operation, places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
+    def may_send(self, operation: Operation, places: Mapping[str, str], body: Json, _errand: Errand | None) -> bool:
         """Whether an operation, about these places, may leave this machine."""
         if operation.name == "batch":
             return self._may_batch(body)
@@ -59,12 +60,12 @@ class Rules:
             return places["user-id"] in self.owners
         return operation.name not in FILES or places["drive-id"] in self.drives
 
-    def _may_batch(self, body: Any) -> bool:  # noqa: ANN401 - JSON
+    def _may_batch(self, body: Json) -> bool:
         """Judge each part as if it were sent by itself; only bare GETs of lists that are asked for in this way pass."""
         some = body.get("requests") if isinstance(body, dict) and set(body) == {"requests"} else None
         return isinstance(some, list) and 0 < len(some) <= PARTS and all(self._may_be_part(one) for one in some)
 
-    def _may_be_part(self, one: Any) -> bool:  # noqa: ANN401 - JSON
+    def _may_be_part(self, one: Json) -> bool:
         if not isinstance(one, dict) or set(one) != {"id", "method", "url"} or one["method"] != "GET" or not isinstance(one["url"], str):
             return False
         found = graph().find("GET", one["url"]) if one["url"].startswith("/") and not one["url"].startswith("//") else None
@@ -78,7 +79,7 @@ class FolderRules(Rules):
         super().__init__(mailboxes=(), owners=(owner,))
         self.items = set[tuple[str, str]]()
 
-    def may_send(self, operation: Operation, places: Mapping[str, str], body: Any, _errand: Errand | None) -> bool:  # noqa: ANN401 - JSON
+    def may_send(self, operation: Operation, places: Mapping[str, str], body: Json, _errand: Errand | None) -> bool:
         """Whether an operation may leave this machine: of a drive, only what leads to the folder, and what is in it."""
         if operation.name not in DOCUMENTS or body is not None:
             return False

@@ -11,9 +11,10 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from connectors.microsoft.session import Entity
+from core.canonical import Json
 
 BOM: Final = b"\xef\xbb\xbf"
 _SIGNS: Final = r"=+\-@\uff1d\uff0b\uff0d\uff20"
@@ -23,7 +24,7 @@ _SECRET: Final = frozenset({"hint", "key", "secretText"})
 """What is left out of credentials: a password's beginning, a certificate's bytes, and what a service never gives anyway."""
 
 
-def bare(value: Any) -> Any:  # noqa: ANN401 - JSON
+def bare(value: Json) -> Json:
     """Leave out what could help somebody in, and what is about the answer and not about the thing."""
     if isinstance(value, Mapping):
         kept = {name: one for name, one in value.items() if not ("keyId" in value and name in _SECRET)}
@@ -53,7 +54,7 @@ def heading(columns: Mapping[str, str]) -> bytes:
     return BOM + csv_line(columns)
 
 
-def cell(value: Any) -> str:  # noqa: ANN401 - JSON
+def cell(value: Json) -> str:
     """Write a value for people."""
     if value is None:
         return ""
@@ -67,7 +68,7 @@ def cell(value: Any) -> str:  # noqa: ANN401 - JSON
     return _BEFORE_FORMULA.sub(lambda found: f"{found[0]}'", text)
 
 
-def _at(entry: Any, path: str) -> Any:  # noqa: ANN401 - JSON
+def _at(entry: Json, path: str) -> Json:
     for name in path.split("/"):
         entry = entry.get(name) if isinstance(entry, Mapping) else None
     return entry

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
 
 import requests
 
@@ -18,6 +17,7 @@ from connectors.microsoft.microsoft365.rules import Rules
 from connectors.microsoft.session import Entity
 from connectors.microsoft.settings import Tenancy
 from connectors.microsoft.sign_in import SignIn
+from core.canonical import Json
 from core.errors import RefusedError
 
 _NOT_LET_IN = 401
@@ -47,12 +47,12 @@ class LastingService(BatchingService):
         query, headers = {"count": "true", "top": "1", "select": "id"}, {"ConsistencyLevel": "eventual"}
         return int(self._ask(self._operations[name], {}, query=query, headers=headers).json()["@odata.count"])
 
-    def _send(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
+    def _send(self, operation: Operation, url: str, body: Json, headers: Mapping[str, str]) -> requests.Response:
         with self._turn:  # many threads ask at once, and one of them signs in
             self._token = self._token or self._new_token()
         return super()._send(operation, in_our_words(url), body, headers)
 
-    def _once(self, operation: Operation, url: str, body: Any, headers: Mapping[str, str]) -> requests.Response:  # noqa: ANN401 - JSON
+    def _once(self, operation: Operation, url: str, body: Json, headers: Mapping[str, str]) -> requests.Response:
         used = self._token
         answer = super()._once(operation, url, body, headers)
         if answer.status_code != _NOT_LET_IN:

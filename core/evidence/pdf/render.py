@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import typst
 
+from core.canonical import Json
 from core.errors import RefusedError
 from core.evidence.pdf.content import content
 from core.evidence.pdf.letters import printable
@@ -85,7 +86,7 @@ def _layout() -> str:
     return f"layout {hashlib.sha256(b''.join(one.read_bytes() for one in files)).hexdigest()[:12]}"
 
 
-def _printable(told: Any) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def _printable(told: Json) -> Json:
     if isinstance(told, str):
         return printable(told)
     if isinstance(told, Mapping):
