@@ -53,8 +53,8 @@ def test_what_was_answered_for_has_been_flushed(ledger: Ledger, folder: Path, mo
     flush = os.fdatasync
 
     def spy(handle: int) -> None:
-        flushed.append(os.fstat(handle).st_size)
-        assert os.path.sameopenfile(handle, watched)
+        if os.path.sameopenfile(handle, watched):  # another thread of these tests may flush a file of its own
+            flushed.append(os.fstat(handle).st_size)
         flush(handle)
 
     with log.open("rb") as file:
