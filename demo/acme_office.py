@@ -95,10 +95,8 @@ class ServedOffice:
     def target(self) -> dict[str, Any]:
         """Give the engagement file's words for the access to it."""
         office, access = self.office, self._access()
-        return self._tenancy() | {
-            "kind": "entra_tenant",
-            "name": SYSTEM,
-            "partner": access | {"tenant_id": office.northwind.id},
+        return self._tenancy("entra_tenant", SYSTEM) | {
+            "partner": {"tenant_id": office.northwind.id} | access,
             "ours": {
                 "default_holder": AUTOMATION,
                 "home_tenants": [office.northwind.id],
@@ -110,7 +108,7 @@ class ServedOffice:
 
     def source(self) -> dict[str, Any]:
         """Give the engagement file's words for the data in it."""
-        return self._tenancy() | {"kind": "microsoft365", "name": SOURCE, "drives": [DANA], "mailboxes": [DANA]}
+        return self._tenancy("microsoft365", SOURCE) | {"drives": [DANA], "mailboxes": [DANA]}
 
     def way_in_of_the_client(self) -> dict[str, Any]:
         """Give what Acme fills in where it is asked to look: its own application, and whom to trust on this machine."""
@@ -152,9 +150,10 @@ class ServedOffice:
         authority = f"{self.server.address}/{self.office.id}"
         return {"authority": authority, "instance_discovery": False, "http_client": self._http}
 
-    def _tenancy(self) -> dict[str, Any]:
+    def _tenancy(self, kind: str, name: str) -> dict[str, Any]:
+        said = {"kind": kind, "name": name, "tenant_id": self.office.id, "access": self._access()}
         places = dict.fromkeys(("login", "graph", "partner_center"), self.server.address)
-        return {"tenant_id": self.office.id, "endpoints": places, "ca_file": str(self.server.authority), "access": self._access()}
+        return said | {"endpoints": places, "ca_file": str(self.server.authority)}
 
     def _access(self) -> dict[str, str]:
         places = {"private_key": "file:../keys/microsoft/offboarding.key", "certificate": "../keys/microsoft/offboarding.pem"}

@@ -46,8 +46,7 @@ class Endings:
 def plan_in_short(grants: Sequence[Grant]) -> list[str]:
     """Say how many ways in are given up where, and what of it nothing puts back."""
     counted = ", ".join(f"{count} in {system}" for system, count in Counter(one.system for one in grants).items())
-    for_good = [one.privilege.rpartition(": ")[0] for one in grants if one.irreversible]  # behind it stand ids of roles
-    marked = [f"nothing puts this back, so two executives sign for it by itself: {one}" for one in for_good]
+    marked = [f"nothing puts this back, so two executives sign for it by itself: {one.privilege}" for one in grants if one.irreversible]
     return [f"{len(grants)} ways in of ours end: {counted}", *marked]
 
 

@@ -8,6 +8,7 @@ from connectors.microsoft.entra_tenant.looking import AT_HOME
 from connectors.microsoft.entra_tenant.tenant import KINDS
 from core.errors import RefusedError
 from core.model import Grant, GrantState
+from demo.entra.roles import BUILT_IN, SECURITY_READER
 from tests.servers.acme_world import HOLDERS, Acme, as_it_was
 
 FOR_GOOD = {"relationship", "reseller", "delegated-access", "gdap-access"}
@@ -55,6 +56,26 @@ def test_every_kind_is_found_and_nothing_of_others(acme: Acme) -> None:
     assert any("approvalPending" in one or "invitation" in one for one in acme.target.not_looked_at())
     assert acme.target.discover(HOLDERS[::-1]) == grants
     assert acme.state() == before
+
+
+def test_people_read_names_and_no_ids_of_roles_people_and_places(acme: Acme) -> None:
+    mine = acme.acme
+    found = acme.target.discover(HOLDERS)
+    said = {grant.privilege for grant in found}
+    hidden = {*BUILT_IN, mine.tariq["id"], *(one["id"] for one in mine.tables["namedLocations"])}
+    assert not [(one, key) for one in said for key in hidden if key in one]
+    group = mine.northwind.technicians["id"]
+    assert {
+        f"administer the tenant by Acme Dental active as our group {group}: Helpdesk Administrator, User Administrator",
+        (
+            "let groups of ours administer the tenant by Acme Dental active, which extends itself by 180 days: "
+            "Global Administrator, Helpdesk Administrator, Security Reader, User Administrator"
+        ),
+        f"be left out of the policy Second factor for everybody: our group {mine.ours['id']}, our tenant {mine.northwind.id}",
+        "be left out of the policy Nobody from elsewhere: the place Northwind office",
+    } <= said
+    acme.object("roleDefinitions", SECURITY_READER, changes=None)  # a role that the tenant does not name is told by its id
+    assert any(one.privilege.endswith(f": {SECURITY_READER}") for one in acme.entra().discover(HOLDERS))
 
 
 def test_every_reversible_grant_is_taken_away_and_put_back_in_either_order(acme: Acme) -> None:

@@ -78,7 +78,7 @@ class Consents:
                     system=visit.system,
                     id=_consent_id(one),
                     holder=account.holder,
-                    privilege=f"{one.get('scope')} in the name of {one.get('principalId') or 'everybody'} as {account.words}",
+                    privilege=f"{(one.get('scope') or '').strip()} in the name of {_in_whose_name(visit, one)} as {account.words}",
                     undo={"before": json.dumps(_stored(one, _CONSENT), sort_keys=True)},
                 )
 
@@ -117,6 +117,13 @@ def _stored(one: Entity, names: tuple[str, ...]) -> Entity:
 
 def _consent_id(one: Entity) -> str:
     return f"consent {one['clientId']} on {one['resourceId']} for {one.get('principalId') or 'everybody'}"
+
+
+def _in_whose_name(visit: Visit, one: Entity) -> str:
+    """Name whose name it is, if that is one of ours; the client's people are told by id, as they may be thousands."""
+    principal = one.get("principalId")
+    account = visit.accounts.get(principal or "")
+    return account.words if account else f"account {principal}" if principal else "everybody"
 
 
 def _consent(visit: Visit, grant: Grant) -> Entity | None:

@@ -27,13 +27,13 @@ class Exclusions:
         with visit.noting("conditional access"):
             for one in visit.tenant.pages("list_policies"):
                 for holder in visit.holders:
-                    named = _named(one["conditions"], marks[holder])
+                    named = _named(one["conditions"], frozenset(marks[holder]))
                     if named:
                         yield Grant(
                             system=visit.system,
                             id=f"exclusion {one['id']} for {holder}",
                             holder=holder,
-                            privilege=f"be left out of the policy {one['displayName']}: {', '.join(named)}",
+                            privilege=f"be left out of the policy {one['displayName']}: {', '.join(marks[holder][each] for each in named)}",
                             undo={"before": _stored(one["conditions"]), "ours": json.dumps(sorted(marks[holder]))},
                         )
 
@@ -71,22 +71,22 @@ class Exclusions:
             visit.tenant.write("change_policy", places, {"conditions": wanted})
 
 
-def _marks(visit: Visit, holder: str) -> frozenset[str]:
-    """Tell the ids by which policies may name a holder. The client's own people are never among them."""
+def _marks(visit: Visit, holder: str) -> dict[str, str]:
+    """Tell the ids by which policies may name a holder, and what people call each. The client's own people are never among them."""
     ours = visit.settings.ours
-    found = {one.id for one in visit.accounts.values() if one.holder == holder}
-    found |= {one.id for one in ours.groups if one.holder == holder}
-    found |= set(ours.home_tenants) if holder == ours.default_holder else set()
+    found = {one.id: one.words for one in visit.accounts.values() if one.holder == holder}
+    found |= {one.id: f"our group {one.id}" for one in ours.groups if one.holder == holder}
+    found |= {one: f"our tenant {one}" for one in ours.home_tenants if holder == ours.default_holder}
     with visit.noting("places of conditional access"):
         for one in visit.tenant.pages("list_named_locations"):
             ranges = one.get("ipRanges") or []
             if ranges and {name_of(each) for each in ranges} <= ranges_of(visit, one, holder):
-                found.add(one["id"])
-    return frozenset(found - visit.settings.client.everybody)
+                found[one["id"]] = f"the place {one['displayName']}"
+    return {key: words for key, words in found.items() if key not in visit.settings.client.everybody}
 
 
 def _marks_of(visit: Visit, grant: Grant) -> frozenset[str]:
-    found = frozenset(json.loads(grant.undo["ours"])) if "ours" in grant.undo else _marks(visit, grant.holder)
+    found = frozenset(json.loads(grant.undo["ours"]) if "ours" in grant.undo else _marks(visit, grant.holder))
     return found - visit.settings.client.everybody
 
 

@@ -1,6 +1,7 @@
 """Delegated administration (GDAP), seen and ended from our own tenant: the ways in of our groups, and the relationships themselves."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -40,7 +41,7 @@ class AccessAssignments:
                         system=visit.system,
                         id=f"gdap-access {relationship['id']} {group}",
                         holder=holder,
-                        privilege=f"our group {group} administers the tenant by {relationship['displayName']}: {_roles(one)}",
+                        privilege=f"administer the tenant by {relationship['displayName']} as our group {group}: {_roles(visit, one)}",
                         irreversible=relationship["status"] != "active",  # nobody is let in by one that expires
                         undo={"before": json.dumps(_stored(one), sort_keys=True)},
                     )
@@ -116,12 +117,12 @@ class Relationships:
                 )
                 continue
             longer = one.get("autoExtendDuration")
-            extends = f", which is extended by itself by {longer}" if longer and longer != "PT0S" else ""
+            extends = f", which extends itself by {_in_days(longer)}" if longer and longer != "PT0S" else ""
             yield Grant(
                 system=visit.system,
                 id=f"relationship {one['id']}",
                 holder=holder_of(visit, one["id"]),
-                privilege=f"let groups of ours administer the tenant by {one['displayName']}{extends}: {_roles(one)}",
+                privilege=f"let groups of ours administer the tenant by {one['displayName']}{extends}: {_roles(visit, one)}",
                 irreversible=True,
             )
 
@@ -204,5 +205,12 @@ def _stored(one: Entity) -> Entity:
     return {name: one[name] for name in ("accessContainer", "accessDetails")}
 
 
-def _roles(one: Entity) -> str:
-    return ", ".join(sorted(each["roleDefinitionId"] for each in one["accessDetails"]["unifiedRoles"])) or "no role"
+def _in_days(duration: str) -> str:
+    """Write a duration as people do, where it is one of days, as Graph's are: P180D (ISO 8601)."""
+    return re.sub(r"^P(\d+)D$", r"\1 days", duration)
+
+
+def _roles(visit: Visit, one: Entity) -> str:
+    """Name the roles as the client's tenant does: GDAP gives built-in ones alone, and says nothing but their ids."""
+    given = (each["roleDefinitionId"] for each in one["accessDetails"]["unifiedRoles"])
+    return ", ".join(sorted(visit.role_names.get(each, each) for each in given)) or "no role"

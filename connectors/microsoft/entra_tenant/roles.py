@@ -25,7 +25,7 @@ class Roles:
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find those of our accounts and applications, but of the one by which we come in: it is closed as a whole."""
         ours = _everybody(visit)
-        names = {one["id"]: one.get("displayName") or one["id"] for one in visit.tenant.pages("list_role_definitions")}
+        names = visit.role_names
         with visit.noting(f"who may {self.having}"):
             for one in visit.tenant.pages(self.listing):
                 holder = ours.get(one.get("principalId") or "")

@@ -100,6 +100,11 @@ class Visit:
         """All our applications' service principals in the client's tenant, by object id."""
         return self.who.principals()
 
+    @cached_property
+    def role_names(self) -> dict[str, str]:
+        """How the client's tenant calls each directory role, by id. What is built in has the same ids in every tenant, and so in ours."""
+        return {one["id"]: one.get("displayName") or one["id"] for one in self.tenant.pages("list_role_definitions")}
+
     @property
     def own(self) -> str:
         """The appId by which we come in."""
