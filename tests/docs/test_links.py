@@ -40,6 +40,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), address
 
 
+def test_the_how_to_lists_every_heading_of_its_own() -> None:
+    page = PROJECT / "docs" / "how-to.md"
+    text = without_code(page)
+    listed = [words for _picture, words, address in LINK.findall(text[: text.index("\n## ")]) if address.startswith("#")]
+    assert sorted(listed) == sorted(re.findall(r"^## (.+)$", text, re.MULTILINE))
+
+
 def test_the_folder_of_decisions_is_numbered_without_gaps() -> None:
     decisions = sorted((PROJECT / "docs" / "adr").glob("*.md"))
     assert [int(page.name[:4]) for page in decisions] == list(range(1, len(decisions) + 1))
