@@ -50,7 +50,11 @@ def check(
     settings = Settings.from_environment()
     problems: list[str] = []
     whole = True
-    for slug in [engagement] if engagement else slugs(settings):
+    names = [engagement] if engagement else slugs(settings)
+    if not names:
+        missing = "there is no engagement file yet; copy docs/example-engagement.yaml to CLIENT.yaml there, and change every line"
+        raise ConfigurationError([f"{settings.engagements}: {missing}"])
+    for slug in names:
         try:
             found = find(settings, slug)
             out.print(f"{slug}: in order ({found.client.name}, cutoff {found.cutoff.instant.isoformat()})")

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -12,6 +12,8 @@ from pydantic_core import CoreSchema, core_schema
 from core.errors import RefusedError
 
 REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")
+
+_WHY: Final = {KeyError: "it is not set", FileNotFoundError: "there is no such file", PermissionError: "this account may not read it"}
 
 
 class SecretReference(str):
@@ -29,9 +31,11 @@ class SecretReference(str):
             return os.environ[where] if kind == "env" else Path(where).read_text(encoding="utf-8").rstrip("\r\n")
         except (KeyError, OSError, UnicodeDecodeError) as error:
             raise RefusedError(
-                f"the secret {self} cannot be read ({type(error).__name__})",
+                f"the secret {self} cannot be read ({_WHY.get(type(error), type(error).__name__)})",
                 untouched="every system",
-                todo="set the environment variable, or make the file readable for the worker's account",
+                todo="set that environment variable for the worker"
+                if kind == "env"
+                else "make that file, readable for the worker's account",
             ) from None
 
     @classmethod

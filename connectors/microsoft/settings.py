@@ -12,6 +12,7 @@ from core.secret import SecretReference
 Guid = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$", to_lower=True),
+    Field(description="an id of 36 characters, as 9a4be1c4-0d0b-4b6a-a3a9-8a1c5be0de12 is one; no name, no domain and no address"),
 ]
 
 

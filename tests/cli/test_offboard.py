@@ -67,6 +67,10 @@ def test_check_names_every_mistake(world: ExitWorld) -> None:
 def test_check_an_engagement_without_a_file(world: ExitWorld) -> None:
     assert "nobody" in refused(world.offboard("check", "nobody"), MISUSED)
     assert "nobody" in refused(world.offboard("status", "nobody"), MISUSED)
+    for path in world.acme.engagements.glob("*.yaml"):
+        path.unlink()
+    said = refused(world.offboard("check"), MISUSED)
+    assert f"{world.acme.engagements}: there is no engagement file yet; copy docs/example-engagement.yaml" in said
 
 
 def test_plan_is_drawn_once_and_changes_nothing(world: ExitWorld) -> None:

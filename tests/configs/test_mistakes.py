@@ -29,6 +29,22 @@ NOT_BASE64 = (
     "this is not an OpenSSH public key: its second word is not base64; "
     "give the one line of the .pub file, e.g. ~/.ssh/id_ed25519.pub; never the private key beside it"
 )
+NO_ID = (
+    "this has not the right form; what belongs here: an id of 36 characters, as 9a4be1c4-0d0b-4b6a-a3a9-8a1c5be0de12 is one; "
+    "no name, no domain and no address"
+)
+TENANT_BY_NAMES = """  - kind: entra_tenant
+    name: tenant
+    tenant_id: harbourdental.onmicrosoft.com
+    access:
+      client_id: 0f7c2b7e-2f0e-4a64-8f0e-1d2f6a0b9c11
+      client_secret: env:TENANT_SECRET
+    ours:
+      default_holder: offboarding worker
+      home_tenants: [northlight.example]
+    client:
+      administrators: [rosa@harbour-dental.example]
+"""
 OTHER_SYSTEMS = f"""  - kind: linux_host
     name: db1
     host: db1.harbour-dental.example
@@ -265,6 +281,14 @@ MISTAKES = {
             "acme.yaml:188:19: access_targets.3.ours.users.1.holder: nobody under holders has this name; did you mean offboarding worker?\n"
             "acme.yaml:191:19: access_targets.3.ours.accounts.0.holder: nobody under holders has this name; "
             "there are: Tess Marlow, offboarding worker"
+        ),
+    ),
+    "names where a tenant at Microsoft has ids": (
+        [("credential_sources:", f"{TENANT_BY_NAMES}credential_sources:")],
+        (
+            f"acme.yaml:159:16: access_targets.2.tenant_id: {NO_ID}\n"
+            f"acme.yaml:165:22: access_targets.2.ours.home_tenants.0: {NO_ID}\n"
+            f"acme.yaml:167:24: access_targets.2.client.administrators.0: {NO_ID}"
         ),
     ),
     "a key file with a slip": (

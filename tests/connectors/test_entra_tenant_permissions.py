@@ -91,7 +91,7 @@ def test_a_way_in_that_is_refused_is_told_and_the_others_are_asked(acme: Acme) -
     wrong = acme.settings()["access"]["client_id"]
     found = ask(acme.entra(access={"client_id": wrong, "client_secret": f"file:{keys}/monitoring.secret"}))
     assert not found.whole
-    assert "to be let into the client's tenant is missing" in found.lines[0]
+    assert "a way into the client's tenant is missing. Without it: nothing can be done there (" in found.lines[0]
     assert "AADSTS7000215" in found.lines[0]
     assert not any("our own tenant" in one for one in found.lines)
 

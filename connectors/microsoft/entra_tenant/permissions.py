@@ -89,7 +89,7 @@ def _missing(tenant: Tenant, place: _Place) -> Iterator[Missing]:
     try:
         token = place.token()
     except RefusedError as error:
-        yield Missing(f"to be let into {place.words}", (error.what,), error.todo)
+        yield Missing(f"a way into {place.words}", (f"nothing can be done there ({error.what})",), error.todo)
         return
     consent = f"{tenant.services.login}/{place.tenant}/adminconsent?client_id={place.client_id}"
     who = "the client's administrator" if place.tenant == tenant.tenant_id else "an administrator of ours"

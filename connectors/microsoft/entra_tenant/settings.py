@@ -90,7 +90,7 @@ class OurContact(Held):
 class Ours(Noun):
     """Everything in the tenant that is ours. What is ours by home tenant, and not named, belongs to `default_holder`."""
 
-    default_holder: str
+    default_holder: str = Field(description="the holder to whom belongs what is ours and named nowhere below")
     home_tenants: tuple[Guid, ...] = Field(
         default=(), description="our tenants: guests from there and applications registered there are ours"
     )

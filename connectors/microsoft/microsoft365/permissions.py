@@ -21,7 +21,7 @@ def missing(tenant: Tenancy, names: Collection[str]) -> Iterator[Missing]:
     try:
         token = SignIn(tenant).token(tenant.tenant_id, tenant.access, tenant.services.graph_resource)
     except RefusedError as error:
-        yield Missing(f"to be let into {_WHERE}", (error.what,), error.todo)
+        yield Missing(f"a way into {_WHERE}", (f"nothing can be done there ({error.what})",), error.todo)
         return
     client_id = tenant.access.client_id
     page = f"{tenant.services.login}/{tenant.tenant_id}/adminconsent?client_id={client_id}"
