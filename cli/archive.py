@@ -19,6 +19,7 @@ from core.archive.recipients import check_recipient
 from core.archive.summary import MOST_ITEMS, ArchiveSummary, VolumeLimits
 from core.archive.verify import VerifyReport, verify_archive
 from core.archive.writer import write_archive
+from core.counting import amount, counted
 from core.errors import ConfigurationError, GoodLeaverError, RefusedError
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ def extract(
         for line in report.left_out:
             out.print(f"Not there: {line}")
         out.print(
-            f"{report.files} files, {report.bytes} bytes, {report.directories} directories and {report.links} links are in {destination}."
+            f"{amount(report.files, report.bytes)}, {counted(report.directories, 'directory', 'directories')} and "
+            f"{counted(report.links, 'link')} are in {destination}."
         )
         if patterns and not (report.files or report.directories or report.links):
             raise RefusedError("nothing in the archive matches", todo="name paths as SOURCE/path; `*` stands for anything")
@@ -151,8 +153,8 @@ def _compared(store: FolderStore, keys: list[Path], folder: Path) -> bool:
         if found.counts[what] > len(lines):
             out.print(f"{what.capitalize()}: and {found.counts[what] - len(lines)} more")
     out.print(
-        f"{found.dataset}: {found.archived} files, {found.archived_bytes} bytes in the archive; "
-        f"{found.live} files, {found.live_bytes} bytes in {folder}; {found.same} files have the same content."
+        f"{found.dataset}: {amount(found.archived, found.archived_bytes)} in the archive; "
+        f"{amount(found.live, found.live_bytes)} in {folder}; {counted(found.same, 'file has', 'files have')} the same content."
     )
     out.print(f"{folder} is as it was archived." if found.is_equal else f"{folder} is not as it was archived.")
     return found.is_equal
@@ -187,7 +189,7 @@ def _tell_created(summary: ArchiveSummary, destination: Path, seals: list[str]) 
         out.print(f"Not in the archive: {line}")
     for line in summary.changed_while_read:
         out.print(f"Changed while it was read: {line}")
-    out.print(f"{summary.files} files, {summary.bytes} bytes are in {destination}, in {summary.volumes} volume(s).")
+    out.print(f"{amount(summary.files, summary.bytes)} are in {destination}, in {counted(summary.volumes, 'volume')}.")
     out.print(f"Its manifest has the SHA-256 {summary.manifest_sha256}.")
     for line in seals:
         out.print(line)
@@ -201,8 +203,8 @@ def _tell_verified(report: VerifyReport, archive: Path) -> None:
     if report.faults:
         err.print(f"{archive} is NOT in order.")
         raise typer.Exit(1)
-    inside = "not opened, as no key was given" if report.files is None else f"{report.files} files, each with its sum"
-    out.print(f"{archive} is whole and unaltered: {report.volumes} volume(s), {report.bytes} bytes; {inside}.")
+    inside = "not opened, as no key was given" if report.files is None else f"{counted(report.files, 'file')}, each with its sum"
+    out.print(f"{archive} is whole and unaltered: {counted(report.volumes, 'volume')}, {counted(report.bytes, 'byte')}; {inside}.")
     if report.files is None:
         out.print(f"Next: offboard archive verify -i KEYFILE {archive}")
 

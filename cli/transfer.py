@@ -8,6 +8,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from core.counting import counted
 from core.errors import GoodLeaverError
 
 _PLAIN_EVERY = 10.0
@@ -52,10 +53,10 @@ class Transfer:
             return
         self._shown = now
         rate = (size - self._first) / max(now - self._began, _REDRAW_EVERY)
-        counted = "" if files is None else f"{files} files, "
+        seen = "" if files is None else f"{counted(files, 'file')}, "
         amount = f"{size / 1e6:.0f} MB" if self._total is None else f"{size / 1e6:.0f} of {self._total / 1e6:.0f} MB"
         left = f", {_duration((self._total - size) / rate)} left" if self._total is not None and rate and size < self._total else ""
-        said = f"{counted}{amount}, {rate / 1e6:.0f} MB/s{left}{', ' if where else ''}{where}"
+        said = f"{seen}{amount}, {rate / 1e6:.0f} MB/s{left}{', ' if where else ''}{where}"
         if self._console.is_terminal:
             self._bar.update(self._task, said=said, completed=size, total=self._total)
         else:

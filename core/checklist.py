@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 
 from core.anchors.record import Way, anchors, ways_meant
+from core.counting import counted
 from core.dates import local
 from core.errors import GoodLeaverError, Waiting
 from core.exit import Exit
@@ -64,17 +65,15 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         *_grants(exit_, plan),
         _drift(exit_, plan),
         *_not_looked_at(exit_),
-        Row(step="Closed", progress=_done(closed_sentence(exit_, plan)), what=closed_sentence(exit_, plan) or _cutoff(plan)),
+        _closed(exit_, plan),
         *_sweeps(exit_, plan),
         *_anchored(exit_, plan),
     )
 
 
 def _plan(plan: ExitPlan) -> Row:
-    scope = (
-        f"{len(plan.datasets)} dataset(s), {len(plan.credentials)} credentials, {len(plan.documents)} documents, {len(plan.grants)} grants"
-    )
-    what = f"{plan.digest[:12]}: {scope}"
+    parts = ((plan.datasets, "dataset"), (plan.credentials, "credential"), (plan.documents, "document"), (plan.grants, "grant"))
+    what = f"{plan.digest[:12]}: {', '.join(counted(len(part), one) for part, one in parts)}"
     return Row(step="Plan", progress=Progress.DONE, what=what, verified="drawn by looking only; nothing was changed")
 
 
@@ -160,6 +159,11 @@ def _drift(exit_: Exit, plan: ExitPlan) -> Row:
         verified = f"{UNSEEN} on {', '.join(unseen)}" if unseen else "looked for just before our access ended"
         return Row(step=step, progress=Progress.UNKNOWN if unseen else Progress.DONE, what="; ".join(found), verified=verified)
     return Row(step=step, progress=Progress.UNKNOWN if found else Progress.OPEN, what="; ".join(found))
+
+
+def _closed(exit_: Exit, plan: ExitPlan) -> Row:
+    sentence = closed_sentence(exit_, plan)
+    return Row(step="Closed", progress=_done(sentence), what=sentence.removeprefix("Closed ") or _cutoff(plan))
 
 
 def _not_looked_at(exit_: Exit) -> Iterator[Row]:

@@ -49,11 +49,13 @@ class Kind(StrEnum):
 class Draft(Noun):
     """What is to be stated and by whom. Each kind of statement reads the fields that are its own; titles are for forms."""
 
-    person: str = Field(title="Who will sign", description="The principal in the engagement file, e.g. alice@msp.example.", max_length=120)
+    person: str = Field(title="Who will sign", description="The principal in the engagement file, alice@msp.example say.", max_length=120)
     kind: Kind = Field(title="What is to be signed", description="Fill in below what belongs to it; the rest is not used.")
     days: int = Field(default=45, ge=1, le=3650, title="Approval: for how many days it counts")
     irreversible: bool = Field(
-        default=False, title="Approval: of what is irreversible", description="A signature of its own, if the plan marks something so."
+        default=False,
+        title="Approval: of what is irreversible",
+        description="On: for what the plan marks as irreversible, and for nothing else. It takes a signature of its own.",
     )
     told: Words = Field(default="", title="Conversation: who was told")
     channel: Literal["in-person", "phone"] = Field(default="phone", title="Conversation: how")
@@ -69,9 +71,9 @@ class Draft(Noun):
     hours: int = Field(default=48, ge=1, le=48, title="Arming: for how many hours", description="It has to last until the cutoff.")
     systems: tuple[Words, ...] = Field(default=(), title="Control: on which systems", description="Exactly as the waiting run names them.")
     acted_at: AwareDatetime | None = Field(default=None, title="Control: when the client acted there", description="Now, if left out.")
-    how: Words = Field(default="", title="Control: how", description="E.g. logged in as administrator, by our own key.")
+    how: Words = Field(default="", title="Control: how", description="Logged in as administrator by our own key, say.")
     state: Readiness = Field(default="ready", title="Readiness", description="A gap can be accepted by the client alone.")
-    what: Words = Field(default="", title="Readiness: of what", description="E.g. backup, protection and monitoring.")
+    what: Words = Field(default="", title="Readiness: of what", description="Backup, protection and monitoring, say.")
 
 
 class Drafted(Noun):
@@ -110,7 +112,8 @@ def draft(exit_: Exit, wanted: Draft) -> Drafted:
     _require_filled_in(wanted)
     statement = _MADE[wanted.kind](wanted, plan.digest, person, engagement, exit_.now())
     require_effect(exit_, statement, plan)
-    return drafted(text=statement.text, words=plain_words(statement))
+    named = _for_good(plan) if wanted.kind == Kind.APPROVAL and wanted.irreversible else ""
+    return drafted(text=statement.text, words=plain_words(statement) + named)
 
 
 def draft_page(drafted: Drafted) -> str:
@@ -125,6 +128,12 @@ def draft_page(drafted: Drafted) -> str:
         namespace=drafted.namespace,
         pin=" Only one that asks for its PIN or a fingerprint counts for you." if drafted.person.verify_required else "",
     )
+
+
+def _for_good(plan: ExitPlan) -> str:
+    """Name what nothing puts back: nobody signs for that by a sum alone."""
+    named = (f"Nothing puts this back: {one.holder}: {one.privilege} ({one.subject})." for one in plan.grants if one.irreversible)
+    return "".join(f"{line}\n" for line in named)
 
 
 def _require_filled_in(wanted: Draft) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from core.counting import counted
 from core.dates import local
 from core.errors import Waiting
 from core.exit import Exit
@@ -48,7 +49,7 @@ def _approvals(exit_: Exit, plan: ExitPlan, scope: Sequence[Scope]) -> Iterator[
         able = [one.name for one in exit_.engagement.people if one.role == Role.EXECUTIVE and one.principal not in signed]
         what, option = (" of what is irreversible", " --irreversible") if scope == IRREVERSIBLE else ("", "")
         yield (
-            f"{TWO - len(given)} more approval(s){what}, by {' or '.join(able)}: "
+            f"{counted(TWO - len(given), 'more approval')}{what}, by {' or '.join(able)}: "
             f"offboard sign approval {plan.engagement}{option} --as PRINCIPAL --key PRIVATE_KEY{or_by_form('approval')}"
         )
 

@@ -1,10 +1,11 @@
 """Pages in Markdown for people: the plan before it is signed, and the checklist. The Prefect UI shows them as artifacts."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.checklist import Progress, Row
 from core.dates import local
-from core.model import Engagement, ExitPlan, Grant, Owner
+from core.model import Credential, Engagement, ExitPlan, Grant, Obligation, ObligationSide, Owner
 
 MARK = {Progress.DONE: "✓ done", Progress.OPEN: "  open", Progress.UNKNOWN: "? unknown"}
 FATE = {
@@ -12,6 +13,9 @@ FATE = {
     Owner.OURS: "ours: revoked, never handed over",
     Owner.SHARED: "shared with others: rotated by us, never handed over",
 }
+BETWEEN = re.compile(r"; (?![^(]*\))")
+"""Between two things that a message tells, and not between those in brackets."""
+_PARAGRAPH = re.compile(r"(?<=\.) (?=Left untouched: |What to do: )")
 LONGEST_LIST = 200
 FOR_GOOD = "**irreversible, signed for by itself:** "
 
@@ -27,40 +31,51 @@ def plan_page(engagement: Engagement, plan: ExitPlan, left_out: Mapping[str, Seq
             f"**Cutoff:** {local(plan.cutoff.instant, plan.cutoff.zone)}",
             "",
             "## Access that we give up, in this order",
-            *(_grant(one) for one in plan.grants),
+            *_list(_grant(number, one) for number, one in enumerate(plan.grants, start=1)),
             "## Not looked at",
             "Whatever access of ours is there, this plan neither knows nor ends.\n" if left_out else "(nothing that is known of)\n",
-            *(f"- {escape(system)}: {escape(one)}" for system, words in sorted(left_out.items()) for one in words),
+            *(line for system, words in sorted(left_out.items()) for line in (f"### {escape(system)}", *_list(map(escape, words)))),
             "## Data that we export, encrypted",
-            _table(("from", "what"), ((one.source, ", ".join(one.selectors)) for one in plan.datasets)),
-            *(f"- for the {one.party}: `{one.age}`" for one in plan.recipients),
+            *_list(f"**{escape(one.source)}**: {escape(', '.join(one.selectors))}" for one in plan.datasets),
+            *_list(f"for the {one.party}: `{one.age}`" for one in plan.recipients),
             "## Credentials",
-            _table(
-                ("title", "user", "what happens"),
-                _credentials(plan),
-            ),
+            *_list(_credential(one, one.owner) for one in plan.credentials if one.owner),
             "## Documents that we hand over",
-            _table(("document",), ((one,) for one in plan.documents)),
+            *_list(map(escape, plan.documents)),
             "## Obligations open when this was drawn",
-            _table(("id", "owed by", "what", "due"), ((one.id, one.owed_by, one.what, str(one.due or "")) for one in plan.obligations)),
+            *_list(_obligation(one) for one in plan.obligations),
             "Nothing of the client's is deleted, locked or switched off: this program has no operation for it.",
         ]
     )
 
 
-def _grant(one: Grant) -> str:
-    return f"1. {FOR_GOOD if one.irreversible else ''}{escape(one.holder)}: {escape(one.privilege)}\n   `{one.subject}`"
+def _grant(number: int, one: Grant) -> str:
+    """Write a grant with its number as text: the pages cut the numbers of a list off from ten on."""
+    return f"**{number}.** {FOR_GOOD if one.irreversible else ''}{escape(one.holder)}: {escape(one.privilege)}\n  `{one.subject}`"
+
+
+def _credential(one: Credential, owner: Owner) -> str:
+    user = f" ({escape(one.username)})" if one.username else ""
+    return f"**{escape(one.title)}**{user}: {FATE[owner]}"
+
+
+def _obligation(one: Obligation) -> str:
+    owes = "we owe" if one.owed_by == ObligationSide.OURS else "the client owes"
+    return f"**{escape(one.id)}**, {owes}: {escape(one.what)}{f', due {one.due}' if one.due else ''}"
+
+
+def _list(items: Iterable[str]) -> list[str]:
+    """Write items below one another: a table of long cells is cut off at the side of the page."""
+    listed = list(items)
+    if len(listed) > LONGEST_LIST:
+        return ["", *(f"- {one}" for one in listed[:LONGEST_LIST]), f"\nand {len(listed) - LONGEST_LIST} more, all in the saved plan", ""]
+    return ["", *(f"- {one}" for one in listed), ""] if listed else ["\n(none)\n"]
 
 
 def _line(row: Row) -> str:
-    """Write a row as an item of a list: a table of four columns runs out of the page."""
     what = f": {escape(row.what)}" if row.what else ""
     verified = f". Verified: *{escape(row.verified)}*" if row.verified else ""
-    return f"- `{row.progress}` **{row.step}**{what}{verified}"
-
-
-def _credentials(plan: ExitPlan) -> list[tuple[str, ...]]:
-    return [(one.title, one.username, FATE[one.owner]) for one in plan.credentials if one.owner]
+    return f"- `{row.progress}` **{escape(row.step)}**{what}{verified}"
 
 
 def checklist_page(engagement: Engagement, plan: ExitPlan | None, rows: Sequence[Row], sentence: str) -> str:
@@ -69,7 +84,8 @@ def checklist_page(engagement: Engagement, plan: ExitPlan | None, rows: Sequence
         [
             f"# Exit of {escape(engagement.client.name)}",
             "",
-            f"**{escape(sentence)}**",
+            *said_in_parts(sentence),
+            "## Each step",
             "",
             *(_line(row) for row in rows),
             "",
@@ -78,17 +94,25 @@ def checklist_page(engagement: Engagement, plan: ExitPlan | None, rows: Sequence
     )
 
 
+def said_in_parts(message: str) -> list[str]:
+    """Write the message of a run so that each thing that it tells stands on a line of its own."""
+    lines = list[str]()
+    for paragraph in _PARAGRAPH.split(message):
+        first, *more = BETWEEN.split(paragraph)
+        head, colon, rest = first.partition(": ")
+        if more and colon:
+            lines += [f"**{escape(_capital(head))}:**", *_list(map(escape, (rest, *more)))]
+        else:
+            lines += [f"**{escape(_capital(paragraph))}**", ""]
+    return lines
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def escape(text: str) -> str:
     """Make a text safe inside a cell: whatever a system, a file name or a person wrote stays text."""
     for mark in "\\`*_<>[]|#":
         text = text.replace(mark, f"\\{mark}")
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    listed = list(rows)
-    if not listed:
-        return "\n(none)\n"
-    shown = ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in listed[:LONGEST_LIST]]
-    more = [f"\nand {len(listed) - LONGEST_LIST} more, all in the saved plan"] if len(listed) > LONGEST_LIST else []
-    return "\n".join(["", "| " + " | ".join(head) + " |", "|" + "---|" * len(head), *shown, *more, ""])

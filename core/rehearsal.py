@@ -10,6 +10,7 @@ from core.interlocks.interlock import Interlock
 from core.model import EndState, ExitPlan, Grant, Noun
 from core.pages import escape
 from core.ports import SimulatesEndState, TellsOperations
+from core.steps.close import is_closed
 from core.steps.discover import Found, look
 from core.steps.side_by_side import side_by_side
 
@@ -43,11 +44,15 @@ class SystemRehearsal(Noun):
 
 
 class Rehearsal(Noun):
-    """What a cutoff would find and do. `interlocks` as they would stand at the cutoff, by what is on record and on the systems now."""
+    """What a cutoff would find and do. `interlocks` as they would stand at the cutoff, by what is on record and on the systems now.
+
+    `closed`: it has come, and the exit is closed.
+    """
 
     cutoff: str
     systems: tuple[SystemRehearsal, ...]
     interlocks: tuple[Interlock, ...]
+    closed: bool = False
 
     @property
     def ready(self) -> bool:
@@ -57,6 +62,8 @@ class Rehearsal(Noun):
     @property
     def sentence(self) -> str:
         """Say in one sentence how it would end."""
+        if self.closed:
+            return "The exit is closed: there is no cutoff to come. Nothing was written, sent or recorded."
         would = "would run, on every system" if self.ready else "would be held, or not be done on every system: see what is missing"
         return f"By what is on record and on the systems now, the cutoff {would}. Nothing was written, sent or recorded."
 
@@ -71,6 +78,7 @@ def rehearse(exit_: Exit, plan: ExitPlan) -> Rehearsal:
         cutoff=local(plan.cutoff.instant, plan.cutoff.zone),
         systems=tuple(_silent(name, one) if isinstance(one, GoodLeaverError) else one for name, one in seen.items()),
         interlocks=interlocks(at_cutoff, plan, found),
+        closed=is_closed(exit_, plan),
     )
 
 
@@ -90,10 +98,13 @@ def _rehearse(exit_: Exit, plan: ExitPlan, name: str, found: Found) -> SystemReh
         raise found.trouble[name]
     target = exit_.systems.target(name)
     grants = [grant for grant in found.present.values() if grant.system == name]
-    planned = [grant.subject for grant in plan.grants if grant.system == name]
+    planned = [grant for grant in plan.grants if grant.system == name]
     return SystemRehearsal(
         system=name,
-        grants=tuple(f"{subject}: {'there' if subject in found.present else 'not there any more'}" for subject in planned),
+        grants=tuple(
+            f"{one.holder}: {one.privilege} ({one.subject}): {'there' if one.subject in found.present else 'not there any more'}"
+            for one in planned
+        ),
         beyond=tuple(sorted(subject for subject, grant in found.beyond.items() if grant.system == name)),
         not_looked_at=target.not_looked_at(),
         operations=tuple(target.operations(grants)) if isinstance(target, TellsOperations) else (UNTOLD,),

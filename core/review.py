@@ -35,8 +35,8 @@ class Review(Noun):
         """Say where everything is, and how it is checked."""
         kept = f"The evidence is in {self.folder}: {self.entries} entries, {self.checks} checks passed, root {self.root[:12]}. "
         part = f"{self.withheld} entries are withheld from this audience and stand in it as hashes. " if self.withheld else ""
-        flag = "--redacted " if self.withheld else ""
-        check = f"Anybody verifies it there, without us: sh verify.sh {flag}and python3 verify.py {flag}; README.txt says more. "
+        flag = " --redacted" if self.withheld else ""
+        check = f"Anybody verifies it there, without us: sh verify.sh{flag} and python3 verify.py{flag}; README.txt says more. "
         if self.sealed is None:
             return f"{kept}{part}{check}Nothing may leave: no key of the audience is known to encrypt it to."
         leaves = f"What may leave is {self.sealed.path} (SHA-256 {self.sealed.sha256}); {self.sealed.how.name} says how to open it."
@@ -47,8 +47,8 @@ def review(exit_: Exit, audience: Audience, recipients: Sequence[str] = ()) -> R
     """Write the bundle for an audience, verify it, and encrypt it to the audience's keys: the engagement's, or `recipients` for others.
 
     The client's own bundle goes to the engagement's evidence folder, others' beside it. Raises RefusedError, with nothing written, for
-    others without a key and for a successor whom the client has not elected; ConfigurationError for a key that age cannot take;
-    RefusedError, with everything kept, if the bundle does not verify.
+    others without a key, for `recipients` where the engagement's keys are the only ones, and for a successor whom the client has not
+    elected; ConfigurationError for a key that age cannot take; RefusedError, with everything kept, if the bundle does not verify.
     """
     keys = _keys(exit_, audience, recipients)
     home = exit_.evidence_folder
@@ -103,6 +103,12 @@ def _keys(exit_: Exit, audience: Audience, recipients: Sequence[str]) -> tuple[s
                 todo="ask the receiver for an age or ssh-ed25519 public key, and give it",
             )
         return tuple(recipients)
+    if recipients:
+        raise RefusedError(
+            f"keys are given, and what {audience} gets is encrypted to the keys in the engagement file alone",
+            untouched="everything; nothing was written",
+            todo="leave the keys out, or choose somebody else as the audience",
+        )
     party = Party.CLIENT if audience is Audience.CLIENT else Party.SUCCESSOR
     plan = saved_plan(exit_)
     if party is Party.SUCCESSOR and not (plan and elected(exit_, plan)):

@@ -12,14 +12,13 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from cli.checklist_table import checklist_table
 from cli.services import PROJECT, Services, stop_on_signals
 from configs.open_exit import open_exit
 from core.checklist import checklist
 from core.planning import saved_plan
 from demo.acme import SLUG, Acme
 from demo.story import SHORTEST_LEAD, Story
-from demo.telling import out
+from demo.telling import in_short, out
 
 FOLDER = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else PROJECT / "build" / "demo"
 
@@ -61,10 +60,14 @@ def lead(server_start_seconds: float) -> timedelta:
 def summary(services: Services, *, keep: bool, good: bool) -> None:
     """Show the checklist as it stands, and where everything is."""
     with open_exit(SLUG) as exit_:
-        table = checklist_table("The exit of Acme Dental", checklist(exit_, saved_plan(exit_)))
-    out.print()
-    out.print(table)
+        rows = checklist(exit_, saved_plan(exit_))
+    out.print("\n[bold]The exit of Acme Dental[/bold]")
+    for line in in_short(rows):
+        out.print(line, markup=False)
     shown = FOLDER.relative_to(PROJECT) if FOLDER.is_relative_to(PROJECT) else FOLDER
+    places = f"OFFBOARD_ENGAGEMENTS={shown / 'engagements'} OFFBOARD_STATE={shown / 'state'}"
+    out.print("What was done for each, and how it was verified:", markup=False)
+    out.print(f"  {places} .venv/bin/offboard status {SLUG}\n", markup=False)
     for name, what in (
         ("archive", "the data, encrypted: a BagIt bag"),
         ("archive-delta", "what changed shortly before the cutoff"),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from core.checklist import Row
 from core.model import Grant
+from core.pages import BETWEEN, MARK
 
-BETWEEN = re.compile(r"; (?![^(]*\))")
-"""Between two things that a message tells, and not between those in brackets."""
 UNSEEN = re.compile(r"([\w-]+):(\S+) [^;]*? is unknown: [^;]*(?:; )?")
 """What nobody of ours can see any more: in which system, what, and why."""
 out = Console(highlight=False, soft_wrap=True)
@@ -48,6 +48,14 @@ def plan_in_short(grants: Sequence[Grant]) -> list[str]:
     counted = ", ".join(f"{count} in {system}" for system, count in Counter(one.system for one in grants).items())
     marked = [f"nothing puts this back, so two executives sign for it by itself: {one.privilege}" for one in grants if one.irreversible]
     return [f"{len(grants)} ways in of ours end: {counted}", *marked]
+
+
+def in_short(rows: Sequence[Row]) -> list[str]:
+    """Say of each step how far it is, without what was done and how it was verified."""
+    return [
+        f"  {MARK[progress]:<11}{step}{f' ({count})' if count > 1 else ''}"
+        for (progress, step), count in Counter((row.progress, row.step) for row in rows).items()
+    ]
 
 
 def seen_in(text: Path) -> str:

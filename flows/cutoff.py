@@ -31,7 +31,13 @@ from tasks.tell import ask_the_client_to_look, send_closing_notice
 
 @flow(name="cutoff", persist_result=False)
 def cutoff(engagement: str, plan_digest: str) -> State[Any]:
-    """Give up our access at the signed instant. A run for a plan that is not in force any more does nothing."""
+    """Give up our access at the signed instant. A run for a plan that is not in force any more does nothing.
+
+    Args:
+        engagement: Filled in by client-exit, which schedules this run. There is no need to start it by hand.
+        plan_digest: The whole SHA-256 of the signed plan. With any other nothing is done.
+
+    """
     return conclude(
         engagement,
         lambda exit_: give_up_access(exit_, plan_digest),

@@ -13,6 +13,12 @@ def export_dataset(engagement: str, dataset: str, subject: str) -> str:
     """Write one dataset into the archive that client-exit or the cutoff has begun, or go on with it.
 
     Offered to the workers by client-exit and the cutoff. Started by hand it does nothing that they would not do.
+
+    Args:
+        engagement: Filled in by client-exit or the cutoff. There is no need to start this by hand.
+        dataset: The name of one data source in the engagement file.
+        subject: Which archive it belongs to, as the ledger names it.
+
     """
     try:
         with open_exit(engagement) as exit_, watched(exit_, dataset) as watch:

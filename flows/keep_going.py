@@ -23,7 +23,7 @@ LONGEST = timedelta(days=7)
 NOT_STARTED = "No plan is drawn yet. A person starts client-exit for this engagement when its exit is to begin."
 
 
-@flow(name="keep-going", persist_result=False)
+@flow(name="keep-going", flow_run_name="every open engagement: keep going", persist_result=False)
 def keep_going() -> State[Any]:
     """Walk every open engagement on from its ledger, some side by side; no trouble or long export of one stops the others.
 

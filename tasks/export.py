@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
 
 from core.archive.summary import Progress
+from core.counting import counted
 from core.errors import GoodLeaverError
 from core.exit import Exit
 from core.model import ExitPlan
@@ -118,7 +119,7 @@ def watched(exit_: Exit, dataset: str) -> Iterator[Callable[[Progress], None]]:
             rate = (progress.bytes - before) / (now - began)
             amount = f"{progress.bytes / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.0f} MB/s"
             left = f"{max(total - progress.bytes, 0) / max(rate, 1):.0f} s left"
-            said = f"{progress.files} files, {amount}, volume {progress.volume}, {left}"
+            said = f"{counted(progress.files, 'file')}, {amount}, volume {progress.volume}, {left}"
             update_progress_artifact(artifact_id=artifact, progress=min(100.0, 100 * progress.bytes / max(total, 1)), description=said)
 
     yield show

@@ -24,8 +24,8 @@ def hand_out(exit_: Exit, wanted: Draft) -> str:
         description=f"{drafted.kind.capitalize()}, to be signed by {drafted.person.name}: what it means, the text, and how to sign it",
     )
     return (
-        f"The {drafted.kind} for {drafted.person.name} ({drafted.person.principal}) to sign is under Artifacts, and the plan beside it. "
-        f"Nothing is on record yet: start record-{drafted.kind} with the text and its signature."
+        f"The {drafted.kind} for {drafted.person.name} ({drafted.person.principal}) to sign is on this run's tab Artifacts, "
+        f"and the plan beside it. Nothing is on record yet: start record-{drafted.kind} with the text and its signature."
     )
 
 

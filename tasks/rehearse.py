@@ -17,4 +17,4 @@ def show_rehearsal(exit_: Exit) -> tuple[bool, str]:
         markdown=rehearsal.rehearsal_page(found, exit_.engagement.client.name),
         description="The rehearsal: what the cutoff would find and do, and what is missing",
     )
-    return found.ready, f"{found.sentence} Under Artifacts, {exit_.engagement.slug}-rehearsal shows each."
+    return found.ready, f"{found.sentence} On this run's tab Artifacts, {exit_.engagement.slug}-rehearsal shows each."

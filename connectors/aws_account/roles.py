@@ -127,7 +127,7 @@ def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
         holder=holder,
         privilege=f"assume {detail['Arn']} as {', '.join(named)}"
         + (f", where {when}" if when else "")
-        + (f", with {', '.join(rights)}" if rights else "")
+        + (f", with the {'policy' if len(rights) == 1 else 'policies'} {', '.join(rights)}" if rights else "")
         + shared,
         own=detail["Arn"] == visit.account.access.role_arn and marks.name(visit.session.via),
         undo=_undo(visit, name, trust, holder),

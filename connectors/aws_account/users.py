@@ -15,6 +15,7 @@ from connectors.aws_account.guard import Errand
 from connectors.aws_account.session import settle
 from connectors.aws_account.settings import OurUser
 from connectors.aws_account.visit import Visit
+from core.counting import counted
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
@@ -103,7 +104,7 @@ class Users:
             if state.denial is not None:
                 visit.session.call("iam", "DeleteUserPolicy", **subject, PolicyName=DENY_ALL)
         settle(lambda: read_state(visit, user.name).denial is None, f"that {user.name} is open again")
-        return Receipt(done=f"{user.name} is as it was: {len(missing)} credential(s) active again", facts={"changed": True})
+        return Receipt(done=f"{user.name} is as it was: {counted(len(missing), 'credential')} active again", facts={"changed": True})
 
 
 def _details(visit: Visit) -> list[dict[str, Any]]:

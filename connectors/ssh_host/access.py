@@ -23,6 +23,7 @@ from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace, temporary
 from connectors.ssh_host.sftp import Sftp
 from connectors.ssh_host.taking_out import require_no_authority, take_out_lines
+from core.counting import counted
 from core.errors import RefusedError, UnavailableError
 from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
 from core.signatures.public_key import PublicKey, read_line
@@ -172,7 +173,7 @@ class SshAccess(SshHost):
                 untouched="the file",
                 todo=f"have the client add this line to {path} (it is public, no secret): {shown}",
             ) from exc
-        return Receipt(done=f"put {len(missing)} line(s) of {grant.id} back", facts={"changed": True})
+        return Receipt(done=f"put {counted(len(missing), 'line')} of {grant.id} back", facts={"changed": True})
 
     def client_control(self) -> ClientControl:
         """Ask the server whether it would accept each of the client's own keys; one is enough. Nothing of theirs is needed."""

@@ -26,7 +26,8 @@ def end_state(system: str, contents: Mapping[str, bytes], gone: Sequence[tuple[s
         stay = [one for one in every if one in clients and (one, path) not in gone]
         left += [f"{one} in {path}" for one in stay]
         lost += [] if stay else [path]
-    files = f"of {len(contents)} file(s), read and not changed, each keeps a key line of the client's"
+    which = "the one file" if len(contents) == 1 else f"each of {len(contents)} files"
+    files = f"{which}, read and not changed, keeps a key line of the client's"
     return EndState(
         system=system,
         administrators=tuple(dict.fromkeys(left)),

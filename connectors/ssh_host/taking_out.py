@@ -9,6 +9,7 @@ from connectors.ssh_host.names import encode
 from connectors.ssh_host.packets import Attributes
 from connectors.ssh_host.replacement import read_regular
 from connectors.ssh_host.sftp import Sftp
+from core.counting import counted
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 from core.signatures.public_key import read_line
@@ -60,7 +61,7 @@ def _receipt(
         return Receipt(done=f"it was already so: {path} holds no line of {fingerprint}", undo=grant.undo, facts={"changed": False})
     texts = sorted(line.text for line in ours)
     undo = grant.undo if grant.undo and sorted(text for _position, text in stored_lines(grant)) == texts else None
-    done = f"took {len(ours)} line(s) of {fingerprint} out of {path} on {host}"
+    done = f"took {counted(len(ours), 'line')} of {fingerprint} out of {path} on {host}"
     return Receipt(done=done, undo=undo or undo_of(path, *old, ours), facts=facts)
 
 

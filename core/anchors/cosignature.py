@@ -31,7 +31,7 @@ def record_cosignature(exit_: Exit, signature: str) -> str:
         return f"That is on record already: {what}. Nothing was added."
     facts = {"by": person.principal, "why": WHY, "key": key, "signature": signature}
     record_anchor(exit_, Way.COSIGNATURE, named(exit_, checkpoint), facts)
-    return f"On record: {what}. What was recorded until then cannot be altered any more without its showing."
+    return f"On record: {what}. What was recorded until then cannot be altered any more without being noticed."
 
 
 def cosigning_words(checkpoint: Checkpoint) -> str:

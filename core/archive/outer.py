@@ -11,6 +11,7 @@ from core.archive.compression import BlockWriter, compressing
 from core.archive.encryption import encrypting
 from core.archive.names import MANIFEST, SIGNATURE, TAG_MANIFEST, TIME_STAMP
 from core.archive.streams import Sink
+from core.counting import counted
 from core.errors import RefusedError
 from core.ports import ArchiveStore
 
@@ -74,7 +75,7 @@ class Outer:
         contents = {
             "bagit.txt": BAGIT,
             "bag-info.txt": bag_info(self._name, self._day, sum(one.size for one in payload), len(payload), more),
-            "README.txt": readme.replace("@NAME@", self._name).replace("@VOLUMES@", str(len(volumes))).encode(),
+            "README.txt": readme.replace("@NAME@", self._name).replace("@VOLUMES@", counted(len(volumes), "volume")).encode(),
             "recipients.txt": "".join(f"{recipient}\n" for recipient in recipients).encode(),
             MANIFEST: manifest,
         }

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from core.counting import counted
 from core.evidence.rows import Access
 from core.evidence.said import Holds, Record, Said, at, lacking, most, shown
 from core.evidence.sentences import clip, sentence, statement_fields
@@ -22,11 +23,8 @@ def day_zero(record: Record, summary: Summary) -> tuple[Said, ...]:
     grants = record.first.grants
     systems = Counter(one.system for one in grants)
     where = clip(", ".join(f"{count} on {system}" for system, count in systems.items())) or "on no system"
-    said = [
-        shown(
-            f"On {at(entry)}, when the first plan was drawn by looking, {len(grants)} grant(s) of ours were found: {where}.", entry.number
-        )
-    ]
+    found = counted(len(grants), "grant of ours was", "grants of ours were")
+    said = [shown(f"On {at(entry)}, when the first plan was drawn by looking, {found} found: {where}.", entry.number)]
     said += [shown(f"{one.holder}: {one.privilege} on {one.system}, {one.id}.", entry.number) for one in grants]
     drift = record.of(EntryKind.DRIFT)
     said += [shown(f"Found later, beyond the signed plan: {one.subject}, on {at(one)}.", one.number) for one in drift]
@@ -41,9 +39,8 @@ def each_grant(record: Record, summary: Summary) -> tuple[Said, ...]:
         return (lacking("No access is named in a plan yet.", holds=Holds.NOT_YET),)
     said = [_grant(record, row) for row in summary.access]
     if summary.not_looked_at:
-        words = (
-            f"{len(summary.not_looked_at)} kind(s) of things were not looked at (question 8); that nothing of ours is there is not shown."
-        )
+        kinds = counted(len(summary.not_looked_at), "kind of things was", "kinds of things were")
+        words = f"{kinds} not looked at (question 8); that nothing of ours is there is not shown."
         said.append(lacking(words, *(one.entry for one in summary.not_looked_at)))
     return most(said, "the table of access")
 
@@ -72,10 +69,9 @@ def since_the_cutoff(record: Record, _: Summary) -> tuple[Said, ...]:
     if not later:
         return (lacking("Nothing was looked at since the cutoff.", record.since, holds=record.so_far), *_sessions(record))
     still = [one for one in later if one.data.get("state") != GrantState.REVOKED]
-    words = (
-        f"Since the cutoff our access was looked at {len(later)} time(s), last on {at(later[-1])}; {len(still)} of these looks found it "
-    )
-    said = [shown(f"{words}not revoked.", *(one.number for one in later))]
+    times = counted(len(later), "time")
+    words = f"Since the cutoff our access was looked at {times}, last on {at(later[-1])}; {len(still)} of these looks found it not revoked."
+    said = [shown(words, *(one.number for one in later))]
     said += [shown(f"{one.subject} was {one.data.get('state')} on {at(one)}: {one.data.get('evidence', '')}.", one.number) for one in still]
     said += _sessions(record)
     if record.closed:

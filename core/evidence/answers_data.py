@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from core.counting import amount, counted
 from core.errors import SignatureError
 from core.evidence.certificate import NOT_STATED, sentences
 from core.evidence.inventories import Comparison
@@ -49,8 +50,9 @@ def credentials(record: Record, summary: Summary) -> tuple[Said, ...]:
     if record.plan is None:
         return (lacking("No plan names credentials yet.", holds=Holds.NOT_YET),)
     owners = {owner: sum(one.owner == owner for one in record.plan.credentials) for owner in Owner}
+    named = counted(len(record.plan.credentials), "credential")
     plan = shown(
-        f"The plan in force names {len(record.plan.credentials)} credential(s): {owners[Owner.CLIENT]} of the client's, to be handed over; "
+        f"The plan in force names {named}: {owners[Owner.CLIENT]} of the client's, to be handed over; "
         f"{owners[Owner.OURS]} of ours and {owners[Owner.SHARED]} shared with other clients, neither of them handed over.",
         record.since,
     )
@@ -66,10 +68,12 @@ def differences(record: Record, summary: Summary) -> tuple[Said, ...]:
     acts = sorted({one.action for one in record.of(EntryKind.RECEIPT) if one.action in {Action.REVOKE, Action.REINSTATE}}, key=str)
     done = [one.number for one in record.of(EntryKind.RECEIPT) if one.action in acts]
     if done:
-        said.append(shown(f"What we changed on the client's systems stands in {len(done)} receipt(s) of {' and '.join(acts)}.", *done))
+        said.append(
+            shown(f"What we changed on the client's systems stands in {counted(len(done), 'receipt')} of {' and '.join(acts)}.", *done)
+        )
     refused = [one.number for one in record.of(EntryKind.GUARD)]
     if refused:
-        said.append(shown(f"{len(refused)} operation(s) were refused before they left our machine.", *refused))
+        said.append(shown(f"{counted(len(refused), 'operation was', 'operations were')} refused before leaving our machine.", *refused))
     return (*most(said, "the table of inventories"), lacking(f"We do not state: {'; '.join(NOT_STATED)}."))
 
 
@@ -107,11 +111,13 @@ def _export(record: Record, row: Done) -> Iterator[Said]:
         before = [one for one in record.of(EntryKind.INVENTORY, subject=name) if one.number < row.entry and one.data["when"] == "before"]
         listed = f"; the inventory before listed {before[-1].data['items']} items, directories and links among them" if before else ""
         yield shown(
-            f"Of {name} it holds {count['files']} files, {count['bytes']} bytes{listed}.", row.entry, *(one.number for one in before[-1:])
+            f"Of {name} it holds {amount(count['files'], count['bytes'])}{listed}.",
+            row.entry,
+            *(one.number for one in before[-1:]),
         )
     for key, what in (("not_carried", "not carried"), ("changed_while_read", "changed while it was read")):
         lines = facts.get(key, ())
-        words = f"{len(lines)} line(s) of what was {what}: {clip('; '.join(lines))}." if lines else f"Nothing is listed as {what}."
+        words = f"{counted(len(lines), 'line')} of what was {what}: {clip('; '.join(lines))}." if lines else f"Nothing is listed as {what}."
         if key in facts:
             yield shown(f"{row.subject}: {words}", row.entry)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from core.counting import counted
 from core.dates import local
 from core.evidence.rows import Owed, Signed
 from core.evidence.said import Holds, Record, Said, at, lacking, most, shown
@@ -77,7 +78,7 @@ def _plan(record: Record, summary: Summary) -> Iterator[Said]:
     )
     earlier = [one.number for one in drawn if one.number < record.since]
     if earlier:
-        yield shown(f"It took the place of what {len(earlier)} earlier drawing(s) gave.", *earlier, entry.number)
+        yield shown(f"It took the place of what {counted(len(earlier), 'earlier drawing')} gave.", *earlier, entry.number)
 
 
 def _approvals(record: Record, summary: Summary) -> tuple[Said, ...]:
@@ -88,7 +89,7 @@ def _approvals(record: Record, summary: Summary) -> tuple[Said, ...]:
         )
         for row in rows
     ]
-    in_force = {row.principal for row in rows if row.in_force and row.words.startswith("approve")}
+    in_force = {row.principal for row in rows if row.in_force and row.words.startswith("approve plan ")}
     if record.plan and len(in_force) < TWO:
         words = f"{len(in_force)} of {TWO} executives have approved the plan in force."
         said.append(lacking(words, record.since, holds=record.so_far))
@@ -99,8 +100,8 @@ def _decision(record: Record) -> Said:
     decision = record.engagement.decision
     return lacking(
         "Who decided, on what evidence and after which attempts, is not in the record. data/engagement.json, which nobody signs but we, "
-        f"gives the reason as {decision.reason.replace('_', ' ')}, decided on {decision.decided_on}, with {len(decision.evidence)} "
-        f"piece(s) of evidence and {len(decision.remedies_tried)} attempt(s) at a remedy."
+        f"gives the reason as {decision.reason.replace('_', ' ')}, decided on {decision.decided_on}, with "
+        f"{counted(len(decision.evidence), 'piece')} of evidence and {counted(len(decision.remedies_tried), 'attempt')} at a remedy."
     )
 
 
@@ -119,7 +120,7 @@ def _obligation(record: Record, summary: Summary, row: Owed) -> Said:
     waivers = [one.entry for one in summary.statements if one.purpose == Purpose.WAIVER and one.subject == f"obligation {row.id}"]
     due = f", due {row.due}" if row.due else ""
     whose = "we owed" if row.owed_by == ObligationSide.OURS else "the client owed"
-    words = f"{row.id}: {whose} {clip(row.what)}{due}. What became of it: {row.outcome}."
+    words = f"{row.id}, which {whose}: {clip(row.what)}{due}. What became of it: {row.outcome}."
     if row.entry is None:
         holds = record.so_far if row.owed_by == ObligationSide.OURS else Holds.NOT_SHOWN
         return lacking(f"{words} How it ended is not in the record.", record.since, *waivers, holds=holds)

@@ -58,6 +58,15 @@ def statement_fields(text: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _scope(scope: str, plan: str) -> str:
+    if scope == "irreversible":
+        return f"what is irreversible in plan {plan}"
+    return f"plan {plan} for {', '.join(scope.split(','))}"
+
+
+_CHANNELS = {"phone": "by phone", "in-person": "in person"}
+
+
 def statement_words(purpose: str, fields: Mapping[str, tuple[str, ...]]) -> str:
     """Say what somebody signed, without nonces and digests."""
 
@@ -65,8 +74,8 @@ def statement_words(purpose: str, fields: Mapping[str, tuple[str, ...]]) -> str:
         return ", ".join(fields.get(key, ()))
 
     words = {
-        Purpose.APPROVAL: f"{of('decision')} plan {of('plan-sha256')[:12]} for {of('scope')}",
-        Purpose.CONVERSATION: f"told the client, {of('channel')}, with {of('with')}, on {of('held-at')}",
+        Purpose.APPROVAL: f"{of('decision')} {_scope(of('scope'), of('plan-sha256')[:12])}",
+        Purpose.CONVERSATION: f"told the client {_CHANNELS.get(of('channel'), of('channel'))}, with {of('with')}, on {of('held-at')}",
         Purpose.ELECTION: f"deliver to {of('deliver-to')}; copies: {of('copies')}{_locked(of('object-lock-days'))}",
         Purpose.ACKNOWLEDGEMENT: f"{of('result')}{': ' + of('exception') if of('exception') else ''}",
         Purpose.WAIVER: f"waived {of('subject')}: {of('reason')}",

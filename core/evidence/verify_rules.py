@@ -234,4 +234,4 @@ class Rules:
             elif entry["kind"] == "sweep":
                 sweeps.need_fits(entry)
                 found += 1
-        return f"{found} entries of sweeps, each counting what its verdicts say"
+        return f"{found} {'sweep counts' if found == 1 else 'sweeps, each of which counts'} what its verdicts say"

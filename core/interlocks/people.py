@@ -33,8 +33,9 @@ def date_approved(exit_: Exit, plan: ExitPlan) -> str:
         lambda: require_confirmation(exit_, plan),
     )
     told = conversations(exit_, plan)[-1]
+    how = "by phone" if told.one("channel") == "phone" else "in person"
     return (
-        f"{instant}, approved by {_names(*approvers(exit_, plan))} with plan {plan.digest[:12]}; told {told.one('channel')} at "
+        f"{instant}, approved by {_names(*approvers(exit_, plan))} with plan {plan.digest[:12]}; told {how} at "
         f"{told.one('held-at')}, and confirmed in writing"
     )
 
@@ -96,4 +97,5 @@ def arming_by(exit_: Exit, plan: ExitPlan, *roles: Role) -> str:
 
 
 def _names(*people: Person) -> str:
-    return " and ".join(one.name for one in people)
+    *most, last = [one.name for one in people] or [""]
+    return f"{', '.join(most)} and {last}" if most else last

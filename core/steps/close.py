@@ -6,6 +6,7 @@ from typing import Final
 from core.client_check.second_look import SecondCheck, assurances, systems_to_look_at
 from core.client_check.seen import ClientsLooks, note_what_the_client_found
 from core.client_check.what_to_do import what_to_do
+from core.counting import counted
 from core.dates import local
 from core.errors import HeldError
 from core.exit import Exit
@@ -88,15 +89,16 @@ def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:
     when, unseen = local(entry.at, plan.cutoff.zone), unseen_systems(exit_)
     beyond = f"; {UNSEEN} on {', '.join(unseen)}" if unseen else "; nothing of ours was found beyond the plan"
     left_out = sum(map(len, not_looked_at(exit_).values()))
-    beyond += f"; not looked at: {left_out} kind{'s' if left_out > 1 else ''} of things, see the plan" if left_out else ""
+    beyond += f"; not looked at: {counted(left_out, 'kind')} of things, see the plan" if left_out else ""
     held = told_of_sessions(exit_, plan)
     beyond += f"; {held}" if held else ""
-    return f"Closed on {when}: {len(plan.grants)} grant(s) of ours are gone, {_how(assurances(exit_, plan))}{beyond}"
+    gone = counted(len(plan.grants), "grant of ours is", "grants of ours are")
+    return f"Closed on {when}: {gone} gone, {_how(assurances(exit_, plan))}{beyond}"
 
 
-def _how(counted: Mapping[str, int]) -> str:
+def _how(numbers: Mapping[str, int]) -> str:
     """Say how it is known that everything is gone; who looked the second time is said where it was not always us."""
-    if not counted[Assurance.ATTESTED] + counted[Assurance.WAIVED]:
+    if not numbers[Assurance.ATTESTED] + numbers[Assurance.WAIVED]:
         return "seen twice"
-    said = (f"{counted[one]} {words}" for one, words in _HOW.items() if counted[one])
-    return f"seen by us at the first check; at the second {', '.join(said)}"
+    said = (f"{numbers[one]} {words}" for one, words in _HOW.items() if numbers[one])
+    return f"seen by us at the first check, and at the second {', '.join(said)}"

@@ -16,6 +16,7 @@ from core.archive.outer import Seals
 from core.archive.summary import Progress
 from core.archive.verify import verify_archive
 from core.archive.writer import finish_archive, is_being_written, is_written, write_dataset
+from core.counting import amount, counted
 from core.errors import GoodLeaverError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.handover.receipt import commitment, derive_code, derive_salt
@@ -84,7 +85,7 @@ def write_one(exit_: Exit, subject: str, dataset: str, watch: Watch) -> str:
     if subject == plan.delta_subject:
         only = NewOrChanged(find_inventory(exit_, source, BEFORE) or b"")
     totals = write_dataset(_order(exit_, plan, subject).begin(store, journal), source, store, journal, progress=watch, only=only)
-    return f"{totals.files} files, {totals.bytes} bytes"
+    return amount(totals.files, totals.bytes)
 
 
 def is_done(exit_: Exit, subject: str, dataset: str) -> bool:
@@ -149,7 +150,7 @@ def _export(exit_: Exit, plan: ExitPlan, subject: str, spread: Spread) -> Receip
             "where": store.where(),
         }
         without = ", ".join(left_out(exit_)) if subject == plan.delta_subject else ""
-        done = f"{summary.files} files, {summary.bytes} bytes in {summary.volumes} volume(s)"
+        done = f"{amount(summary.files, summary.bytes)} in {counted(summary.volumes, 'volume')}"
         return Receipt(done=f"{done}; without {without}, which could not be read" if without else done, facts=facts)
 
     if exit_.last(EntryKind.RECEIPT, action=Action.EXPORT, subject=subject) is None:
@@ -230,5 +231,5 @@ def _read_back(store: ArchiveStore) -> Verdict:
             untouched="the client's systems",
             todo="look at the disk; name a fresh archive_store in the engagement file and start the exit again",
         )
-    evidence = f"read back: {report.bytes} bytes of ciphertext in {report.volumes} volume(s) have their sums"
+    evidence = f"read back: {counted(report.bytes, 'byte')} of ciphertext in {counted(report.volumes, 'volume')} have their sums"
     return Verdict(assurance=Assurance.OBSERVED, evidence=evidence)

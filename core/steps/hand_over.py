@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from core.actions import judge, perform, redo
+from core.counting import counted
 from core.exit import Exit
 from core.handover.credentials import divide
 from core.handover.delivery import PASSPHRASE, deliver, read_back, stage, staged_facts, staged_passphrase
@@ -32,13 +33,13 @@ def hand_over(exit_: Exit, plan: ExitPlan) -> Receipt:
         passphrase = exit_.ledger.put_document(staged_passphrase(folder), "application/age-encryption")
         sections = facts["sections"].values()
         filled = sum(isinstance(one, int) for one in sections)
-        done = f"{facts['credentials']} credential(s), {filled} of {len(sections)} sections filled"
+        done = f"{counted(facts['credentials'], 'credential')}, {filled} of {len(sections)} sections filled"
         return Receipt(done=done, facts={**facts, "vault-passphrase": passphrase, "where": exit_.systems.handover_store.where()})
 
     receipt = perform(exit_, Action.HAND_OVER, subject, intent={"package": PACKAGE}, act=act, find_out=redo)
     if exit_.last(EntryKind.VERDICT, action=Action.HAND_OVER, subject=subject) is None:
         size = read_back(exit_.systems.handover_store, str(receipt.facts["package_sha256"]))
-        evidence = f"read back: {size} bytes of ciphertext have the sum in handover.json"
+        evidence = f"read back: {counted(size, 'byte')} of ciphertext have the sum in handover.json"
         judge(exit_, Action.HAND_OVER, subject, Verdict(assurance=Assurance.OBSERVED, evidence=evidence))
     return receipt
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from core.counting import counted
 from core.dates import local
 from core.errors import HeldError, RefusedError, UnavailableError
 from core.exit import Exit
@@ -30,7 +31,7 @@ def what_was_seen(entry: LedgerEntry) -> str:
     if data[GrantState.ACTIVE]:
         said.append(f"{data[GrantState.ACTIVE]} open")
     if count := data[GrantState.UNKNOWN]:
-        said.append(f"{count} {'grant' if count == 1 else 'grants'} cannot be seen from outside; the client's own look would tell")
+        said.append(f"{counted(count, 'grant')} cannot be seen from outside (the client's own look would tell)")
     return ", ".join(said)
 
 

@@ -138,7 +138,7 @@ def test_a_session_that_nobody_can_attribute_is_no_revocation(world: KnownWorld)
         assert session.poll() is None
         verdict = world.target.verify(grant, log_in=False)
         assert (verdict.state, verdict.assurance) == (GrantState.UNKNOWN, Assurance.UNKNOWN)
-        assert "1 open session(s) nobody can tell by which key" in verdict.evidence
+        assert "nobody can tell by which key 1 of the open sessions came in" in verdict.evidence
     finally:
         end(session)
     world.settle()

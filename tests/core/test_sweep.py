@@ -178,7 +178,7 @@ def test_a_host_that_is_down_is_unknown_and_looked_at_again(ended: Ended) -> Non
     ended.move(port=1)
     ended.at(7 * DAY)
     said = ended.sweep()
-    assert "0 of 2 refused, 2 grants cannot be seen from outside; the client's own look would tell" in said
+    assert "0 of 2 refused, 2 grants cannot be seen from outside (the client's own look would tell)" in said
     assert ended.swept()[-1].data["unknown"] == 2
     looks = [ended.now]
     for _ in range(96):  # a day of passes

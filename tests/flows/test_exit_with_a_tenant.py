@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from core.drafts import Draft, Kind, draft
 from core.exit import Exit
 from core.model import Action, EntryKind, ExitPlan, Person
+from core.planning import require_saved_plan
 from core.signatures import forms
 from core.signatures.statements import Statement
 from core.steps.foreign_log import log_of
@@ -51,12 +53,23 @@ def approve_what_is_irreversible(world: ExitWorld) -> None:
         world.sign(one, say)
 
 
+def assert_it_is_named_to_whoever_signs(world: ExitWorld) -> None:
+    with world.opened() as exit_:
+        for_good = [one for one in require_saved_plan(exit_).grants if one.irreversible]
+        wanted = Draft(person="bob@northwind.example", kind=Kind.APPROVAL, irreversible=True)
+        words = draft(exit_, wanted).words.splitlines()
+        assert words[-len(for_good) :] == [f"Nothing puts this back: {one.holder}: {one.privilege} ({one.subject})." for one in for_good]
+        assert any("Global Administrator" in line for line in words)  # by its name, not by its id
+        assert "puts this back" not in draft(exit_, wanted.model_copy(update={"irreversible": False})).words
+
+
 def test_a_tenant_and_a_file_server_are_given_up_and_the_client_looks_last(world: ExitWorld, tenant: Tenant) -> None:
     before = tenant.state()
     world.plan_for_a_past_cutoff(change=lambda written: with_tenant(tenant, written))
     world.sign_everything()
     state = world.walk()
     assert "irreversible" in str(state.message), state.message
+    assert_it_is_named_to_whoever_signs(world)
     approve_what_is_irreversible(world)
     world.waive_the_receipt()
     rehearsed = world.offboard("rehearse", SLUG)
@@ -85,7 +98,7 @@ def test_a_tenant_and_a_file_server_are_given_up_and_the_client_looks_last(world
     closed = world.cut()
     assert closed.name == "Closed", closed.message
     observed = len(at_home(plan.grants)) + 2 + 2  # our application, the one whose credential is named, and two lines of keys
-    said = f"{len(plan.grants)} grant(s) of ours are gone"
+    said = f"{len(plan.grants)} grants of ours are gone"
     for words in (said, f"{observed} observed, {len(plan.grants) - observed} attested by the client's own look", "entra revoked"):
         assert words in str(closed.message)
     proof = world.review()

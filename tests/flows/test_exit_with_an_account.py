@@ -53,7 +53,7 @@ def test_both_systems_are_given_up_and_the_client_looks_last(world: ExitWorld, m
     the_client_looks(world, monkeypatch)
     closed = world.cut()
     assert closed.name == "Closed", closed.message
-    for words in ("7 grant(s) of ours are gone", "5 observed, 2 attested by the client's own look; "):
+    for words in ("7 grants of ours are gone", "5 observed, 2 attested by the client's own look; "):
         assert words in str(closed.message)
     it_is_proved(world)
 

@@ -31,7 +31,7 @@ def test_everything_that_is_missing_is_named_at_once(world: ExitWorld) -> None:
     assert state.name == "Held"
     for words in (
         "I1 date approved: ",
-        "2 more approval(s)",
+        "2 more approvals",
         "No letter leaves before",
         "The confirmation letter has not been sent",
         "I2 obligations closed: We still owe the client: register: spare-firewall",
@@ -118,7 +118,7 @@ def test_approvals_taken_back_by_two(world: ExitWorld) -> None:
     state = world.cut()
     assert state.name == "Held"
     assert "I1 date approved: " in state.message
-    assert "2 more approval(s), by Alice Ng or Bob Okafor" in state.message
+    assert "2 more approvals, by Alice Ng or Bob Okafor" in state.message
     no_access_was_taken(world)
 
 
@@ -167,7 +167,7 @@ def test_a_moved_cutoff(world: ExitWorld) -> None:
 
     redrawn = world.walk(draw_new=True)
     assert redrawn.name == "Waiting for signature"
-    assert "2 more approval(s)" in redrawn.message
+    assert "2 more approvals" in redrawn.message
     assert "election" in redrawn.message
     after = world.plan()
     assert after.digest != before.digest

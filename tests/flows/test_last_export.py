@@ -93,7 +93,7 @@ def test_what_is_on_record_as_left_out_stays_out_if_the_pass_was_killed_there(wo
         state = world.cut()
     assert state.name == "Closed", state.message
     [receipt] = [one for one in world.entries(EntryKind.RECEIPT, Action.EXPORT) if one.subject == plan.delta_subject]
-    assert receipt.data["done"].startswith("1 files, ")  # one that changes all the time on the other system; the picture would be a second
+    assert receipt.data["done"].startswith("1 file, ")  # one that changes all the time on the other system; the picture would be a second
     assert receipt.data["done"].endswith("; without images, which could not be read")
 
 

@@ -21,7 +21,11 @@ def test_it_is_told_on_plan_checklist_and_rehearsal(world: ExitWorld) -> None:
         page = plan_page(exit_.engagement, plan, not_looked_at(exit_))
         access, left_out = page.index("## Access that we give up"), page.index("## Not looked at")
         assert access < left_out < page.index("## Data that we export")
-        assert f"- files-server: {SUDO}" in page
+        assert "### files-server\n" in page
+        assert f"\n- {SUDO}\n" in page
+        assert "|---" not in page  # a wide table is cut off at the side
+        many = plan.model_copy(update={"grants": plan.grants * 6})
+        assert "\n- **12.** " in plan_page(exit_.engagement, many, {})
         [row] = [one for one in checklist(exit_, plan) if one.step == "Not looked at on files-server"]
         assert row.progress == Progress.UNKNOWN
         assert SUDO in row.what

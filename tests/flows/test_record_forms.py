@@ -96,7 +96,7 @@ def desk(world: ExitWorld, tmp_path: Path) -> Iterator[Desk]:
 
 def test_the_exit_goes_on_by_forms_alone(desk: Desk) -> None:
     assert desk.state(Kind.APPROVAL, ALICE).is_completed()
-    assert "1 more approval(s), by Bob Okafor" in str(desk.world.walk().message)
+    assert "1 more approval, by Bob Okafor" in str(desk.world.walk().message)
     for kind, person, details in (
         (Kind.APPROVAL, BOB, {"days": 3}),
         (Kind.ELECTION, DANA, {"deliver_to": ("client", "successor"), "copies": "return"}),
@@ -156,7 +156,7 @@ def test_two_take_an_approval_back(desk: Desk) -> None:
     assert "start record-rescission with it" in str(wrong_form.message)
     assert desk.hand_in(Kind.RESCISSION, text, signature).is_completed()
     assert desk.state(Kind.RESCISSION, BOB).is_completed()
-    assert "2 more approval(s), by Alice Ng or Bob Okafor" in str(desk.world.walk().message)
+    assert "2 more approvals, by Alice Ng or Bob Okafor" in str(desk.world.walk().message)
 
 
 def test_a_text_that_was_altered_or_signed_by_somebody_else(desk: Desk) -> None:
@@ -189,7 +189,7 @@ def test_a_key_that_was_revoked_signs_no_more_and_what_it_signed_before_stays(de
     assert refused.is_failed()
     assert "of Alice Ng (alice@northwind.example) was revoked: it counted until" in str(refused.message)
     assert desk.hand_in(Kind.APPROVAL, *of_bob).is_completed()
-    assert "approval(s)" not in str(desk.world.walk().message)
+    assert "more approval" not in str(desk.world.walk().message)
     desk.draft(Kind.RESCISSION, ALICE)
     assert desk.hand_in(Kind.RESCISSION, *desk.sign_as_shown("alice-new")).is_completed()
 
@@ -204,7 +204,7 @@ def test_a_person_who_left_does_not_count_any_more(desk: Desk) -> None:
 def test_a_key_that_is_named_no_more_counts_for_nothing(desk: Desk) -> None:
     assert desk.state(Kind.APPROVAL, ALICE).is_completed()
     desk.world.alter(lambda written: written["people"][0].update(keys=[ssh_key(desk.world.acme.keys, "alice-newer")]))
-    assert "2 more approval(s), by Alice Ng or Bob Okafor" in str(desk.world.walk().message)
+    assert "2 more approvals, by Alice Ng or Bob Okafor" in str(desk.world.walk().message)
     assert len(desk.on_record()) == 1
 
 

@@ -61,6 +61,10 @@ def test_somebody_else_needs_a_key(ready: ExitWorld) -> None:
     assert "no key is named" in str(state.message)
     assert sorted(ready.folder.glob("evidence*")) == before
     identity = pyrage.x25519.Identity.generate()
+    held = review(Audience.CLIENT, str(identity.to_public()))
+    assert held.name == "Held"
+    assert "keys are given, and what the client gets is encrypted to the keys in the engagement file alone" in str(held.message)
+    assert sorted(ready.folder.glob("evidence*")) == before
     assert review(Audience.INSURER, str(identity.to_public())).is_completed()
     sealed = ready.folder / "evidence-insurer.tar.gz.age"
     assert pyrage.decrypt(sealed.read_bytes(), [identity])

@@ -87,7 +87,7 @@ def test_a_host_that_is_down_is_not_known_and_asked_again(closed: ExitWorld) -> 
     closed.alter(lambda written: written["access_targets"][0].update(port=str(gone)))
     state = closed.walk()
     assert state.name == "Closed", state.message
-    assert "0 of 2 refused, 2 grants cannot be seen from outside; the client's own look would tell" in state.message
+    assert "0 of 2 refused, 2 grants cannot be seen from outside (the client's own look would tell)" in state.message
     closed.alter(lambda written: written["access_targets"][0].update(port=str(port)))
     assert "2 of 2 refused" in closed.walk().message
 

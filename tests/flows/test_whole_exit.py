@@ -24,7 +24,7 @@ def the_plan_is_drawn(world: ExitWorld) -> None:
 
     drawn = world.walk()
     assert drawn.name == "Waiting for signature"
-    for words in ("nothing has been changed", "2 more approval(s), by Alice Ng or Bob Okafor", "by Dana Reyes", "offboard sign approval"):
+    for words in ("nothing has been changed", "2 more approvals, by Alice Ng or Bob Okafor", "by Dana Reyes", "offboard sign approval"):
         assert words in drawn.message
     world.nothing_changed()
     assert world.scheduled_runs() == []
@@ -34,11 +34,11 @@ def people_sign(world: ExitWorld) -> None:
     world.approve(ALICE)
     half = world.walk()
     assert half.name == "Waiting for signature"
-    assert "1 more approval(s), by Bob Okafor:" in half.message
+    assert "1 more approval, by Bob Okafor:" in half.message
     world.approve(BOB)
     unelected = world.walk()
     assert unelected.name == "Waiting for signature"
-    assert "approval(s)" not in unelected.message
+    assert "more approval" not in unelected.message
     assert "offboard sign election acme-dental --deliver-to client --deliver-to successor" in unelected.message
     world.elect()
 
@@ -101,7 +101,7 @@ def access_ends(world: ExitWorld) -> None:
     ended = world.cut()
     assert ended.name == "Closed", ended.message
     assert ended.is_completed()
-    assert "2 grant(s) of ours are gone, seen twice" in ended.message
+    assert "2 grants of ours are gone, seen twice" in ended.message
     assert datetime.now(UTC) >= world.plan().cutoff.instant
     assert world.authorized_keys.read_bytes() == world.last_key_lines
     assert [world.logs_in(key) for key in ("our-automation", "our-technician", "client-admin")] == [False, False, True]

@@ -70,7 +70,7 @@ def test_it_tells_that_the_client_looked_itself_and_that_it_closed(demo: tuple[P
     assert told.count("On record: look, signed by Dana Reyes") == 2
     assert "aws: 0 of 5 ways in of the provider's are still there" in told
     assert "microsoft: 0 of 6 ways in of the provider's are still there" in told
-    assert "13 grant(s) of ours are gone" in told
+    assert "13 grants of ours are gone" in told
     assert "The exit closed and its evidence verified." in told
 
 

@@ -55,8 +55,8 @@ def _or_unseen(visit: Visit, dataset: str, path: str, list_it: Job) -> Iterator[
     except (GuardError, WayInRefusedError):
         raise
     except RefusedError as error:
-        visit.unseen[path] = str(error)
-        yield InventoryItem(dataset, path, ItemKind.OTHER, target=f"not exported: {error}")
+        visit.unseen[path] = why = "; ".join(filter(None, (error.what, error.todo)))
+        yield InventoryItem(dataset, path, ItemKind.OTHER, target=f"not exported: {why}")
     else:  # a folder of it all only if nothing was refused
         if path.startswith((f"{MAILBOXES}/", f"{DRIVES}/")):
             yield InventoryItem(dataset, path, ItemKind.DIRECTORY, mode=0o700)

@@ -56,7 +56,7 @@ class ClientsHost:
             return _verdict(GrantState.ACTIVE, f"{grant.id} is there")
         if running:
             return _verdict(GrantState.ACTIVE, f"{grant.id} is there no more, but what was opened by it still runs ({running})")
-        more = f", but nobody can tell by which key {untold} open session(s) came in" if untold else ""
+        more = f", but nobody can tell by which key {untold} of the open sessions came in" if untold else ""
         return _verdict(GrantState.REVOKED, f"{grant.id} is not there{more}")
 
     def not_looked_at(self) -> tuple[str, ...]:

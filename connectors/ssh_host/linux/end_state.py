@@ -13,6 +13,7 @@ from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import Survey, look
 from connectors.ssh_host.linux.things import Kind, Named
 from connectors.ssh_host.names import encode
+from core.counting import counted
 from core.model import EndState, Grant
 from core.signatures.public_key import PublicKey, read_line
 
@@ -41,7 +42,9 @@ def end_state(host: "LinuxHost", shell: Shell, gone: Sequence[Named]) -> EndStat
         system=host.name,
         administrators=tuple(able),
         enough=bool(able),
-        evidence="; ".join([f"of {len(host.client_admins)} administrator(s) of the client's, as the host and its server say it", *said]),
+        evidence="; ".join(
+            [f"of {counted(len(host.client_admins), 'administrator')} of the client's, as the host and its server say it", *said]
+        ),
     )
 
 

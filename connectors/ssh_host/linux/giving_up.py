@@ -16,6 +16,7 @@ from connectors.ssh_host.linux.way_back import CONFIRM, WayBack
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace
 from connectors.ssh_host.running import Running
+from core.counting import counted
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, Receipt
 
@@ -182,7 +183,7 @@ def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: W
                 pass
         ended = _was_thrown_out(shell)
     return Receipt(
-        done=f"closed our own account {host.user} on {host.host}, with our key and {len(drop_ins)} file(s) of sudo rules",
+        done=f"closed our own account {host.user} on {host.host}, with our key and {counted(len(drop_ins), 'file')} of sudo rules",
         undo=grant.undo if dict(grant.undo) and grant.undo.get("lines") == undo["lines"] else undo,
         facts={"changed": True, "sessions": "ours ended last", "sessions_ended": True}
         if ended

@@ -62,7 +62,7 @@ def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_
         evidence += f"; looked on the host: it {'is still there' if inside.stands else 'is there no more'}"
         if not inside.stands and inside.untold:
             answer = Answer.UNCLEAR if inside.root else answer
-            evidence += f", but of {inside.untold} open session(s) nobody can tell by which key: have the client end them"
+            evidence += f", but nobody can tell by which key {inside.untold} of the open sessions came in: have the client end them"
     elif inside.stands is None and answer == Answer.REFUSED:
         if why := _doubt(grant, what):
             answer, evidence = (

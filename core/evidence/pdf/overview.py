@@ -80,7 +80,8 @@ def _rows(summary: Summary, answers: Sequence[Answer]) -> Iterator[Row]:
 
 
 def _agreed(summary: Summary) -> Iterator[Row]:
-    newest = {one.principal: one for one in summary.statements if one.purpose == Purpose.APPROVAL and one.in_force}
+    of_plans = (one for one in summary.statements if one.purpose == Purpose.APPROVAL and one.words.split(" ")[1:2] == ["plan"])
+    newest = {one.principal: one for one in of_plans if one.in_force}
     signed = [one for one in newest.values() if one.words.startswith("approve ")]
     words = f"signed by {_few(sorted(one.name for one in signed))}" if signed else "nobody's signature is in force"
     yield "Approval of the plan", [plain(words), entries(*(one.entry for one in signed))], len(signed) > 1

@@ -174,7 +174,7 @@ class Story:
         """The archive and the package of the plan in force."""
         facts = {"files": 3, "bytes": 12, "manifest_sha256": "0" * 64}
         archive, package = self.in_force.archive_subject, self.in_force.package_subject
-        self.act(Action.EXPORT, archive, "3 files, 12 bytes in 1 volume(s)", **facts)
+        self.act(Action.EXPORT, archive, "3 files, 12 bytes in 1 volume", **facts)
         self.act(Action.HAND_OVER, package, "2 credentials", credentials=2)
         for action, subject in ((Action.EXPORT, archive), (Action.HAND_OVER, package)) if read_back else ():
             verdict = Verdict(assurance=Assurance.OBSERVED, evidence=f"the {subject.split()[0]} has its sums")

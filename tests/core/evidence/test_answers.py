@@ -59,15 +59,15 @@ def test_of_an_exit_that_went_well(closed: Story) -> None:
     for number, words, resting_on in (
         (1, f"SHA-256 sum {closed.digest}", {(EntryKind.PLAN, None)}),
         (1, "Bob (executive, bob@msp.example) signed", {(EntryKind.STATEMENT, None)}),
-        (2, "told the client, phone, with Carol", {(EntryKind.STATEMENT, None)}),
+        (2, "told the client by phone, with Carol", {(EntryKind.STATEMENT, None)}),
         (2, "whole days", {(EntryKind.PLAN, None), (EntryKind.STATEMENT, None)}),
         (3, "waived by two executives (waived)", {(EntryKind.PLAN, None), (EntryKind.RECEIPT, Action.SETTLE), (EntryKind.STATEMENT, None)}),
         (
             5,
-            "3 files, 12 bytes in 1 volume(s); the archive has its sums",
+            "3 files, 12 bytes in 1 volume; the archive has its sums",
             {(EntryKind.RECEIPT, Action.EXPORT), (EntryKind.VERDICT, Action.EXPORT)},
         ),
-        (8, "2 grant(s) of ours were found: 2 on files-server", {(EntryKind.PLAN, None)}),
+        (8, "2 grants of ours were found: 2 on files-server", {(EntryKind.PLAN, None)}),
         (9, "key line taken out. Read back", {(EntryKind.RECEIPT, Action.REVOKE), (EntryKind.VERDICT, Action.REVOKE)}),
         (10, "1 item was missing at the second: 0 by us", {(EntryKind.INVENTORY, None)}),
         (11, "the client's own way in on files-server was seen", {(EntryKind.CONTROL, None)}),
@@ -117,7 +117,7 @@ def test_a_receipt_counts_only_with_the_right_codes(new_story: NewStory, tmp_pat
     story.begin()
     carol, salt = story.people["carol"], "5a" * 16
     inside = {"salt": salt, "commitment": commitment(salt, "AAAA-BBBB"), "manifest_sha256": "1" * 64}
-    story.act(Action.EXPORT, "archive again", "1 files", **inside)
+    story.act(Action.EXPORT, "archive again", "1 file", **inside)
     facts = {"salt": salt, "commitment": commitment(salt, "CCCC-DDDD"), "package_sha256": "2" * 64, "credentials": 2}
     story.act(Action.HAND_OVER, "package again", "2 credentials", **facts, archive={"manifest_sha256": "1" * 64})
     for code, holds, words in (("XXXX", Holds.NOT_SHOWN, "It does not hold"), ("CCCC-DDDD", Holds.SHOWN, "are the right ones")):

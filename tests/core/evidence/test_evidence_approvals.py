@@ -97,12 +97,12 @@ def test_the_gate_asks_for_both_kinds_of_signatures(new_story: NewStory, tmp_pat
             require_signatures(exit_, story.in_force)
         return caught.value.message
 
-    assert "2 more approval(s), by" in missing()
+    assert "2 more approvals, by" in missing()
     both(story)
-    assert "2 more approval(s) of what is irreversible, by" in missing()
+    assert "2 more approvals of what is irreversible, by" in missing()
     assert "offboard sign approval acme --irreversible" in missing()
     story.approve("alice", scope=IRREVERSIBLE)
-    assert "1 more approval(s) of what is irreversible, by" in missing()
+    assert "1 more approval of what is irreversible, by" in missing()
     story.approve("bob", scope=IRREVERSIBLE)
     exit_ = program(story, story.now)
     exit_.systems = stores

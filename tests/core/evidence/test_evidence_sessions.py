@@ -93,7 +93,7 @@ def test_what_was_not_looked_at_stands_in_answers_certificate_and_tables(story: 
     answers = {one["number"]: one["sentences"] for one in json.loads((path / "data/answers.json").read_text())}
     said = [one for one in answers[8] if one["words"].startswith("Not looked at on files-server")]
     assert [one["holds"] for one in said] == ["not-shown", "not-shown"]
-    assert any("2 kind(s) of things were not looked at" in one["words"] for one in answers[9])
+    assert any("2 kinds of things were not looked at" in one["words"] for one in answers[9])
     told = json.loads(unseal((path / "data/certificate.dsse.json").read_bytes(), IN_TOTO, story.key.vkey))
     assert told["predicate"]["accessNotLookedAt"] == [
         {"system": "files-server", "what": "sudo rules"},

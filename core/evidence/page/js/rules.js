@@ -270,5 +270,5 @@ export async function sweeps(bundle) {
       found += 1;
     }
   }
-  return `${found} entries of sweeps, each counting what its verdicts say`;
+  return `${found} ${found === 1 ? "sweep counts" : "sweeps, each of which counts"} what its verdicts say`;
 }
