@@ -83,15 +83,14 @@ def _control(summary: Summary) -> dict[str, Any]:
 
 
 def _access(summary: Summary) -> dict[str, Any]:
-    columns = (("Grant", "2fr"), ("Holder", "1fr"), ("Taken away", "auto"), ("Last seen", "auto"), ("How we know", "2fr"))
+    columns = (("Way in", "3fr"), ("Taken away", "1.6fr"), ("Last seen", "1.6fr"), ("How we know", "2.8fr"))
     intro = "Every way in that the plan names. It counts as given up only if it was last seen to be revoked; unknown never counts."
     return table("Access given up", intro, columns, [_grant(one) for one in summary.access], "No access is named in a plan yet.")
 
 
 def _grant(one: Access) -> list[Cell]:
     return [
-        [code(one.subject)],
-        [plain(one.holder), soft(one.privilege)],
+        [plain(f"{one.holder}: {one.privilege}" if one.holder else one.privilege), code(one.subject)],
         [plain(one.done_at), entries(one.done)] if one.done is not None else [soft("not yet")],
         [verdict(one.state, good=one.state == GrantState.REVOKED), plain(one.seen_at), entries(one.seen)],
         [plain(one.evidence), soft(one.assurance)],

@@ -14,7 +14,7 @@ from page_in_chromium import check, chromium, open_page, put_page
 from playwright.sync_api import Browser, Page, expect
 
 from core.evidence.page.render import render_viewer
-from core.model import EntryKind
+from core.model import EntryKind, Grant
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +164,20 @@ def test_a_hostile_record_stays_text(browser: Browser, new_story: NewStory, tmp_
     assert hostile in page.locator("#row-1").inner_text()
     assert check(page, path)["page"][0] == "OK"
     assert page.faults == []  # type: ignore[attr-defined]  # see open_page
+
+
+def test_long_ids_make_no_table_run_out_of_the_page(browser: Browser, new_story: NewStory, tmp_path: Path) -> None:
+    story, key = new_story(tmp_path), "1a85aa3a-67d8-53d2-8df3-ff09ff64ef5b"
+    who = "Tariq (tariq_a-rather-long-name.northwind.example#EXT#@a-rather-long-name.onmicrosoft.example)"
+    story.plan((Grant(system="tenant", id=f"gdap-access {key}-{key} {key}", holder="us", privilege=f"sign in as {who}"),))
+    put_page(story.bundle("wide").path, story.engagement, story.key)
+    page = open_page(browser, story.bundle("wide").path / "data/review.html")
+    cut_off = "[...document.querySelectorAll('.wide')].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)"
+    assert page.evaluate(cut_off) == []
+    box = page.locator(".way").first.bounding_box()
+    assert box
+    assert box["width"] > 250
+    page.context.close()
 
 
 def test_an_exit_that_has_not_begun_is_shown_as_that(browser: Browser, new_story: NewStory, tmp_path: Path) -> None:

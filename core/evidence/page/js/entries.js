@@ -97,13 +97,22 @@ function clip(text) {
   return letters.length <= SHOWN ? flat : `${letters.slice(0, SHOWN - 1).join("")}…`;
 }
 
+const CHANNELS = new Map([
+  ["phone", "by phone"],
+  ["in-person", "in person"],
+]);
+
+function scope(said, plan) {
+  return said === "irreversible" ? `what is irreversible in plan ${plan}` : `plan ${plan} for ${said.split(",").join(", ")}`;
+}
+
 function statementWords(purpose, text) {
   const fields = statementFields(text);
   const of = (key) => (fields.get(key) ?? []).join(", ");
   const after = (before, value, end = "") => (value ? before + value + end : "");
   const words = {
-    approval: () => `${of("decision")} plan ${of("plan-sha256").slice(0, 12)} for ${of("scope")}`,
-    conversation: () => `told the client, ${of("channel")}, with ${of("with")}, on ${of("held-at")}`,
+    approval: () => `${of("decision")} ${scope(of("scope"), of("plan-sha256").slice(0, 12))}`,
+    conversation: () => `told the client ${CHANNELS.get(of("channel")) ?? of("channel")}, with ${of("with")}, on ${of("held-at")}`,
     election: () => `deliver to ${of("deliver-to")}; copies: ${of("copies")}${after("; locked for ", of("object-lock-days"), " days")}`,
     acknowledgement: () => of("result") + after(": ", of("exception")),
     waiver: () => `waived ${of("subject")}: ${of("reason")}`,

@@ -62,7 +62,7 @@ const TABLES = [
     [
       ["Entry", (row) => linked(row.entry)],
       ["Recorded (UTC)", (row) => when(row.at)],
-      ["Who", (row) => make("span", {}, `${row.name}, ${row.role}`, make("br"), code(row.principal))],
+      ["Who", (row) => make("div", { class: "who" }, `${row.name}, ${row.role}`, make("br"), code(row.principal))],
       ["Purpose", (row) => row.purpose],
       ["What", (row) => row.words],
       [
@@ -89,13 +89,11 @@ const TABLES = [
     "access",
     "Every way in that the plan names; it counts as given up only if it was last seen to be revoked",
     [
-      ["Grant", (row) => code(row.subject)],
-      ["Holder", (row) => row.holder],
-      ["Privilege", (row) => row.privilege],
+      ["Way in", (row) => make("div", { class: "way" }, row.holder ? `${row.holder}: ${row.privilege}` : row.privilege, make("br"), code(row.subject))],
       ["Taken away (UTC)", (row) => make("span", {}, when(row.done_at) || "not yet", " ", linked(row.done))],
       ["Last seen", (row) => make("span", { class: row.state === "revoked" ? "good" : "bad" }, row.state)],
       ["Seen (UTC)", (row) => make("span", {}, when(row.seen_at), " ", linked(row.seen))],
-      ["How we know", (row) => (row.assurance ? `${row.assurance}: ${row.evidence}` : "")],
+      ["How we know", (row) => make("div", { class: "how" }, row.assurance ? `${row.assurance}: ${row.evidence}` : "")],
     ],
   ],
   [
