@@ -5,7 +5,7 @@ Sources: sshd(8), sshd_config(5), usermod(8), sudoers(5), cvtsudoers(1), ssh-key
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -187,6 +187,10 @@ class LinuxHost(SshHost):
         """Give the way back of this host, in our folder there."""
         home = survey.accounts[self.user].home if self.user in survey.accounts else f"/home/{self.user}"
         return WayBack(shell, self.folder(home), self.way_back_seconds)
+
+    def within_way_back(self) -> AbstractContextManager[None]:
+        """Have nobody wait, in the block that begins now, for so long that the way back would run before its confirmation."""
+        return self.no_longer_than(self.way_back_seconds / 2)
 
     def folder(self, home: str) -> str:
         """Name our folder on the host; without root it is in the home of our account."""
