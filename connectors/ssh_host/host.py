@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from connectors.ssh_host import dropped
 from connectors.ssh_host.arriving import ReadAhead
-from connectors.ssh_host.authentication import Answer, ask
+from connectors.ssh_host.authentication import Answer, Offered, ask
 from connectors.ssh_host.authorized_keys import fingerprint
 from connectors.ssh_host.guard import Guard, GuardedTransport, RareRekeying
 from connectors.ssh_host.kept import ANSWER_SECONDS, Kept, open_sftp
@@ -124,7 +124,7 @@ class SshHost(Noun):
 
     def would_accept(self, user: str, public_key: str) -> tuple[Answer, str]:
         """Ask whether the server would let `user` in by this key, without holding its private half. Raises as `connect`."""
-        return self._asked(user, read_line(public_key), None)
+        return self.asked(user, read_line(public_key), None)
 
     def would_have_accepted(self, user: str, public_key: str) -> bool:
         """Whether the server said, on a kept connection and since our last change, that it would let `user` in by this key."""
@@ -133,7 +133,7 @@ class SshHost(Noun):
     def try_login(self) -> tuple[Answer, str]:
         """Try our own credential once, and leave at once. Raises as `connect`, and RefusedError if the key cannot be read."""
         signer = self.signer()
-        return self._asked(self.user, _public(signer), signer)
+        return self.asked(self.user, _public(signer), signer)
 
     def log_in(self, asking: Callable[[GuardedTransport], None] = lambda _: None) -> GuardedTransport:
         """Come in by our own key. Raises RefusedError when the server refuses it, UnavailableError when it says nothing clear.
@@ -156,6 +156,12 @@ class SshHost(Noun):
             untouched="everything on the host",
             todo="see that this key stands in the account's authorized_keys and that the account is open",
         )
+
+    def come_in(self) -> GuardedTransport:
+        """Log in as `log_in` does; where connections are kept, over one on which the server has just said that it takes our key."""
+        if self._kept is None:
+            return self.log_in()
+        return self._kept.come_in(self.user, self.own_key(), self.signer())
 
     @contextmanager
     def sftp(self, readable: tuple[bytes, ...], replaceable: Mapping[bytes, bytes] | None = None) -> Iterator[Sftp]:
@@ -196,7 +202,8 @@ class SshHost(Noun):
             todo="give an ed25519, ecdsa or rsa key as ssh-keygen writes it, without a passphrase, readable for the worker alone",
         ) from None
 
-    def _asked(self, user: str, key: PublicKey, signer: PKey | None) -> tuple[Answer, str]:
+    def asked(self, user: str, key: Offered, signer: PKey | None) -> tuple[Answer, str]:
+        """Ask about a key or certificate as `authentication.ask` does. Raises as `connect`."""
         if self._kept:
             return self._kept.ask(user, key, signer)
         transport = self.connect()

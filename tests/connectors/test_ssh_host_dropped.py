@@ -37,7 +37,7 @@ def test_it_is_tried_until_it_lets_us_in_again(world: SshWorld, line: PenaltyPro
     host = through(world, line.port)
     for left in (1, 2):
         assert host.would_accept(host.user, world.keys["client"])[0] == Answer.ACCEPTED
-        assert line.left_open() == left
+        assert line.left_without_login() == left
     assert host.try_login()[0] == Answer.ACCEPTED
     assert line.dropped
 

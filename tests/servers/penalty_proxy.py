@@ -31,11 +31,16 @@ class PenaltyProxy:
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def left_open(self) -> int:
+    def left_without_login(self) -> int:
         """Wait until the server has said of every connection how it ended, and give how many ended without a login."""
         with self._judged:
             assert self._judged.wait_for(lambda: self._pending == 0, PATIENCE), "the server's log does not tell of every connection"
             return self.left
+
+    def wait_until(self, so: Callable[[], bool]) -> None:
+        """Wait until the counts are so."""
+        with self._judged:
+            assert self._judged.wait_for(so, PATIENCE), (self.opened, self.left)
 
     def punish(self, seconds: float) -> None:
         """Drop every new connection from now on, for so long."""

@@ -39,6 +39,7 @@ def give_back(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Rec
     way = host.way_back(shell, survey)
     with host.within_way_back():
         way.arm(survey, (), [what.what] if what.kind == Kind.SUDOERS else [])
+        host.changed()
         if missing:
             _lines_back(shell, what.where, missing, grant)
         elif what.kind == Kind.ACCOUNT:

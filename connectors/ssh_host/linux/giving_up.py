@@ -57,6 +57,7 @@ def _take_away(
     """Do it behind a way back, confirm it, and end its sessions. Raises RefusedError where it is not confirmed."""
     way = host.way_back(shell, survey)
     waits = way.arm(survey, {line.blob for _file, found in lines for line in found}, drop_ins)
+    host.changed()
     if what.kind == Kind.ACCOUNT and grant.own:
         return _leave(host, shell, survey, grant, way, lines[0])
     could = _may_sudo(host, shell) if what.kind == Kind.SUDOERS else []
