@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.ssh_host.authorized_keys import KeyLine, take_out
 from connectors.ssh_host.linux import discovery, giving_back
-from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, sessions_by_key, stands
+from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, server_port, sessions_by_key, stands
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey, look
 from connectors.ssh_host.linux.things import Kind, Named
@@ -170,7 +170,7 @@ def _end_sessions(host: "LinuxHost", shell: Shell, survey: Survey, what: Named) 
         before, after = ([*shell.run("end-account", what.what).out.split(), "?", "?"])[:2]
         return {"processes ended": before, "processes left": after}
     if what.kind in (Kind.KEY, Kind.AUTHORITY):
-        ended, unknown = ([*shell.run("end-key-sessions", str(host.port), survey.our_port, what.what).out.split(), "?", "?"])[:2]
+        ended, unknown = ([*shell.run("end-key-sessions", server_port(host, shell), survey.our_port, what.what).out.split(), "?", "?"])[:2]
         return {"sessions ended": ended, "sessions of which nobody can tell by which key": unknown}
     return {}
 

@@ -145,7 +145,13 @@ def sessions_by_key(host: "LinuxHost", shell: Shell, what: Named) -> str:
     """Give how many logins beside our own connection are by a key or authority, and of how many the host's log does not tell it."""
     came = [*shell.run("where-from").out.split(), "0", "0"]
     failing = "open sessions cannot be counted"
-    return shell.must("key-sessions", str(host.port), came[1], what.what, failing=failing).strip()
+    return shell.must("key-sessions", server_port(host, shell), came[1], what.what, failing=failing).strip()
+
+
+def server_port(host: "LinuxHost", shell: Shell) -> str:
+    """Give the port of the server on the host itself: the one to which we connect may be forwarded there."""
+    came = shell.run("where-from").out.split()
+    return came[3] if len(came) > 3 else str(host.port)  # noqa: PLR2004 - four words, ssh(1)
 
 
 def _number(out: str) -> int:
