@@ -27,6 +27,7 @@ class PenaltyProxy:
         """Connections that were passed on, those of them by which nobody logged in, and those that were dropped."""
         self._judged = threading.Condition()
         self._pending = 0
+        self._is_over = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
@@ -84,8 +85,11 @@ class PenaltyProxy:
     def _judge(self, port: int, seen: int) -> None:
         came_in, left = re.compile(rb"Accepted \S+ for .* port %d ssh2" % port), re.compile(rb" port %d .*\[preauth\]" % port)
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            said = self._log()[seen:]
+        while time.monotonic() < deadline and not self._is_over:
+            try:
+                said = self._log()[seen:]
+            except OSError:  # the server has gone
+                return
             if came_in.search(said) or left.search(said):
                 with self._judged:
                     self._pending -= 1
@@ -105,4 +109,5 @@ class PenaltyProxy:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self._is_over = True
         self._listener.close()
