@@ -30,6 +30,8 @@ class ReadAhead(socket.socket):
         self._start = self._end = 0
         self.ended = False
         """Whether the other side closed the connection itself: its end came, and nothing had failed before."""
+        self.greeting = b""
+        """The first bytes that came."""
         self._failed = False
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
@@ -39,6 +41,7 @@ class ReadAhead(socket.socket):
         end = min(self._start + size, self._end)
         taken = bytes(self._held[self._start : end])
         self._start = end
+        self.greeting = self.greeting or taken
         return taken
 
     def send(self, data: "ReadableBuffer", flags: int = 0, /) -> int:

@@ -1,7 +1,9 @@
 """The host at the other end: who it must prove to be, how we come in, and how its refusals and silences are told apart."""
 
 import logging
+import math
 import socket
+import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
@@ -11,8 +13,9 @@ from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
 from paramiko.ssh_exception import IncompatiblePeer
 from pydantic import AfterValidator, Field, PrivateAttr
 
+from connectors.ssh_host import dropped
 from connectors.ssh_host.arriving import ReadAhead
-from connectors.ssh_host.authentication import Answer, ask
+from connectors.ssh_host.authentication import Answer, Offered, ask
 from connectors.ssh_host.authorized_keys import fingerprint
 from connectors.ssh_host.guard import Guard, GuardedTransport, RareRekeying
 from connectors.ssh_host.kept import ANSWER_SECONDS, Kept, open_sftp
@@ -63,6 +66,7 @@ class SshHost(Noun):
     host_key: PublicLine = Field(description="the server's public key, one line as in known_hosts, without the host's name")
     private_key: SecretReference = Field(description="our private key, without passphrase: env:NAME or file:PATH")
     _kept: Kept | None = PrivateAttr(default=None)
+    _no_later: float = PrivateAttr(default=math.inf)
 
     @property
     def address(self) -> str:
@@ -74,15 +78,29 @@ class SshHost(Noun):
         return frozenset()
 
     def connect(self) -> GuardedTransport:
-        """Reach the server and have it prove its host key; nobody is logged in.
+        """Reach the server and have it prove its host key; nobody is logged in. One that drops us is tried for a minute (`dropped`).
 
         Raises RefusedError for another host key or no common algorithm, UnavailableError when there is no SSH server to talk to.
         """
+        ends = min(time.monotonic() + dropped.LONGEST_SECONDS, self._no_later)
+        return dropped.try_again(self._connect, self.address, ends)
+
+    @contextmanager
+    def no_longer_than(self, seconds: float) -> Iterator[None]:
+        """Wait for a server that drops us no longer than until so many seconds from now, within the block."""
+        self._no_later = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._no_later = math.inf
+
+    def _connect(self) -> GuardedTransport:
         try:
             sock = socket.create_connection((self.host, self.port), timeout=CONNECT_SECONDS)
             # Else a small packet waits until the one before it is acknowledged: 40 ms where the other side has nothing to say.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport = _transport(sock, read_line(self.host_key).type)
+            line = ReadAhead(sock)
+            transport = _transport(line, read_line(self.host_key).type)
             transport.commands = self.commands()
         except OSError as exc:
             raise UnavailableError(f"{self.address} cannot be reached ({type(exc).__name__}: {exc.strerror or exc})") from exc
@@ -94,6 +112,8 @@ class SshHost(Noun):
             raise RefusedError(f"{self.address} and we have no algorithm in common ({exc})", untouched="the host") from exc
         except (SSHException, OSError, EOFError) as exc:
             transport.close()
+            if not transport.remote_version and dropped.is_dropped(line.greeting):
+                raise dropped.DroppedError(dropped.shown(line.greeting)) from exc
             raise UnavailableError(f"{self.address} broke off the key exchange ({type(exc).__name__})") from exc
         except (RefusedError, UnavailableError):
             transport.close()
@@ -104,7 +124,7 @@ class SshHost(Noun):
 
     def would_accept(self, user: str, public_key: str) -> tuple[Answer, str]:
         """Ask whether the server would let `user` in by this key, without holding its private half. Raises as `connect`."""
-        return self._asked(user, read_line(public_key), None)
+        return self.asked(user, read_line(public_key), None)
 
     def would_have_accepted(self, user: str, public_key: str) -> bool:
         """Whether the server said, on a kept connection and since our last change, that it would let `user` in by this key."""
@@ -113,7 +133,7 @@ class SshHost(Noun):
     def try_login(self) -> tuple[Answer, str]:
         """Try our own credential once, and leave at once. Raises as `connect`, and RefusedError if the key cannot be read."""
         signer = self.signer()
-        return self._asked(self.user, _public(signer), signer)
+        return self.asked(self.user, _public(signer), signer)
 
     def log_in(self, asking: Callable[[GuardedTransport], None] = lambda _: None) -> GuardedTransport:
         """Come in by our own key. Raises RefusedError when the server refuses it, UnavailableError when it says nothing clear.
@@ -136,6 +156,12 @@ class SshHost(Noun):
             untouched="everything on the host",
             todo="see that this key stands in the account's authorized_keys and that the account is open",
         )
+
+    def come_in(self) -> GuardedTransport:
+        """Log in as `log_in` does; where connections are kept, over one on which the server has just said that it takes our key."""
+        if self._kept is None:
+            return self.log_in()
+        return self._kept.come_in(self.user, self.own_key(), self.signer())
 
     @contextmanager
     def sftp(self, readable: tuple[bytes, ...], replaceable: Mapping[bytes, bytes] | None = None) -> Iterator[Sftp]:
@@ -176,7 +202,8 @@ class SshHost(Noun):
             todo="give an ed25519, ecdsa or rsa key as ssh-keygen writes it, without a passphrase, readable for the worker alone",
         ) from None
 
-    def _asked(self, user: str, key: PublicKey, signer: PKey | None) -> tuple[Answer, str]:
+    def asked(self, user: str, key: Offered, signer: PKey | None) -> tuple[Answer, str]:
+        """Ask about a key or certificate as `authentication.ask` does. Raises as `connect`."""
         if self._kept:
             return self._kept.ask(user, key, signer)
         transport = self.connect()
@@ -202,8 +229,8 @@ class LoginRefusedError(RefusedError):
     """The server does not take our own key."""
 
 
-def _transport(sock: socket.socket, host_key_type: str) -> GuardedTransport:
-    transport = GuardedTransport(ReadAhead(sock), default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=RareRekeying)
+def _transport(line: ReadAhead, host_key_type: str) -> GuardedTransport:
+    transport = GuardedTransport(line, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=RareRekeying)
     options = transport.get_security_options()
     fast = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
     options.ciphers = fast

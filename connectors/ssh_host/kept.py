@@ -1,7 +1,7 @@
 """Connections that are kept while much is done on one host: each login costs both sides more than all that follows it.
 
-Two at most: one that is logged in, and one that is not, over which the server is asked about keys. What is asked after a change is asked
-over a connection opened after that change: a server may read the key lines once for each connection, and would answer from memory.
+One is logged in; over the others, one for each account, the server is asked about keys. What is asked after a change is asked over a
+connection opened after that change: a server may read the key lines once for each connection, and would answer from memory.
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from paramiko import PKey, SSHException
 
 from connectors.ssh_host.arriving import in_pieces
-from connectors.ssh_host.authentication import Answer, ask
+from connectors.ssh_host.authentication import Answer, Offered, ask
 from connectors.ssh_host.guard import Guard, GuardedTransport
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
@@ -22,21 +22,21 @@ ANSWER_SECONDS: Final = 30.0
 SILENCE_SECONDS: Final = 60.0
 MEMORY_SECONDS: Final = 10.0
 """How long a connection is asked, and an answer believed: others may change what decides who comes in, too."""
+_MOST_OUTSIDE: Final = 4
+"""How many connections may wait without a login: servers bear few at a time (MaxStartups of sshd_config(5))."""
 
 
 class _Outside(NamedTuple):
-    """A connection by which nobody is logged in: as whom it asks, after how many changes and when it was opened, and what was said."""
+    """A connection by which nobody is logged in: after how many changes and when it was opened, and what was said on it."""
 
     transport: GuardedTransport
-    user: str
     changes: int
     began: float
     answers: dict[bytes, tuple[Answer, str]]
 
-    def serves(self, user: str, changes: int) -> bool:
-        """Whether what it says of this account still holds."""
-        young = time.monotonic() - self.began < MEMORY_SECONDS
-        return young and self.transport.is_active() and (user, changes) == (self.user, self.changes)
+    def holds(self, changes: int) -> bool:
+        """Whether what was said on it is still believed, though it may have ended."""
+        return time.monotonic() - self.began < MEMORY_SECONDS and changes == self.changes
 
     @property
     def refused_none(self) -> bool:
@@ -63,7 +63,7 @@ class Kept:
         self._inside: GuardedTransport | None = None
         self._sftp: Sftp | None = None
         self._past_changes = 0
-        self._outside: _Outside | None = None
+        self._outside: dict[str, _Outside] = {}
         self._accepted: set[tuple[str, bytes, int]] = set()
         self._read: dict[bytes, tuple[int, float, bytes]] = {}
         self.signer: PKey | None = None  # our private key, once it was read: reading it takes as long as several answers
@@ -77,23 +77,67 @@ class Kept:
             self.hang_up()
             raise
 
-    def ask(self, user: str, key: PublicKey, signer: PKey | None) -> tuple[Answer, str]:
+    def ask(self, user: str, key: Offered, signer: PKey | None) -> tuple[Answer, str]:
         """Ask the server about a key, as `authentication.ask` does, over a connection that is younger than the last change.
 
         A clear answer is remembered as long as its connection is asked. A server hangs up after so many refusals (MaxAuthTries of
         sshd_config(5)): then it is asked once more, over a new one. A login is tried once only, so not where something was refused before.
         """
-        outside = self._outside
-        if outside is not None and outside.serves(user, self.changes) and (signer is None or outside.refused_none):
+        outside = self._outside.get(user)
+        if outside is not None and outside.holds(self.changes):
             if signer is None and key.blob in outside.answers:
                 return outside.answers[key.blob]
-            answer = ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS)
-            if answer[0] != Answer.UNCLEAR or signer is not None or outside.transport.is_active():
-                return self._noted(outside, key, answer)
-        self._forget()
+            if outside.transport.is_active() and (signer is None or outside.refused_none):
+                answer = ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS)
+                if answer[0] != Answer.UNCLEAR or signer is not None or outside.transport.is_active():
+                    return self._noted(user, key, answer)
+        self._forget(user)
+        waiting = [one for one in self._outside.values() if one.transport.is_active()]
+        for longest in waiting[: max(0, len(waiting) + 1 - _MOST_OUTSIDE)]:
+            longest.transport.close()
         changes, began = self.changes, time.monotonic()
-        outside = self._outside = _Outside(self._connect(), user, changes, began, {})
-        return self._noted(outside, key, ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS))
+        outside = self._outside[user] = _Outside(self._connect(), changes, began, {})
+        return self._noted(user, key, ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS))
+
+    def come_in(self, user: str, key: PublicKey, signer: PKey) -> GuardedTransport:
+        """Log in by our own key, over the connection on which the server has just said that it takes it, if there is one.
+
+        Nobody of ours waits outside then. What is given is the caller's. Raises as `log_in`.
+        """
+        outside = self._outside.get(user)
+        said = outside.answers.get(key.blob, (Answer.UNCLEAR, "")) if outside and outside.holds(self.changes) else (Answer.UNCLEAR, "")
+        if outside and said[0] == Answer.ACCEPTED and outside.transport.is_active():
+            ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS)
+            if outside.transport.is_authenticated():
+                del self._outside[user]
+                self.hang_up_outside()
+                return outside.transport
+        self.hang_up_outside()
+        return self._log_in(self._ask_at_the_door)
+
+    def hang_up_outside(self) -> None:
+        """End the connections by which nobody is logged in; what was said on them is still believed for its time. Twice is fine."""
+        for outside in self._outside.values():
+            outside.transport.close()
+
+    def log_in_outside(self, user: str, key: PublicKey, signer: PKey) -> None:
+        """End the connection on which `user`, who is we, was asked about, by way of a login if the server takes our key.
+
+        Servers hold it against our address when one ends without a login (PerSourcePenalties of sshd_config(5)).
+        """
+        outside = self._outside.get(user)
+        if outside is None or not outside.transport.is_active():
+            return
+        if outside.changes == self.changes:  # else it may take a key from memory that was given up
+            if key.blob not in outside.answers:
+                self._noted(user, key, ask(outside.transport, user, key, signer=None, patience=ANSWER_SECONDS))
+            if outside.answers.get(key.blob, (Answer.UNCLEAR, ""))[0] == Answer.ACCEPTED:
+                ask(outside.transport, user, key, signer=signer, patience=ANSWER_SECONDS)
+        outside.transport.close()
+
+    def changed(self) -> None:
+        """Note that something was changed, or may have been, that decides who comes in."""
+        self._past_changes += 1
 
     def accepted_since_change(self, user: str, key: PublicKey) -> bool:
         """Whether the server said since the last change, at any time, that it would let this user in by this key."""
@@ -122,16 +166,18 @@ class Kept:
 
     def leave(self) -> None:
         """Hang up everywhere. Twice is fine."""
-        self._forget()
+        self.hang_up_outside()
+        self._outside.clear()
         self.hang_up()
 
-    def _noted(self, outside: "_Outside", key: PublicKey, answer: tuple[Answer, str]) -> tuple[Answer, str]:
+    def _noted(self, user: str, key: Offered, answer: tuple[Answer, str]) -> tuple[Answer, str]:
+        outside = self._outside[user]
         if outside.transport.is_authenticated():
-            self._forget()
+            self._forget(user)
         elif answer[0] != Answer.UNCLEAR:
             outside.answers[key.blob] = answer
         if answer[0] == Answer.ACCEPTED:
-            self._accepted.add((outside.user, key.blob, outside.changes))
+            self._accepted.add((user, key.blob, outside.changes))
         return answer
 
     def _session(self, readable: frozenset[bytes], replaceable: Mapping[bytes, bytes]) -> Sftp:
@@ -152,10 +198,9 @@ class Kept:
                 return
             self._accepted.add((user, key.blob, self.changes))
 
-    def _forget(self) -> None:
-        if self._outside is not None:
-            self._outside.transport.close()
-        self._outside = None
+    def _forget(self, user: str) -> None:
+        if user in self._outside:
+            self._outside.pop(user).transport.close()
 
 
 def open_sftp(transport: GuardedTransport, guard: Guard) -> Sftp:

@@ -11,7 +11,7 @@ from connectors.ssh_host.linux.commands import DROP_IN, SFTP_SERVERS, Root
 from connectors.ssh_host.linux.discovery import state
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import Survey, look
-from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.linux.things import Kind, Named, drop_ins_of
 from connectors.ssh_host.names import encode
 from core.counting import counted
 from core.model import EndState, Grant
@@ -91,7 +91,7 @@ def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Itera
     elif grant.own:
         path = grant.undo.get("file", "/")
         yield from _written([path])
-        yield commands.told("leave", folder, host.user, "yes", path, *host.drop_ins_of(grant))
+        yield commands.told("leave", folder, host.user, "yes", path, *drop_ins_of(grant))
     elif what.kind == Kind.ACCOUNT:
         yield commands.told("close-account", what.what)
         yield commands.told("end-account", what.what)

@@ -37,16 +37,18 @@ def give_back(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Rec
     elif not grant.undo:
         raise RefusedError(f"{grant.subject} came without its undo", untouched="everything on the host")
     way = host.way_back(shell, survey)
-    way.arm(survey, (), [what.what] if what.kind == Kind.SUDOERS else [])
-    if missing:
-        _lines_back(shell, what.where, missing, grant)
-    elif what.kind == Kind.ACCOUNT:
-        _account_back(shell, what.what, grant)
-    elif what.kind == Kind.SUDOERS:
-        shell.must("drop-in-back", what.what, failing=f"{what.what} cannot get its name back, or sudo's rules are not whole with it")
-    else:
-        _agent_back(shell, what.what, grant)
-    way.confirm(host.require_client)
+    with host.within_way_back():
+        way.arm(survey, (), [what.what] if what.kind == Kind.SUDOERS else [])
+        host.changed()
+        if missing:
+            _lines_back(shell, what.where, missing, grant)
+        elif what.kind == Kind.ACCOUNT:
+            _account_back(shell, what.what, grant)
+        elif what.kind == Kind.SUDOERS:
+            shell.must("drop-in-back", what.what, failing=f"{what.what} cannot get its name back, or sudo's rules are not whole with it")
+        else:
+            _agent_back(shell, what.what, grant)
+        way.confirm(host.require_client)
     return Receipt(done=f"put {grant.id} back on {host.host}", facts={"changed": True})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.ssh_host.authorized_keys import KeyLine, take_out
 from connectors.ssh_host.linux import discovery, giving_back
-from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, sessions_by_key, stands
+from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, server_port, sessions_by_key, stands
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey, look
 from connectors.ssh_host.linux.things import Kind, Named
@@ -31,7 +31,8 @@ def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Recei
     """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do."""
     survey = look(shell, host.user)
     if stands(host, shell, grant, what) is False:
-        host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
+        with host.within_way_back():
+            host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
         if not open_sessions(host, shell, what)[0]:
             return Receipt(done=f"it was already so: {grant.id} is not there", undo=grant.undo, facts={"changed": False})
         ended = _end_sessions(host, shell, survey, what)  # we were interrupted before
@@ -41,8 +42,23 @@ def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Recei
     drop_ins = [what.what] if what.kind == Kind.SUDOERS else discovery.own_drop_ins(host, survey) if grant.own else []
     lines = _lines(survey, what, host.own_key().blob if grant.own else None)
     host.require_client()
+    with host.within_way_back():
+        return _take_away(host, shell, survey, grant, what, lines, drop_ins)
+
+
+def _take_away(
+    host: "LinuxHost",
+    shell: Shell,
+    survey: Survey,
+    grant: Grant,
+    what: Named,
+    lines: list[tuple[KeyFile, list[KeyLine]]],
+    drop_ins: list[str],
+) -> Receipt:
+    """Do it behind a way back, confirm it, and end its sessions. Raises RefusedError where it is not confirmed."""
     way = host.way_back(shell, survey)
     waits = way.arm(survey, {line.blob for _file, found in lines for line in found}, drop_ins)
+    host.changed()
     if what.kind == Kind.ACCOUNT and grant.own:
         return _leave(host, shell, survey, grant, way, lines[0])
     could = _may_sudo(host, shell) if what.kind == Kind.SUDOERS else []
@@ -155,7 +171,7 @@ def _end_sessions(host: "LinuxHost", shell: Shell, survey: Survey, what: Named) 
         before, after = ([*shell.run("end-account", what.what).out.split(), "?", "?"])[:2]
         return {"processes ended": before, "processes left": after}
     if what.kind in (Kind.KEY, Kind.AUTHORITY):
-        ended, unknown = ([*shell.run("end-key-sessions", str(host.port), survey.our_port, what.what).out.split(), "?", "?"])[:2]
+        ended, unknown = ([*shell.run("end-key-sessions", server_port(host, shell), survey.our_port, what.what).out.split(), "?", "?"])[:2]
         return {"sessions ended": ended, "sessions of which nobody can tell by which key": unknown}
     return {}
 
@@ -174,7 +190,7 @@ def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: W
     _replace(shell, file, found, into_place=False)
     with shell.start("leave", way.folder, host.user, "yes", file.path, *drop_ins) as running:
         way.require_nothing_wrong(_line(running))
-        host.require_client([(host.user, host.own_key().line)])
+        way.require(lambda: host.require_client([(host.user, host.own_key().line)]))
         running.feed(CONFIRM)
         if _line(running).strip() != "confirmed":
             raise way.not_confirmed("the host did not take our word")

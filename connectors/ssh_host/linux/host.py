@@ -3,9 +3,8 @@
 Sources: sshd(8), sshd_config(5), usermod(8), sudoers(5), cvtsudoers(1), ssh-keygen(1), systemctl(1), crontab(5), at(1).
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
@@ -13,7 +12,8 @@ from pydantic.main import IncEx
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
-from connectors.ssh_host.linux import discovery, giving_back, giving_up, looking
+from connectors.ssh_host.kept import Kept
+from connectors.ssh_host.linux import asking, discovery, giving_back, giving_up, looking
 from connectors.ssh_host.linux import end_state as simulated
 from connectors.ssh_host.linux.clients_view import ClientsHost
 from connectors.ssh_host.linux.commands import Commands, Root
@@ -21,7 +21,7 @@ from connectors.ssh_host.linux.ours import AccountName, OurAccount, OurAgent, Ou
 from connectors.ssh_host.linux.own_act import own_act
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import Survey, look
-from connectors.ssh_host.linux.things import Kind, Named, named
+from connectors.ssh_host.linux.things import Named, require_named
 from connectors.ssh_host.linux.way_back import WayBack
 from connectors.ssh_host.session import SshSession
 from core.errors import RefusedError, UnavailableError
@@ -78,14 +78,29 @@ class LinuxHost(SshHost):
         """Say which commands may be run: those of the table."""
         return Commands(self.root, {one.name for one in self.accounts} | {one.unit for one in self.agents})
 
+    @contextmanager
+    def connections_kept(self) -> Iterator[Self]:
+        """Give the same host, for one thread at a time, which remembers until the end of the block what its server said. Raises nothing.
+
+        We log in for each thing anew: servers count what ends without a login, not what is logged in.
+        """
+        same = self.model_copy()
+        doors = [(self.user, read_line(key)) for key in self.client_keys[:1] if self.user in self.client_admins]
+        same._kept = kept = Kept(same.log_in, same.connect, doors)  # noqa: SLF001 - of our own class
+        try:
+            yield same
+        finally:
+            same._kept = None  # noqa: SLF001 - of our own class
+            kept.leave()
+
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find everything of these holders' and nothing else. Changes nothing. Raises RefusedError for what cannot be told."""
         owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
         if not owners:
             return ()
-        with self.shell() as shell:
+        with self._at_work() as host, host.shell() as shell:
             survey = look(shell, self.user)
-            found = list(discovery.find(self, shell, survey, owners, discovery.own_line(self, survey, owners)))
+            found = list(discovery.find(host, shell, survey, owners, discovery.own_line(host, survey, owners)))
         self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners)]
         return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))
 
@@ -96,32 +111,35 @@ class LinuxHost(SshHost):
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away behind a way back. Twice is fine. Raises RefusedError, before any change, for what a person has to do."""
         what = self.named(grant)
-        try:
-            with self.shell() as shell:
-                return giving_up.give_up(self, shell, grant, what)
-        except LoginRefusedError:
-            if grant.own and looking.seen_from_outside(self, grant, what)[0] == Answer.REFUSED:
-                done = f"it was already so: {self.address} refuses our key; {self.unconfirmed}"
-                return Receipt(done=done, undo=grant.undo, facts={"changed": False})
-            raise
+        with self._at_work() as host:
+            try:
+                with host.shell() as shell:
+                    return giving_up.give_up(host, shell, grant, what)
+            except LoginRefusedError:
+                if grant.own and looking.seen_from_outside(host, grant, what)[0] == Answer.REFUSED:
+                    done = f"it was already so: {self.address} refuses our key; {self.unconfirmed}"
+                    return Receipt(done=done, undo=grant.undo, facts={"changed": False})
+                raise
 
     def verify(self, grant: Grant, *, log_in: bool) -> Verdict:
         """See whether a grant still opens anything: from outside by the server's own answers, and by looking while we still can.
 
         What cannot be seen from outside is unknown once our own key lets us in no more. Raises RefusedError for another host key.
         """
-        return looking.verdict(self, grant, self.named(grant), log_in=log_in, come_in=True)
+        with self._at_work() as host:
+            return looking.verdict(host, grant, self.named(grant), log_in=log_in, come_in=True)
 
     def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
         """Judge by the server's own answers alone: nobody comes in, though our own key were accepted again. Raises as `verify`."""
-        return looking.verdict(self, grant, self.named(grant), log_in=log_in, come_in=False)
+        with self._at_work() as host:
+            return looking.verdict(host, grant, self.named(grant), log_in=log_in, come_in=False)
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put back what `grant.undo` says. Twice is fine. Raises RefusedError, with what the client can do, if we cannot get in."""
         what = self.named(grant)
         try:
-            with self.shell() as shell:
-                return giving_back.give_back(self, shell, grant, what)
+            with self._at_work() as host, host.shell() as shell:
+                return giving_back.give_back(host, shell, grant, what)
         except LoginRefusedError as exc:
             raise RefusedError(
                 f"our own key no longer opens {self.address}, so we cannot put {grant.id} back ourselves",
@@ -134,16 +152,17 @@ class LinuxHost(SshHost):
 
         `acted_at` is when one of them last did, if the host's own log tells it for certain and we may still look.
         """
-        control = self._control()
-        acted_at, seen = own_act(self) if control.proved else (None, "")
+        with self._at_work() as host:
+            control = asking.control(host)
+            acted_at, seen = own_act(host) if control.proved else (None, "")
         evidence = f"{control.evidence}; {seen}" if seen else control.evidence
         return control.model_copy(update={"acted_at": acted_at, "evidence": evidence})
 
     def end_state(self, grants: Sequence[Grant]) -> EndState:
         """Say which of the client's administrators would come in and become root without these grants; one is enough."""
         gone = [self.named(grant) for grant in grants]
-        with self.shell() as shell:
-            return simulated.end_state(self, shell, gone)
+        with self._at_work() as host, host.shell() as shell:
+            return simulated.end_state(host, shell, gone)
 
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Ask the guard about each command and SFTP call that `revoke` would send; nothing is sent. Raises as `revoke`."""
@@ -172,21 +191,21 @@ class LinuxHost(SshHost):
             raise UnavailableError(f"no session of ours stays open: {seen.evidence}")
         return session
 
-    def drop_ins_of(self, grant: Grant) -> list[str]:
-        """Give the files of sudo rules that go with our own account, as discovery noted them."""
-        noted: list[str] = json.loads(grant.undo.get("drop-ins", "[]"))
-        return noted
-
     @contextmanager
     def shell(self) -> Iterator[Shell]:
         """Come in and become what the engagement file says. Raises as `SshHost.log_in`, and RefusedError where root is refused."""
         with log_in(self, self.commands(), self.root) as shell:
             yield shell
+            self.leave_outside()
 
     def way_back(self, shell: Shell, survey: Survey) -> WayBack:
         """Give the way back of this host, in our folder there."""
         home = survey.accounts[self.user].home if self.user in survey.accounts else f"/home/{self.user}"
         return WayBack(shell, self.folder(home), self.way_back_seconds)
+
+    def within_way_back(self) -> AbstractContextManager[None]:
+        """Have nobody wait, in the block that begins now, for so long that the way back would run before its confirmation."""
+        return self.no_longer_than(self.way_back_seconds / 2)
 
     def folder(self, home: str) -> str:
         """Name our folder on the host; without root it is in the home of our account."""
@@ -202,43 +221,31 @@ class LinuxHost(SshHost):
             f"after it was begun (see {folder}/log there), unless the client calls that off: mv {folder}/armed {folder}/confirmed"
         )
 
-    def require_client(self, gone: Iterable[tuple[str, str]] = ()) -> None:
-        """See over new connections that the client comes in and that these (account, key line) do not. Raises RefusedError."""
-        keys = {key for _account, key in gone}
-        if any(read_line(line).line in keys for line in self.client_keys):
-            raise RefusedError(
-                "a key is named as the client's own and as ours", untouched="the host", todo="name a key under client_keys that only it has"
-            )
-        control = self._control()
-        if not control.proved:
-            raise RefusedError(
-                f"the client is not seen to come in: {control.evidence}",
-                untouched="the host",
-                todo="have the client's own key let in first",
-            )
-        for account, key in gone:
-            answer, why = self.would_accept(account, key)
-            if answer != Answer.REFUSED:
-                raise RefusedError(
-                    f"{account} is not seen to be closed to {read_line(key).fingerprint}: {why}", untouched="the client's way in"
-                )
+    def require_client(self, gone: Sequence[tuple[str, str]] = ()) -> None:
+        """See that the client comes in and that these (account, key line) do not. Raises RefusedError."""
+        asking.require_client(self, gone)
+
+    def changed(self) -> None:
+        """Note, right before it, that something is changed: what the server said until now is not believed any more."""
+        if self._kept:
+            self._kept.changed()
+
+    def leave_outside(self) -> None:
+        """While we are logged in: wait nowhere besides, since a server holds against us what ends without a login."""
+        if self._kept:
+            self._kept.log_in_outside(self.user, self.own_key(), self.signer())
+            self._kept.hang_up_outside()
 
     def named(self, grant: Grant) -> Named:
         """Read the parts of a grant's name. Raises RefusedError for a grant of another system or kind."""
-        found = named(grant)
-        if found is None or grant.system != self.name:
-            raise RefusedError(f"{grant.subject} is no grant on {self.name}", untouched="everything on the host")
-        names = {Kind.ACCOUNT: {one.name for one in self.accounts}, Kind.AGENT: {one.unit for one in self.agents}}.get(found.kind)
-        if names is not None and found.what not in names:
-            raise RefusedError(f"{grant.subject} is not named as ours in the engagement file", untouched="everything on the host")
-        return found
+        return require_named(grant, self.name, [one.name for one in self.accounts], [one.unit for one in self.agents])
 
-    def _control(self) -> ClientControl:
-        proved, seen = True, []
-        for account in self.client_admins:
-            answers = {read_line(line).fingerprint: self.would_accept(account, line) for line in self.client_keys}
-            proved = proved and any(answer == Answer.ACCEPTED for answer, _why in answers.values())
-            seen += [f"{account} by {finger}: {why}" for finger, (_answer, why) in answers.items()]
-        return ClientControl(
-            system=self.name, proved=proved, evidence=f"{self.host}:{self.port}, asked without logging in: {'; '.join(seen)}"
-        )
+    @contextmanager
+    def _at_work(self) -> Iterator[Self]:
+        """Have what is asked for one thing asked over few connections, none of which is left waiting."""
+        with nullcontext(self) if self._kept else self.connections_kept() as host:
+            try:
+                yield host
+            finally:
+                if host._kept:  # noqa: SLF001 - of our own class
+                    host._kept.hang_up_outside()  # noqa: SLF001 - of our own class

@@ -4,10 +4,9 @@ import base64
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from connectors.ssh_host.authentication import Answer, ask
+from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.grants import doubt
-from connectors.ssh_host.kept import ANSWER_SECONDS
 from connectors.ssh_host.linux import discovery
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN, rules_files
@@ -48,7 +47,7 @@ class Inside(NamedTuple):
 def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_in: bool) -> Verdict:
     """Judge one grant. Only what is seen counts as revoked. Nobody comes in to look at our own way in, nor without `come_in`."""
     try:
-        answer, evidence = seen_from_outside(host, grant, what)
+        answer, evidence = seen_from_outside(host, grant, what, reached=come_in and not grant.own)
         if log_in and grant.own:
             answer, why = host.try_login()
             evidence = f"{host.address}, tried to log in: {why}"
@@ -75,13 +74,17 @@ def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_
     return Verdict(state=state, assurance=Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED, evidence=evidence)
 
 
-def seen_from_outside(host: "LinuxHost", grant: Grant, what: Named) -> tuple[Answer, str]:
-    """Ask the server about every key by which this grant let us in; one that it takes is enough. Raises as `SshHost.connect`."""
+def seen_from_outside(host: "LinuxHost", grant: Grant, what: Named, *, reached: bool = False) -> tuple[Answer, str]:
+    """Ask the server about every key by which this grant let us in; one that it takes is enough. Raises as `SshHost.connect`.
+
+    `reached`: somebody else sees whether it can be reached.
+    """
     if what.kind == Kind.AUTHORITY and grant.undo.get("certificate"):
         return _ask_by_certificate(host, grant.undo["certificate-account"], grant.undo["certificate"])
     keys = keys_of(host, grant, what)
     if not keys:
-        host.connect().close()  # a host that cannot be reached is named as that
+        if not reached:
+            host.connect().close()  # a host that cannot be reached is named as that
         return Answer.UNCLEAR, f"{host.host}:{host.port}: whether {grant.id} still holds cannot be seen from outside"
     answers = [(account, host.would_accept(account, key)) for account, key in keys]
     evidence = f"{host.host}:{host.port}, asked without logging in: " + "; ".join(
@@ -142,7 +145,13 @@ def sessions_by_key(host: "LinuxHost", shell: Shell, what: Named) -> str:
     """Give how many logins beside our own connection are by a key or authority, and of how many the host's log does not tell it."""
     came = [*shell.run("where-from").out.split(), "0", "0"]
     failing = "open sessions cannot be counted"
-    return shell.must("key-sessions", str(host.port), came[1], what.what, failing=failing).strip()
+    return shell.must("key-sessions", server_port(host, shell), came[1], what.what, failing=failing).strip()
+
+
+def server_port(host: "LinuxHost", shell: Shell) -> str:
+    """Give the port of the server on the host itself: the one to which we connect may be forwarded there."""
+    came = shell.run("where-from").out.split()
+    return came[3] if len(came) > 3 else str(host.port)  # noqa: PLR2004 - four words, ssh(1)
 
 
 def _number(out: str) -> int:
@@ -194,9 +203,5 @@ def _doubt(grant: Grant, what: Named) -> str:
 
 def _ask_by_certificate(host: "LinuxHost", account: str, line: str) -> tuple[Answer, str]:
     kind, blob = line.split()[:2]
-    transport = host.connect()
-    try:
-        answer, why = ask(transport, account, Certificate(kind, base64.b64decode(blob)), signer=None, patience=ANSWER_SECONDS)
-    finally:
-        transport.close()
+    answer, why = host.asked(account, Certificate(kind, base64.b64decode(blob)), None)
     return answer, f"{account}@{host.host}:{host.port}, asked about a certificate by it without logging in: {why}"

@@ -111,7 +111,7 @@ class Shell:
 @contextmanager
 def log_in(host: SshHost, commands: Commands, root: Root) -> Iterator[Shell]:
     """Come in by our own key for these commands and no others, and hang up at the end. Raises as `SshHost.log_in`."""
-    transport = host.log_in()
+    transport = host.come_in()
     transport.commands = commands
     try:
         shell = Shell(transport, commands, root)

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from connectors.ssh_host.authorized_keys import KeyLine
 from connectors.ssh_host.grants import undo_of
 from connectors.ssh_host.linux.survey import POWERFUL, KeyFile, Survey
+from core.errors import RefusedError
 from core.model import Grant
 from core.signatures.public_key import read_blob
 
@@ -52,6 +53,17 @@ def named(grant: Grant) -> Named | None:
     return None
 
 
+def require_named(grant: Grant, system: str, accounts: Collection[str], units: Collection[str]) -> Named:
+    """Read a grant's id. Raises RefusedError for a grant of another system or kind, or one of what is not named as ours."""
+    found = named(grant)
+    if found is None or grant.system != system:
+        raise RefusedError(f"{grant.subject} is no grant on {system}", untouched="everything on the host")
+    ours = {Kind.ACCOUNT: accounts, Kind.AGENT: units}.get(found.kind)
+    if ours is not None and found.what not in ours:
+        raise RefusedError(f"{grant.subject} is not named as ours in the engagement file", untouched="everything on the host")
+    return found
+
+
 def key_grants(system: str, survey: Survey, owners: Mapping[bytes, str], skip: tuple[bytes, str] | None) -> Iterator[Grant]:
     """Give a grant for each key of `owners` (wire form: holder) in each file. `skip` (key, path) belongs to another grant."""
     for file in survey.files:
@@ -88,6 +100,12 @@ def authority_grants(
                 privilege=f"signs certificates that log in {where}" + (f"; principals in {', '.join(listed)}" if listed else ""),
                 undo=undo(file, lines) | more,
             )
+
+
+def drop_ins_of(grant: Grant) -> list[str]:
+    """Give the files of sudo rules that go with our own account, as discovery noted them."""
+    noted: list[str] = json.loads(grant.undo.get("drop-ins", "[]"))
+    return noted
 
 
 def undo(file: KeyFile, lines: list[KeyLine]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from core.errors import RefusedError, UnavailableError
 CONFIRM: Final = b"confirm\n"
 NOTHING_WRONG: Final = "wrong:"
 NOT_ARMED: Final = "way-back"
+_ARMED: Final = "the way back: within its time the host restores its own settings and the client's key lines, and nothing of ours"
 
 
 class WayBack:
@@ -49,12 +50,19 @@ class WayBack:
     def confirm(self, client_can: Callable[[], None]) -> None:
         """Call it off: when the host's own files pass their tests, nobody else's line changed, and `client_can` raises nothing.
 
-        Raises RefusedError otherwise: then it stays armed.
+        Raises RefusedError otherwise, and UnavailableError when the server does not answer: then it stays armed.
         """
         self.require_nothing_wrong(self._shell.must("way-back-check", self.folder, failing="it cannot be looked whether all is well"))
-        client_can()
+        self.require(client_can)
         if self._shell.run("way-back-confirm", self.folder).status != 0:
             raise self.not_confirmed("it had run already")
+
+    def require(self, client_can: Callable[[], None]) -> None:
+        """See that the client comes in. Raises as `confirm`."""
+        try:
+            client_can()
+        except UnavailableError as error:
+            raise UnavailableError(f"the change is not confirmed yet: {error.what}", untouched=_ARMED, todo=error.todo) from error
 
     def settle(self, client_can: Callable[[], None]) -> None:
         """Call off one that an earlier, killed run left armed. Raises RefusedError as `confirm`."""
@@ -73,7 +81,7 @@ class WayBack:
         """Say that the way back stays armed."""
         return RefusedError(
             f"the change is not confirmed: {why}",
-            untouched="the way back: within its time the host restores its own settings and the client's key lines, and nothing of ours",
+            untouched=_ARMED,
             todo=f"see that the client can come in; {self.folder}/log on the host says what was restored",
         )
 

@@ -65,7 +65,10 @@ early() { # neither by the clock, which may be set, nor by how long the host is 
   read -r boot up < deadline.up
   [ "$boot" != "$(cat /proc/sys/kernel/random/boot_id)" ] || [ "$(cut -d. -f1 /proc/uptime)" -lt "$up" ]
 }
-while [ -e armed ] && early; do sleep 1; done
+while early; do
+  [ -e armed ] || { [ -e firing ] && break; exit 0; } # confirmed: what is armed right after this has somebody of its own who waits
+  sleep 1
+done
 this_boot=$(cat /proc/sys/kernel/random/boot_id)
 mv armed firing 2>/dev/null || { [ -e firing ] && [ "$(cat firing.boot)" != "$this_boot" ]; } || exit 0 # a reboot ended one in the middle
 echo "$this_boot" > firing.boot
