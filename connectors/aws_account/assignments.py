@@ -12,7 +12,6 @@ from typing import Any
 
 from connectors.aws_account.errors import GoneError
 from connectors.aws_account.guard import Errand
-from connectors.aws_account.session import settle
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
@@ -61,7 +60,7 @@ class Assignments:
             return already(grant, f"{grant.id} is not there")
         instance, region = _instance(visit, grant)
         _change(visit, grant, "DeleteAccountAssignment", reinstating=False)
-        settle(lambda: not _stands(visit, grant), grant.id)
+        visit.session.settle(lambda: not _stands(visit, grant), grant.id)
         done = f"took away {grant.id}; sessions that are open run out by themselves"
         return Receipt(done=done, undo={"instance": instance, "region": region}, facts={"changed": True})
 
@@ -70,7 +69,7 @@ class Assignments:
         if _stands(visit, grant):
             return already_back(grant)
         _change(visit, grant, "CreateAccountAssignment", reinstating=True)
-        settle(lambda: _stands(visit, grant), grant.id)
+        visit.session.settle(lambda: _stands(visit, grant), grant.id)
         return Receipt(done=f"made {grant.id} anew", facts={"changed": True})
 
 

@@ -18,7 +18,7 @@ from connectors.aws_account.policies import (
     same,
     take_out,
 )
-from connectors.aws_account.session import AwsSession, settle
+from connectors.aws_account.session import AwsSession
 from connectors.aws_account.visit import Visit
 from core.canonical import Json
 from core.errors import RefusedError
@@ -135,7 +135,7 @@ class Resources:
             )
         undo = grant.undo if "policy" in grant.undo else {"policy": dumped(taken.pieces)}
         self._write(visit, grant, taken.document, Errand({SERVICES[service].naming: name}, document=document, marks=marks))
-        settle(lambda: not pieces_of(_policy(visit, service, name, region), marks), f"the policy of {service} {name}")
+        visit.session.settle(lambda: not pieces_of(_policy(visit, service, name, region), marks), f"the policy of {service} {name}")
         how = ", by a denial: it lets nobody else in" if taken.denied else ""
         return Receipt(
             done=f"the policy of {service} {name} in {region} lets {grant.holder} in no more{how}", undo=undo, facts={"changed": True}
@@ -152,7 +152,7 @@ class Resources:
             return already_back(grant)
         errand = Errand({SERVICES[service].naming: name}, reinstating=True, document=document, marks=marks)
         self._write(visit, grant, back, errand)
-        settle(lambda: bool(pieces_of(_policy(visit, service, name, region), marks)), f"the policy of {service} {name}")
+        visit.session.settle(lambda: bool(pieces_of(_policy(visit, service, name, region), marks)), f"the policy of {service} {name}")
         return Receipt(done=f"the policy of {service} {name} in {region} lets {grant.holder} in again", facts={"changed": True})
 
     def _write(self, visit: Visit, grant: Grant, document: Document, errand: Errand) -> None:

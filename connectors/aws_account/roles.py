@@ -24,7 +24,7 @@ from connectors.aws_account.policies import (
     same,
     take_out,
 )
-from connectors.aws_account.session import RoleToAssume, come_in, settle
+from connectors.aws_account.session import RoleToAssume, come_in
 from connectors.aws_account.visit import Visit
 from core.canonical import Json
 from core.errors import RefusedError
@@ -72,9 +72,9 @@ class Roles:
         if taken.pieces:
             _write(visit, name, taken.document, Errand({"RoleName": name}, document=trust, marks=marks))
         if grant.own:
-            settle(lambda: _is_refused(visit), f"that {name} trusts us no more")
+            visit.session.settle(lambda: _is_refused(visit), f"that {name} trusts us no more")
         else:
-            settle(lambda: not pieces_of(_trust(visit, name), marks), f"that {name} trusts {grant.holder} no more")
+            visit.session.settle(lambda: not pieces_of(_trust(visit, name), marks), f"that {name} trusts {grant.holder} no more")
         done = f"{name} trusts {grant.holder} no more" + (", by a denial: it trusts nobody else" if taken.denied else "")
         if not _sessions_must_end(visit, taken.document):
             return Receipt(done=f"{done}; its sessions were left to run out, since others use it", undo=undo, facts={"changed": True})
@@ -82,9 +82,9 @@ class Roles:
             policy = end_sessions(datetime.now(UTC))
             visit.session.call("iam", "PutRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS, PolicyDocument=policy)
         if grant.own:  # the session by which we ask is one of them
-            settle(lambda: _is_over(visit, name), f"that our own session of {name} is ended")
+            visit.session.settle(lambda: _is_over(visit, name), f"that our own session of {name} is ended")
         else:
-            settle(lambda: _is_cut(visit, name), f"that the sessions of {name} are ended")
+            visit.session.settle(lambda: _is_cut(visit, name), f"that the sessions of {name} are ended")
         facts = {"changed": True, "sessions_ended": True}
         return Receipt(done=f"{done}; its open sessions are ended by the policy {OLDER_SESSIONS}", undo=undo, facts=facts)
 
@@ -99,7 +99,7 @@ class Roles:
         if same(back, trust):
             return already_back(grant)
         _write(visit, name, back, Errand({"RoleName": name}, reinstating=True, document=trust, marks=marks))
-        settle(lambda: bool(pieces_of(_trust(visit, name), marks)), f"that {name} trusts {grant.holder} again")
+        visit.session.settle(lambda: bool(pieces_of(_trust(visit, name), marks)), f"that {name} trusts {grant.holder} again")
         return Receipt(done=f"{name} trusts {grant.holder} again", facts={"changed": True})
 
     def _reopen_sessions(self, visit: Visit, name: str, before: str) -> None:
@@ -110,7 +110,7 @@ class Roles:
                 visit.session.call("iam", "DeleteRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS)
             else:
                 visit.session.call("iam", "PutRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS, PolicyDocument=before)
-        settle(lambda: not _is_cut(visit, name), f"that the sessions of {name} may run again")
+        visit.session.settle(lambda: not _is_cut(visit, name), f"that the sessions of {name} may run again")
 
 
 def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:

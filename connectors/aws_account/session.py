@@ -95,6 +95,20 @@ class AwsSession:
         finally:
             self._guard.errand = None
 
+    def rehearse(self) -> list[str]:
+        """Send nothing that changes anything from now on, but tell it in the list that is returned, if the guard lets it pass."""
+        self._guard.told = told = list[str]()
+        return told
+
+    def settle(self, look: Callable[[], bool], what: str) -> None:
+        """Look again and again until what was written is seen. Raises UnavailableError if it is not within SETTLE_SECONDS."""
+        deadline, pause = time.monotonic() + SETTLE_SECONDS, 0.1
+        while self._guard.told is None and not look():  # what was only told is never seen
+            if time.monotonic() + pause > deadline:
+                raise UnavailableError(f"{what} was sent to AWS, and is not seen there after {SETTLE_SECONDS:.0f} seconds")
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)
+
     def _client(self, service: str, region: str) -> Any:  # noqa: ANN401 - the library makes its clients' types at run time
         if (service, region) not in self._clients:
             self._clients[service, region] = client = _new_client(service, region, self._endpoint, self.keys)
@@ -124,16 +138,6 @@ def come_in(
             todo="correct account_id, or the references to the keys, in the engagement file",
         )
     return session
-
-
-def settle(look: Callable[[], bool], what: str) -> None:
-    """Look again and again until what was written is seen. Raises UnavailableError if it is not within SETTLE_SECONDS."""
-    deadline, pause = time.monotonic() + SETTLE_SECONDS, 0.1
-    while not look():
-        if time.monotonic() + pause > deadline:
-            raise UnavailableError(f"{what} was sent to AWS, and is not seen there after {SETTLE_SECONDS:.0f} seconds")
-        time.sleep(pause)
-        pause = min(2 * pause, 5.0)
 
 
 def _assume(session: AwsSession, role: RoleToAssume, *, region: str, endpoint: str | None, only_looks: bool) -> AwsSession:

@@ -12,7 +12,6 @@ from connectors.aws_account.credentials import SORTS, State, denial, read_state
 from connectors.aws_account.denials import DENY_ALL, deny_all
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
-from connectors.aws_account.session import settle
 from connectors.aws_account.settings import OurUser
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
@@ -77,13 +76,13 @@ class Users:
         with visit.session.errand(Errand(subject, values={"credentials": " ".join(state.active)})):
             if state.denial is None:
                 visit.session.call("iam", "PutUserPolicy", **subject, PolicyName=DENY_ALL, PolicyDocument=policy)
-                settle(lambda: denial(visit, user.name) is not None, f"the policy {DENY_ALL}")
+                visit.session.settle(lambda: denial(visit, user.name) is not None, f"the policy {DENY_ALL}")
             for id_, sort in sorted(state.active.items(), key=lambda one: (one[0] == own_key, one[0])):
                 visit.session.call("iam", sort.update, **subject, **{sort.id: id_}, Status="Inactive")
         if own_key:
-            settle(lambda: _is_refused(visit), f"that {own_key} is inactive")
+            visit.session.settle(lambda: _is_refused(visit), f"that {own_key} is inactive")
         else:
-            settle(lambda: read_state(visit, user.name).closed, f"that {user.name} is closed")
+            visit.session.settle(lambda: read_state(visit, user.name).closed, f"that {user.name} is closed")
         done = f"denied the user {user.name} everything; made inactive: {', '.join(sorted(state.active)) or 'nothing'}"
         return Receipt(done=done, undo=undo, facts={"changed": True})
 
@@ -102,7 +101,7 @@ class Users:
                 visit.session.call("iam", sort.update, **subject, **{sort.id: id_}, Status="Active")
             if state.denial is not None:
                 visit.session.call("iam", "DeleteUserPolicy", **subject, PolicyName=DENY_ALL)
-        settle(lambda: read_state(visit, user.name).denial is None, f"that {user.name} is open again")
+        visit.session.settle(lambda: read_state(visit, user.name).denial is None, f"that {user.name} is open again")
         return Receipt(done=f"{user.name} is as it was: {len(missing)} credential(s) active again", facts={"changed": True})
 
 
