@@ -4,7 +4,7 @@ A trust policy never loses its last principal: where only we are trusted, it sta
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from connectors.aws_account.anybody import let_in_besides
 from connectors.aws_account.denials import OLDER_SESSIONS, cuts_sessions, end_sessions
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
+from connectors.aws_account.in_use import role_last_used, was_lately
 from connectors.aws_account.policies import (
     Document,
     conditions,
@@ -61,12 +62,17 @@ class Roles:
         return Seen(stands=False, evidence=f"{name} does not trust {grant.holder}")
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
-        """Write the trust policy without us, then end the sessions if nobody else uses the role. RefusedError for a role of AWS's."""
+        """Write the trust policy without us, then end the sessions if nobody else uses the role.
+
+        Raises RefusedError before anything is changed for a role of AWS's, and if only we are trusted and it was used lately.
+        """
         name, marks = _role(visit, grant), visit.marks(grant.holder)
         if not self.look(visit, grant).stands:
             return already(grant, f"{name} does not trust {grant.holder}")
-        _require_changeable(visit, name)
-        trust = _trust(visit, name)
+        role = visit.session.call("iam", "GetRole", RoleName=name)["Role"]
+        trust = _read(role["AssumeRolePolicyDocument"])
+        _require_changeable(role)
+        _require_unused(visit, grant, role)
         taken = take_out(trust, marks, grant.holder)
         undo = grant.undo if "trust" in grant.undo else _undo(visit, name, trust, grant.holder)
         if taken.pieces:
@@ -120,6 +126,8 @@ def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
     when = "; ".join(words for piece in pieces for words in [conditions(piece)] if words)
     rights = sorted({one["PolicyName"] for one in detail.get("AttachedManagedPolicies", ())})
     rights += sorted(one["PolicyName"] for one in detail.get("RolePolicyList", ()))
+    own = detail["Arn"] == visit.account.access.role_arn and marks.name(visit.session.via)
+    used = "" if own else role_last_used(detail)
     shared = "" if _is_ours_alone(visit, trust) else "; others use it too, so its sessions are not ended"
     return Grant(
         system=visit.system,
@@ -128,8 +136,9 @@ def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
         privilege=f"assume {detail['Arn']} as {', '.join(named)}"
         + (f", where {when}" if when else "")
         + (f", with {', '.join(rights)}" if rights else "")
+        + (f", last used {used}" if used else "")
         + shared,
-        own=detail["Arn"] == visit.account.access.role_arn and marks.name(visit.session.via),
+        own=own,
         undo=_undo(visit, name, trust, holder),
     )
 
@@ -198,13 +207,26 @@ def _is_over(visit: Visit, name: str) -> bool:
     return False
 
 
-def _require_changeable(visit: Visit, name: str) -> None:
-    path = visit.session.call("iam", "GetRole", RoleName=name)["Role"]["Path"]
-    if path.startswith(_KEPT_BY_AWS):
+def _require_changeable(role: Mapping[str, Any]) -> None:
+    if role["Path"].startswith(_KEPT_BY_AWS):
         raise RefusedError(
-            f"the role {name} is kept by AWS itself ({path}), and nobody may change its trust",
+            f"the role {role['RoleName']} is kept by AWS itself ({role['Path']}), and nobody may change its trust",
             untouched="the role",
             todo="have the client end it where it comes from: the service, or the assignment in IAM Identity Center",
+        )
+
+
+def _require_unused(visit: Visit, grant: Grant, role: Mapping[str, Any]) -> None:
+    """Hold a role that ends altogether with us, and was in use: others whom it trusts lose nothing; our own way in is used by each look."""
+    name, trust = role["RoleName"], _read(role["AssumeRolePolicyDocument"])
+    if grant.own or name in visit.account.ours.roles_used_by_us_alone or not _is_ours_alone(visit, trust):
+        return
+    begun = not pieces_of(trust, visit.marks(grant.holder))  # what was begun is finished
+    if not begun and was_lately(role.get("RoleLastUsed", {}).get("LastUsedDate")):
+        raise RefusedError(
+            f"the role {name} was used on {role_last_used(role)}, and it ends with us: something of the client's may run by it",
+            untouched="the role and its sessions",
+            todo="have the client move what uses it to a role of its own; if only we did, name it in ours.roles_used_by_us_alone",
         )
 
 

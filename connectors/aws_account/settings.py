@@ -15,6 +15,7 @@ from core.secret import SecretReference
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Arn = Annotated[str, StringConstraints(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:\d{12}:\S+$")]
+_NAME = r"^[\w+=,.@-]{1,64}$"
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$")]
 
 
@@ -67,7 +68,7 @@ class Access(KeyPair):
 class OurUser(Noun):
     """A user in the client's account that is ours."""
 
-    name: str = Field(pattern=r"^[\w+=,.@-]{1,64}$", description="the user's name, without its path")
+    name: str = Field(pattern=_NAME, description="the user's name, without its path")
     holder: str
     used_by_us_alone: bool = Field(
         default=False, description="nothing of the client's runs by this user's keys, so that recent use holds nothing"
@@ -118,6 +119,9 @@ class Ours(Noun):
     principals: tuple[OurPrincipal, ...] = ()
     identity_providers: tuple[OurPrincipal, ...] = Field(default=(), description="SAML and OIDC providers in the client's account")
     users: tuple[OurUser, ...] = ()
+    roles_used_by_us_alone: tuple[Annotated[str, StringConstraints(pattern=_NAME)], ...] = Field(
+        default=(), description="roles, without their paths, by which nothing of the client's runs, so that recent use holds nothing"
+    )
     conditions: tuple[OurMark, ...] = ()
     addresses: tuple[OurAddress, ...] = ()
     identity_center: tuple[OurIdentity, ...] = ()

@@ -5,21 +5,19 @@ policy that denies everything is what closes both; every credential is made inac
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC
+from typing import Any
 
 from connectors.aws_account.credentials import SORTS, State, denial, read_state
 from connectors.aws_account.denials import DENY_ALL, deny_all
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
+from connectors.aws_account.in_use import day, was_lately
 from connectors.aws_account.settings import OurUser
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
-
-LATELY: Final = timedelta(days=7)
-"""A key that was used within this time may be what a workload of the client's runs by."""
 
 
 class Users:
@@ -111,10 +109,11 @@ def _details(visit: Visit) -> list[dict[str, Any]]:
 
 def _grant(visit: Visit, user: OurUser, state: State, detail: dict[str, Any]) -> Grant:
     has = [f"{sort.words} {id_}" for id_, sort in sorted(state.active.items())] + (["console password"] if state.password else [])
+    password = f"password last used {day(state.password_used)}" if state.password and state.password_used else ""
     used = [f"{id_} last used {when}" for id_, when in _last_used(visit, state)]
     rights = sorted({one["PolicyName"] for one in detail.get("AttachedManagedPolicies", ())})
     rights += [f"group {group}" for group in sorted(detail.get("GroupList", ()))]
-    words = [", ".join(has) or "sessions only", *used, f"with {', '.join(rights)}" if rights else "", f"path {detail['Path']}"]
+    words = [", ".join(has) or "sessions only", *used, password, f"with {', '.join(rights)}" if rights else "", f"path {detail['Path']}"]
     return Grant(
         system=visit.system,
         id=f"user {user.name}",
@@ -141,7 +140,7 @@ def _last_used(visit: Visit, state: State) -> Iterator[tuple[str, str]]:
         if sort is SORTS[0] and state.denial is None and id_ != visit.session.keys.access_key:
             used = visit.session.call("iam", "GetAccessKeyLastUsed", AccessKeyId=id_)["AccessKeyLastUsed"]
             if used.get("LastUsedDate"):
-                yield id_, f"{used['LastUsedDate'].astimezone(UTC):%Y-%m-%d} for {used['ServiceName']} in {used['Region']}"
+                yield id_, f"{day(used['LastUsedDate'])} for {used['ServiceName']} in {used['Region']}"
 
 
 def _require_unused(visit: Visit, user: OurUser, state: State) -> None:
@@ -152,7 +151,7 @@ def _require_unused(visit: Visit, user: OurUser, state: State) -> None:
             continue
         used = visit.session.call("iam", "GetAccessKeyLastUsed", AccessKeyId=id_)["AccessKeyLastUsed"]
         when = used.get("LastUsedDate")
-        if when and datetime.now(UTC) - when < LATELY:
+        if was_lately(when):
             raise RefusedError(
                 f"the access key {id_} of {user.name} was used on {when.astimezone(UTC):%Y-%m-%d %H:%M} UTC for {used['ServiceName']} in "
                 f"{used['Region']}: something of the client's may run by it",
