@@ -22,6 +22,7 @@ from core.errors import RefusedError, UnavailableError
 CONNECT_SECONDS: Final = 5
 SILENCE_SECONDS: Final = 20
 ATTEMPTS: Final = 4
+"""In the SDK's mode that asks more slowly when AWS is busy: with many requests at once, some would use up their attempts otherwise."""
 ATTEMPTS_TO_COME_IN: Final = 2
 """Fewer, since everything begins with it: a silence is told soon, and the whole is tried again later."""
 SETTLE_SECONDS: Final = 120.0
@@ -111,8 +112,11 @@ class AwsSession:
 
     def _client(self, service: str, region: str) -> Any:  # noqa: ANN401 - the library makes its clients' types at run time
         if (service, region) not in self._clients:
-            self._clients[service, region] = client = _new_client(service, region, self._endpoint, self.keys)
-            self._guard.watch(client)
+            with _LOCK:  # making clients is not safe in threads
+                if (service, region) not in self._clients:
+                    client = _new_client(service, region, self._endpoint, self.keys)
+                    self._guard.watch(client)  # before anybody else may take it
+                    self._clients[service, region] = client
         return self._clients[service, region]
 
 
@@ -158,21 +162,20 @@ def _new_client(service: str, region: str, endpoint: str | None, keys: Keys) -> 
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=SILENCE_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS_TO_COME_IN if service == "sts" else ATTEMPTS},
+        retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS_TO_COME_IN if service == "sts" else ATTEMPTS},
         proxies={},
         s3={"addressing_style": "path"},
         parameter_validation=True,
     )
-    with _LOCK:  # making clients is not safe in threads
-        return _library().create_client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint,
-            aws_access_key_id=keys.access_key,
-            aws_secret_access_key=keys.secret_key,
-            aws_session_token=keys.token,
-            config=config,
-        )
+    return _library().create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=keys.access_key,
+        aws_secret_access_key=keys.secret_key,
+        aws_session_token=keys.token,
+        config=config,
+    )
 
 
 @functools.cache
