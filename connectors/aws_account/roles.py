@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from connectors.aws_account.anybody import let_in_besides
+from connectors.aws_account.anybody import first_of, let_in_besides, unnamed_providers
 from connectors.aws_account.denials import OLDER_SESSIONS, cuts_sessions, end_sessions
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
@@ -41,12 +41,18 @@ class Roles:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the roles that trust these holders."""
+        outside = list[str]()
         for detail in visit.session.pages("iam", "GetAccountAuthorizationDetails", "RoleDetailList", Filter=["Role"]):
             trust = _read(detail["AssumeRolePolicyDocument"])
+            if not detail["Path"].startswith(_KEPT_BY_AWS):  # those of IAM Identity Center are told as assignments
+                outside += (f"{detail['RoleName']} by {provider}" for provider in unnamed_providers(trust, visit.account))
             visit.unseen += let_in_besides(trust, f"the role {detail['RoleName']}", visit.account)
             for holder in visit.holders:
                 if pieces_of(trust, visit.marks(holder)):
                     yield _grant(visit, holder, detail)
+        if outside:
+            what = "roles that people outside come into by an identity provider of which the engagement file does not say whose it is"
+            visit.unseen.append(f"{what}: {first_of(sorted(outside))}")
 
     def look(self, visit: Visit, grant: Grant) -> Seen:
         """See whether the trust still names the holder; and, of a role that nobody else uses, whether its sessions were ended."""

@@ -16,6 +16,8 @@ from core.secret import SecretReference
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Arn = Annotated[str, StringConstraints(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:\d{12}:\S+$")]
 _NAME = r"^[\w+=,.@-]{1,64}$"
+_Provider = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(/[\w.-]+)*$")]
+"""An identity provider that AWS itself knows, such as accounts.google.com."""
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$")]
 
 
@@ -168,6 +170,9 @@ class OfTheClient(Noun):
     """What is the client's: it stays."""
 
     administrators: tuple[Arn, ...] = Field(default=(), description="users or roles of the client's that administer the account")
+    known: tuple[Arn | _Provider, ...] = Field(
+        default=(), description="users and identity providers of which the client says that they are not ours: they are told no more"
+    )
     contact: Contact | None = Field(default=None, description="who takes our place among the account's alternate contacts")
 
 
@@ -195,4 +200,6 @@ class Account(Noun):
             raise ValueError("client.administrators names a user that stands under ours.users")
         if any(self.ours.all_marks().name(arn) for arn in self.client.administrators):
             raise ValueError("client.administrators names somebody who stands under ours")
+        if any(self.ours.all_marks().name(one) or (":user/" in one and one.rpartition("/")[2] in users) for one in self.client.known):
+            raise ValueError("client.known names somebody who stands under ours")
         return self

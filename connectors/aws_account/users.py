@@ -14,6 +14,7 @@ from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedEr
 from connectors.aws_account.guard import Errand
 from connectors.aws_account.in_use import day, was_lately
 from connectors.aws_account.settings import OurUser
+from connectors.aws_account.unnamed import unnamed_users
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
@@ -24,8 +25,9 @@ class Users:
     """Grants `user NAME`."""
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
-        """Find our users that are there and not closed yet."""
+        """Find our users that are there and not closed yet; note others that can come in, and of whom nobody said whose they are."""
         details = {one["UserName"]: one for one in _details(visit)}
+        visit.unseen += unnamed_users(visit, details.values())
         for user in visit.account.ours.users:
             if user.holder in visit.holders and user.name in details:
                 state = read_state(visit, user.name)
