@@ -1,7 +1,7 @@
 """The process of the AWS server: ministack, with three things more that AWS does and a walk out of an account needs to see.
 
-Alternate contacts are kept; users have SSH keys, signing certificates and service credentials besides access keys; and when each
-access key was last used, for what and where, is told. Everything else is ministack's, its checks of keys and policies before all.
+Alternate contacts are kept; users have SSH keys, signing certificates and service credentials besides access keys; and when each access key
+and each role was last used, and where, is told. Everything else is ministack's, its checks of keys and policies before all.
 Source: AWS Account Management API Reference, GetAlternateContact and PutAlternateContact; IAM API Reference, the operations named here.
 """
 
@@ -21,6 +21,7 @@ from ministack.services import account, iam
 FIELDS = ("Name", "Title", "EmailAddress", "PhoneNumber")
 CONTACTS = responses.AccountScopedDict()
 LAST_USED = responses.AccountScopedDict()
+ROLES_USED: dict[tuple[str, str], tuple[datetime, str]] = {}
 CREDENTIALS = responses.AccountScopedDict()
 
 authenticated = iam_evaluator.authenticate
@@ -68,8 +69,11 @@ def keep_credentials() -> None:
 
 
 def tell_last_use() -> None:
-    """Have each request of a user whose signature is right noted, and IAM tell the last of each key."""
+    """Have each request of a user or role whose signature is right noted, and IAM tell the last of each key and role."""
     iam_evaluator.authenticate = _authenticate
+    iam._IAM_HANDLERS |= {
+        operation: partial(_telling_roles, iam._IAM_HANDLERS[operation]) for operation in ("GetRole", "GetAccountAuthorizationDetails")
+    }
     iam._IAM_HANDLERS["GetAccessKeyLastUsed"] = _last_used
 
 
@@ -116,10 +120,26 @@ def _told(id_: str) -> str:
 def _authenticate(key: str, account_id: str) -> Any:  # noqa: ANN401 - ministack's types
     request = iam_evaluator._signed_request.get()
     found = authenticated(key, account_id)
-    if request is not None and getattr(found, "principal_type", "") == "User":
+    kind = getattr(found, "principal_type", "")
+    if request is not None and kind in ("User", "AssumedRole"):
         _date, region, service = request.headers["authorization"].partition("Credential=")[2].split("/")[1:4]
-        LAST_USED[key] = (datetime.now(UTC), service, region)
+        if kind == "User":
+            LAST_USED[key] = (datetime.now(UTC), service, region)
+        else:
+            _arn, _partition, _service, _region, account_of_role, resource = found.principal_arn.split(":", 5)
+            ROLES_USED[account_of_role, resource.split("/")[1]] = (datetime.now(UTC), region)
     return found
+
+
+def _telling_roles(handler: Callable[[Asked], Answer], asked: Asked) -> Answer:
+    status, headers, body = handler(asked)
+    for name, role in iam._roles.items():
+        if used := ROLES_USED.get((responses.get_account_id(), name)):
+            when, region = used
+            told = f"<RoleLastUsed><LastUsedDate>{when:%Y-%m-%dT%H:%M:%SZ}</LastUsedDate><Region>{region}</Region></RoleLastUsed>"
+            place = f"<Arn>{role['Arn']}</Arn>"
+            body = body.replace(place.encode(), (place + told).encode())
+    return status, {**headers, "Content-Length": str(len(body))} if "Content-Length" in headers else headers, body
 
 
 def _last_used(asked: Asked) -> Answer:

@@ -15,6 +15,7 @@ from connectors.aws_account.held import Held
 from connectors.aws_account.login import Answer, Tried, credential_of, try_login
 from connectors.aws_account.marks import account_of
 from connectors.aws_account.open_session import HeldRoleSession
+from connectors.aws_account.rehearsal import rehearsed
 from connectors.aws_account.resources import Resources
 from connectors.aws_account.roles import Roles
 from connectors.aws_account.session import AwsSession, Keys, RoleToAssume, come_in
@@ -153,6 +154,11 @@ class AwsAccount(Account):
         """Say which of the client's administrators would govern access without us: what lets them do so is no grant of ours."""
         able, evidence = self._governing()
         return EndState(system=self.name, administrators=able, enough=bool(able), evidence=evidence)
+
+    def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
+        """Tell what would be sent for each grant, held against the guard; nothing that writes is sent. Raises as ports do."""
+        visit = self._visit() if grants else None
+        return tuple(one for grant in grants if visit for one in rehearsed(visit, self._kind(grant), grant))
 
     def to_be_looked_at(self) -> Mapping[str, Any]:
         """Give what says which account it is and what is ours there; no reference to a secret is among it."""

@@ -4,11 +4,11 @@ Neither is ours to change, and neither may be passed over in silence: both are t
 Source: IAM User Guide, "AWS JSON policy elements: Principal"; Service Authorization Reference, global condition keys.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from connectors.aws_account.marks import Marks, account_of
-from connectors.aws_account.policies import Document, Statement, principals, statements
+from connectors.aws_account.policies import Document, Statement, others, principals, statements
 from connectors.aws_account.settings import Account
 
 _WHO: Final = frozenset(
@@ -22,6 +22,8 @@ _WHO: Final = frozenset(
 _SAYING: Final = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
 _EVERYWHERE: Final = {"0.0.0.0/0", "::/0"}
 _ACCOUNT_DIGITS: Final = 12
+NAMED: Final = 20
+"""How many are told by name; of more, how many more there are."""
 
 
 def let_in_besides(document: Document, what: str, account: Account) -> Iterator[str]:
@@ -30,6 +32,20 @@ def let_in_besides(document: Document, what: str, account: Account) -> Iterator[
         yield f"{what} lets in anybody, and so us"
     for other in unnamed_accounts(document, account.account_id, account.ours.all_marks()):
         yield f"{what} lets in the account {other}, of which the engagement file says nothing"
+
+
+def unnamed_providers(document: Document, account: Account) -> tuple[str, ...]:
+    """Name the identity providers through which people from outside are let in, and that are neither known as ours nor as the client's."""
+    ours = account.ours.all_marks()
+    left = [one for one in others(document, ours) if one.get("Effect") == "Allow"]  # what a condition lets in of ours is a grant
+    named = {value for one in left for kind, value in principals(one) if kind == "Federated"}
+    return tuple(sorted(named - set(account.client.known)))
+
+
+def first_of(names: Sequence[str]) -> str:
+    """List the first NAMED, and say how many more there are."""
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def lets_anybody_in(document: Document) -> bool:

@@ -2,7 +2,9 @@
 
 An assignment is a binding and holds nothing else, so taking it away and making it anew are the same as switching it off and on. Only the
 organisation's management account, or who administers Identity Center for it, can see them. Sessions that are open run out by themselves.
-Source: IAM Identity Center API Reference, DeleteAccountAssignment and CreateAccountAssignment: both are carried out later, and polled.
+It is asked in each region that is named: in others than its own it answers with nothing, and no error.
+Source: IAM Identity Center API Reference, DeleteAccountAssignment and CreateAccountAssignment: both are carried out later, and polled;
+ListInstances.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +12,6 @@ from typing import Any
 
 from connectors.aws_account.errors import GoneError
 from connectors.aws_account.guard import Errand
-from connectors.aws_account.session import settle
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
@@ -28,9 +29,13 @@ class Assignments:
         if not holders:
             visit.unseen.append("IAM Identity Center (the engagement file names nobody of ours there)")
             return
-        with visit.noting("assignments of IAM Identity Center"):
-            for instance in _instances(visit):
-                for one in _assignments(visit, instance):
+        instances = dict[str, str]()
+        for region in visit.account.regions:
+            with visit.noting(f"assignments of IAM Identity Center in {region}"):
+                instances |= {name: home for name, home in _instances(visit, region).items() if name not in instances}
+        for instance, region in instances.items():
+            with visit.noting(f"assignments of IAM Identity Center in {region}"):
+                for one in _assignments(visit, instance, region):
                     holder = holders.get(one["PrincipalId"])
                     if holder in visit.holders:
                         yield Grant(
@@ -38,8 +43,11 @@ class Assignments:
                             id=f"assignment {one['PermissionSetArn']} to {one['PrincipalType']} {one['PrincipalId']}",
                             holder=holder,
                             privilege=f"permission set {one['PermissionSetArn']} in the account {one['AccountId']}",
-                            undo={"instance": instance},
+                            undo={"instance": instance, "region": region},
                         )
+        if not instances:
+            where = ", ".join(visit.account.regions)
+            visit.unseen.append(f"IAM Identity Center (none is found in {where}; if its region is another, name it under regions)")
 
     def look(self, visit: Visit, grant: Grant) -> Seen:
         """List the assignments of that permission set again."""
@@ -50,25 +58,26 @@ class Assignments:
         """Take the assignment away."""
         if not _stands(visit, grant):
             return already(grant, f"{grant.id} is not there")
-        undo = {"instance": _instance(visit, grant)}
-        _change(visit, grant, undo["instance"], "DeleteAccountAssignment", reinstating=False)
-        settle(lambda: not _stands(visit, grant), grant.id)
+        instance, region = _instance(visit, grant)
+        _change(visit, grant, "DeleteAccountAssignment", reinstating=False)
+        visit.session.settle(lambda: not _stands(visit, grant), grant.id)
         done = f"took away {grant.id}; sessions that are open run out by themselves"
-        return Receipt(done=done, undo=undo, facts={"changed": True})
+        return Receipt(done=done, undo={"instance": instance, "region": region}, facts={"changed": True})
 
     def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
         """Make the assignment anew."""
         if _stands(visit, grant):
             return already_back(grant)
-        _change(visit, grant, _instance(visit, grant), "CreateAccountAssignment", reinstating=True)
-        settle(lambda: _stands(visit, grant), grant.id)
+        _change(visit, grant, "CreateAccountAssignment", reinstating=True)
+        visit.session.settle(lambda: _stands(visit, grant), grant.id)
         return Receipt(done=f"made {grant.id} anew", facts={"changed": True})
 
 
-def _change(visit: Visit, grant: Grant, instance: str, operation: str, *, reinstating: bool) -> None:
+def _change(visit: Visit, grant: Grant, operation: str, *, reinstating: bool) -> None:
+    instance, region = _instance(visit, grant)
     params = _params(visit, grant, instance)
     with visit.session.errand(Errand({}, reinstating=reinstating, values=params)):
-        visit.session.call("sso-admin", operation, **params)
+        visit.session.call("sso-admin", operation, region, **params)
 
 
 def _params(visit: Visit, grant: Grant, instance: str) -> dict[str, str]:
@@ -83,39 +92,41 @@ def _params(visit: Visit, grant: Grant, instance: str) -> dict[str, str]:
     }
 
 
-def _instances(visit: Visit) -> list[str]:
-    return [one["InstanceArn"] for one in visit.session.pages("sso-admin", "ListInstances", "Instances")]
+def _instances(visit: Visit, region: str) -> dict[str, str]:
+    """Give each instance that a region tells of, and where it is administered: of one in several regions, in its primary one."""
+    listed = visit.session.pages("sso-admin", "ListInstances", "Instances", region)
+    return {one["InstanceArn"]: one.get("PrimaryRegion") or region for one in listed}
 
 
-def _instance(visit: Visit, grant: Grant) -> str:
-    """Give the instance that a grant is of: its undo says so, or there is one alone."""
-    found = _instances(visit)
-    instance = grant.undo.get("instance") or (found[0] if len(found) == 1 else "")
+def _instance(visit: Visit, grant: Grant) -> tuple[str, str]:
+    """Give the instance that a grant is of, and its region: its undo says so, or there is one alone."""
+    known = grant.undo.get("region")
+    found = dict[str, str]()
+    for region in [known] if known else visit.account.regions:
+        found = _instances(visit, region) | found
+    instance = grant.undo.get("instance") or (next(iter(found)) if len(found) == 1 else "")
     if instance not in found:
         raise RefusedError(f"{grant.subject} came without its undo", untouched="everything in the account")
-    return instance
+    return instance, found[instance]
 
 
-def _assignments(visit: Visit, instance: str) -> Iterator[Mapping[str, Any]]:
-    account = visit.account.account_id
-    listed = visit.session.pages(
-        "sso-admin", "ListPermissionSetsProvisionedToAccount", "PermissionSets", InstanceArn=instance, AccountId=account
-    )
-    for permission_set in listed:
-        yield from _of(visit, instance, permission_set)
+def _assignments(visit: Visit, instance: str, region: str) -> Iterator[Mapping[str, Any]]:
+    params = {"InstanceArn": instance, "AccountId": visit.account.account_id}
+    for permission_set in visit.session.pages("sso-admin", "ListPermissionSetsProvisionedToAccount", "PermissionSets", region, **params):
+        yield from _of(visit, instance, region, permission_set)
 
 
-def _of(visit: Visit, instance: str, permission_set: str) -> Iterator[Mapping[str, Any]]:
+def _of(visit: Visit, instance: str, region: str, permission_set: str) -> Iterator[Mapping[str, Any]]:
     params = {"InstanceArn": instance, "AccountId": visit.account.account_id, "PermissionSetArn": permission_set}
     try:
-        yield from visit.session.pages("sso-admin", "ListAccountAssignments", "AccountAssignments", **params)
+        yield from visit.session.pages("sso-admin", "ListAccountAssignments", "AccountAssignments", region, **params)
     except GoneError:
         return
 
 
 def _stands(visit: Visit, grant: Grant) -> bool:
     permission_set, kind, principal = _named(visit, grant)
-    listed = _of(visit, _instance(visit, grant), permission_set)
+    listed = _of(visit, *_instance(visit, grant), permission_set)
     return any((one["PrincipalType"], one["PrincipalId"]) == (kind, principal) for one in listed)
 
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from connectors.aws_account.errors import GoneError
 from connectors.aws_account.guard import Errand
-from connectors.aws_account.session import settle
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
@@ -77,7 +76,7 @@ def _write(visit: Visit, kind: str, contact: dict[str, Any]) -> None:
     values = {"EmailAddress": contact["EmailAddress"]}
     with visit.session.errand(Errand({"AlternateContactType": kind}, values=values)):
         visit.session.call("account", "PutAlternateContact", AlternateContactType=kind, **contact)
-    settle(lambda: _contact(visit, kind) == contact, f"the contact for {kind}")
+    visit.session.settle(lambda: _contact(visit, kind) == contact, f"the contact for {kind}")
 
 
 def _contact(visit: Visit, kind: str) -> dict[str, str]:

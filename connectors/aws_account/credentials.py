@@ -1,6 +1,7 @@
 """What there is of a user: its credentials of every sort, its password, and the policy of ours that denies it everything."""
 
 import json
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from connectors.aws_account.denials import DENY_ALL, denies_all, were_active
@@ -40,6 +41,8 @@ class State(NamedTuple):
     inactive: dict[str, Sort]
     denial: dict[str, Any] | None
     password: bool
+    password_used: datetime | None
+    """When somebody last signed in by a password; of one that is gone it is told too."""
 
     @property
     def closed(self) -> bool:
@@ -54,12 +57,12 @@ class State(NamedTuple):
 
 def read_state(visit: Visit, name: str) -> State:
     """Read it all. Raises GoneError if there is no such user."""
-    visit.session.call("iam", "GetUser", UserName=name)
+    user = visit.session.call("iam", "GetUser", UserName=name)["User"]
     active, inactive = dict[str, Sort](), dict[str, Sort]()
     for sort in SORTS:
         for one in _listed(visit, sort, name):
             (active if one.get("Status") == "Active" else inactive)[one[sort.id]] = sort
-    return State(active, inactive, denial(visit, name), _has_password(visit, name))
+    return State(active, inactive, denial(visit, name), _has_password(visit, name), user.get("PasswordLastUsed"))
 
 
 def _listed(visit: Visit, sort: Sort, name: str) -> list[dict[str, Any]]:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+
 from connectors.aws_account import policies
 from connectors.aws_account.denials import DENY_ALL, OLDER_SESSIONS, cuts_sessions, denies_all
 from connectors.aws_account.marks import Marks
@@ -152,6 +155,8 @@ class Guard:
 
     def __init__(self, *, only_looks: bool = False) -> None:
         self.errand: Errand | None = None
+        self.told: list[str] | None = None
+        """Where each change that may pass is told in words, and is then held back all the same. None: it is sent."""
         self._only_looks = only_looks
 
     def watch(self, client: Any) -> None:  # noqa: ANN401 - the library makes its clients' types at run time
@@ -171,15 +176,21 @@ class Guard:
             if not may_send(service, model.name, params, None if self._only_looks else self.errand):
                 raise _refused(f"{service}:{model.name}")
             context["seen_by_guard"] = model.name
+            if self.told is not None and model.name not in READING.get(service, ()):
+                self.told.append(_in_words(service, model.name, params))
+                context["only_told"] = True
 
         return check
 
 
-def _only_checked(service: str, scheme: str) -> Callable[..., None]:
-    def check(model: Any, context: dict[str, Any], **_others: object) -> None:  # noqa: ANN401 - the library's own types are private
+def _only_checked(service: str, scheme: str) -> Callable[..., Any]:
+    def check(model: Any, context: dict[str, Any], **_others: object) -> Any:  # noqa: ANN401 - the library's own types are private
         if context.get("seen_by_guard") != model.name or scheme not in ("http", "https"):
             raise _refused(f"{service}:{model.name}")
         context.setdefault("s3_redirect", {})["redirected"] = True  # else it is sent again to whatever region an answer names
+        return (
+            (AWSResponse("", 200, HTTPHeaders(), None), {}) if context.get("only_told") else None
+        )  # an answer here keeps it from being sent
 
     return check
 
@@ -191,6 +202,12 @@ def _check_address(scheme: str, netloc: str) -> Callable[..., None]:
             raise _refused(f"a request to {address.netloc}")
 
     return check
+
+
+def _in_words(service: str, operation: str, params: Mapping[str, Any]) -> str:
+    """Name an operation and its parameters, but for documents."""
+    plain = ", ".join(f"{name} {value}" for name, value in params.items() if isinstance(value, str) and not _json(value))
+    return f"{service}:{operation} ({plain})"
 
 
 def _json(text: object) -> dict[str, Any]:

@@ -7,6 +7,7 @@ stays open until the client has taken them away.
 from collections.abc import Iterator
 from typing import Final
 
+from connectors.aws_account.at_once import looked
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
 from core.model import Grant, Receipt
@@ -21,17 +22,16 @@ class Held:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the grants on keys and the shares that name these holders."""
-        for region in visit.account.regions:
-            with visit.noting(f"grants on keys in {region}"):
-                for key in visit.session.pages("kms", "ListKeys", "Keys", region):
-                    yield from _on_key(visit, key["KeyArn"], region)
-            yield from _shares(visit, region)
+        regions = visit.account.regions
+        keys = [one for found in looked(visit, regions, _keys) for one in found]
+        for grants in (*looked(visit, keys, _on_key), *looked(visit, regions, _shares)):
+            yield from grants
 
     def look(self, visit: Visit, grant: Grant) -> Seen:
         """List them again. Raises RefusedError if we may not."""
         one = Visit(visit.session, visit.account, visit.system, (grant.holder,))
         kind, _id, _word, of, _in, region, *_for = grant.id.split(" ")
-        listed = _on_key(one, of, region) if kind == "key-grant" else _shares(one, region)
+        listed = _on_key(one, (of, region)) if kind == "key-grant" else _shares(one, region)
         stands = any(found.id == grant.id for found in listed)
         if one.unseen:
             raise RefusedError(f"it cannot be seen whether {grant.id} stands: {one.unseen[0]}", untouched="it")
@@ -53,31 +53,46 @@ class Held:
         raise RefusedError(f"{grant.id} was not taken away by us", untouched="everything", todo="have the client grant it anew")
 
 
-def _on_key(visit: Visit, key: str, region: str) -> Iterator[Grant]:
+def _keys(visit: Visit, region: str) -> list[tuple[str, str]]:
+    found = list[tuple[str, str]]()
+    with visit.noting(f"grants on keys in {region}"):
+        found += ((key["KeyArn"], region) for key in visit.session.pages("kms", "ListKeys", "Keys", region))
+    return found
+
+
+def _on_key(visit: Visit, place: tuple[str, str]) -> list[Grant]:
+    (key, region), found = place, list[Grant]()
     with visit.noting(f"grants on {key}"):
         for one in visit.session.pages("kms", "ListGrants", "Grants", region, KeyId=key):
-            for holder in visit.holders:
-                if visit.marks(holder).name(one.get("GranteePrincipal", "")):
-                    yield Grant(
-                        system=visit.system,
-                        id=f"key-grant {one['GrantId']} on {key} in {region} for {holder}",
-                        holder=holder,
-                        privilege=f"{', '.join(sorted(one.get('Operations', ())))} as {one['GranteePrincipal']}; left to the client",
-                        undo=_NOTHING_DONE,
-                    )
+            found += (
+                Grant(
+                    system=visit.system,
+                    id=f"key-grant {one['GrantId']} on {key} in {region} for {holder}",
+                    holder=holder,
+                    privilege=f"{', '.join(sorted(one.get('Operations', ())))} as {one['GranteePrincipal']}; left to the client",
+                    undo=_NOTHING_DONE,
+                )
+                for holder in visit.holders
+                if visit.marks(holder).name(one.get("GranteePrincipal", ""))
+            )
+    return found
 
 
-def _shares(visit: Visit, region: str) -> Iterator[Grant]:
+def _shares(visit: Visit, region: str) -> list[Grant]:
+    found = list[Grant]()
     with visit.noting(f"shares in {region}"):
         params = {"associationType": "PRINCIPAL"}
         for one in visit.session.pages("ram", "GetResourceShareAssociations", "resourceShareAssociations", region, **params):
-            entity = one.get("associatedEntity", "")
-            for holder in visit.holders if one.get("status") in ("ASSOCIATING", "ASSOCIATED") else ():
-                if visit.marks(holder).name(entity):
-                    yield Grant(
-                        system=visit.system,
-                        id=f"share {one['resourceShareArn']} with {entity} in {region} for {holder}",
-                        holder=holder,
-                        privilege=f"use what {one.get('resourceShareName', 'it')} shares; left to the client",
-                        undo=_NOTHING_DONE,
-                    )
+            entity, stands = one.get("associatedEntity", ""), one.get("status") in ("ASSOCIATING", "ASSOCIATED")
+            found += (
+                Grant(
+                    system=visit.system,
+                    id=f"share {one['resourceShareArn']} with {entity} in {region} for {holder}",
+                    holder=holder,
+                    privilege=f"use what {one.get('resourceShareName', 'it')} shares; left to the client",
+                    undo=_NOTHING_DONE,
+                )
+                for holder in visit.holders
+                if stands and visit.marks(holder).name(entity)
+            )
+    return found

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from connectors.aws_account.anybody import let_in_besides
+from connectors.aws_account.at_once import looked
 from connectors.aws_account.errors import GoneError
 from connectors.aws_account.guard import Errand
 from connectors.aws_account.policies import (
@@ -18,7 +19,7 @@ from connectors.aws_account.policies import (
     same,
     take_out,
 )
-from connectors.aws_account.session import AwsSession, settle
+from connectors.aws_account.session import AwsSession
 from connectors.aws_account.visit import Visit
 from core.canonical import Json
 from core.errors import RefusedError
@@ -108,10 +109,11 @@ class Resources:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the resources whose policies name these holders. What we may not look at is noted, not passed over."""
-        for region in visit.account.regions:
-            for service in (*SERVICES, _BY_HAND):
-                with visit.noting(f"{service} in {region}"):
-                    yield from _in_region(visit, service, region)
+        places = [(service, region) for region in visit.account.regions for service in (*SERVICES, _BY_HAND)]
+        listed = looked(visit, places, _listed)
+        every = [one for names in listed for one in names]
+        for grants in looked(visit, every, _on_resource):
+            yield from grants
 
     def look(self, visit: Visit, grant: Grant) -> Seen:
         """Read the policy again."""
@@ -135,7 +137,7 @@ class Resources:
             )
         undo = grant.undo if "policy" in grant.undo else {"policy": dumped(taken.pieces)}
         self._write(visit, grant, taken.document, Errand({SERVICES[service].naming: name}, document=document, marks=marks))
-        settle(lambda: not pieces_of(_policy(visit, service, name, region), marks), f"the policy of {service} {name}")
+        visit.session.settle(lambda: not pieces_of(_policy(visit, service, name, region), marks), f"the policy of {service} {name}")
         how = ", by a denial: it lets nobody else in" if taken.denied else ""
         return Receipt(
             done=f"the policy of {service} {name} in {region} lets {grant.holder} in no more{how}", undo=undo, facts={"changed": True}
@@ -152,7 +154,7 @@ class Resources:
             return already_back(grant)
         errand = Errand({SERVICES[service].naming: name}, reinstating=True, document=document, marks=marks)
         self._write(visit, grant, back, errand)
-        settle(lambda: bool(pieces_of(_policy(visit, service, name, region), marks)), f"the policy of {service} {name}")
+        visit.session.settle(lambda: bool(pieces_of(_policy(visit, service, name, region), marks)), f"the policy of {service} {name}")
         return Receipt(done=f"the policy of {service} {name} in {region} lets {grant.holder} in again", facts={"changed": True})
 
     def _write(self, visit: Visit, grant: Grant, document: Document, errand: Errand) -> None:
@@ -163,29 +165,39 @@ class Resources:
             visit.session.call(service, operation, region, **{known.naming: name}, **params(json.dumps(document, separators=(",", ":"))))
 
 
-def _in_region(visit: Visit, service: str, region: str) -> Iterator[Grant]:
+def _listed(visit: Visit, place: tuple[str, str]) -> list[tuple[str, str, str]]:
+    """Name the resources of a service in a region, as far as we may see them."""
+    service, region = place
     known = SERVICES.get(service)
-    words = known.words if known else "function"
     names = known.names if known else _pages("lambda", "ListFunctions", "Functions", "FunctionName")
-    for name in names(visit.session, region):
-        document: Document = {}
-        with visit.noting(f"{service} {name} in {region}"):
-            document = _policy(visit, service, name, region)
-        visit.unseen += let_in_besides(document, f"{service} {name} in {region}", visit.account)
-        for holder in visit.holders:
-            pieces = pieces_of(document, visit.marks(holder))
-            if pieces:
-                named = sorted({value for piece in pieces for _kind, value in principals(piece.statement)})
-                when = "; ".join(words for piece in pieces for words in [conditions(piece)] if words)
-                yield Grant(
-                    system=visit.system,
-                    id=f"policy {service} {name} in {region} for {holder}",
-                    holder=holder,
-                    privilege=f"{_actions(pieces)} by the policy of the {words} as "
-                    + ", ".join(named)
-                    + (f", where {when}" if when else ""),
-                    undo={"policy": dumped(take_out(document, visit.marks(holder), holder).pieces)},
-                )
+    found = list[tuple[str, str, str]]()
+    with visit.noting(f"{service} in {region}"):
+        found += ((service, name, region) for name in names(visit.session, region))
+    return found
+
+
+def _on_resource(visit: Visit, resource: tuple[str, str, str]) -> list[Grant]:
+    service, name, region = resource
+    document: Document = {}
+    with visit.noting(f"{service} {name} in {region}"):
+        document = _policy(visit, service, name, region)
+    visit.unseen += let_in_besides(document, f"{service} {name} in {region}", visit.account)
+    return [_grant(visit, resource, document, holder) for holder in visit.holders if pieces_of(document, visit.marks(holder))]
+
+
+def _grant(visit: Visit, resource: tuple[str, str, str], document: Document, holder: str) -> Grant:
+    service, name, region = resource
+    pieces = pieces_of(document, visit.marks(holder))
+    named = sorted({value for piece in pieces for _kind, value in principals(piece.statement)})
+    when = "; ".join(words for piece in pieces for words in [conditions(piece)] if words)
+    words = SERVICES[service].words if service in SERVICES else "function"
+    return Grant(
+        system=visit.system,
+        id=f"policy {service} {name} in {region} for {holder}",
+        holder=holder,
+        privilege=f"{_actions(pieces)} by the policy of the {words} as {', '.join(named)}" + (f", where {when}" if when else ""),
+        undo={"policy": dumped(take_out(document, visit.marks(holder), holder).pieces)},
+    )
 
 
 def _policy(visit: Visit, service: str, name: str, region: str) -> dict[str, Any]:

@@ -4,14 +4,15 @@ A trust policy never loses its last principal: where only we are trusted, it sta
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from connectors.aws_account.anybody import let_in_besides
+from connectors.aws_account.anybody import first_of, let_in_besides, unnamed_providers
 from connectors.aws_account.denials import OLDER_SESSIONS, cuts_sessions, end_sessions
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
+from connectors.aws_account.in_use import role_last_used, was_lately
 from connectors.aws_account.policies import (
     Document,
     conditions,
@@ -24,7 +25,7 @@ from connectors.aws_account.policies import (
     same,
     take_out,
 )
-from connectors.aws_account.session import RoleToAssume, come_in, settle
+from connectors.aws_account.session import RoleToAssume, come_in
 from connectors.aws_account.visit import Visit
 from core.canonical import Json
 from core.errors import RefusedError
@@ -40,12 +41,18 @@ class Roles:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the roles that trust these holders."""
+        outside = list[str]()
         for detail in visit.session.pages("iam", "GetAccountAuthorizationDetails", "RoleDetailList", Filter=["Role"]):
             trust = _read(detail["AssumeRolePolicyDocument"])
+            if not detail["Path"].startswith(_KEPT_BY_AWS):  # those of IAM Identity Center are told as assignments
+                outside += (f"{detail['RoleName']} by {provider}" for provider in unnamed_providers(trust, visit.account))
             visit.unseen += let_in_besides(trust, f"the role {detail['RoleName']}", visit.account)
             for holder in visit.holders:
                 if pieces_of(trust, visit.marks(holder)):
                     yield _grant(visit, holder, detail)
+        if outside:
+            what = "roles that people outside come into by an identity provider of which the engagement file does not say whose it is"
+            visit.unseen.append(f"{what}: {first_of(sorted(outside))}")
 
     def look(self, visit: Visit, grant: Grant) -> Seen:
         """See whether the trust still names the holder; and, of a role that nobody else uses, whether its sessions were ended."""
@@ -61,20 +68,25 @@ class Roles:
         return Seen(stands=False, evidence=f"{name} does not trust {grant.holder}")
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
-        """Write the trust policy without us, then end the sessions if nobody else uses the role. RefusedError for a role of AWS's."""
+        """Write the trust policy without us, then end the sessions if nobody else uses the role.
+
+        Raises RefusedError before anything is changed for a role of AWS's, and if only we are trusted and it was used lately.
+        """
         name, marks = _role(visit, grant), visit.marks(grant.holder)
         if not self.look(visit, grant).stands:
             return already(grant, f"{name} does not trust {grant.holder}")
-        _require_changeable(visit, name)
-        trust = _trust(visit, name)
+        role = visit.session.call("iam", "GetRole", RoleName=name)["Role"]
+        trust = _read(role["AssumeRolePolicyDocument"])
+        _require_changeable(role)
+        _require_unused(visit, grant, role)
         taken = take_out(trust, marks, grant.holder)
         undo = grant.undo if "trust" in grant.undo else _undo(visit, name, trust, grant.holder)
         if taken.pieces:
             _write(visit, name, taken.document, Errand({"RoleName": name}, document=trust, marks=marks))
         if grant.own:
-            settle(lambda: _is_refused(visit), f"that {name} trusts us no more")
+            visit.session.settle(lambda: _is_refused(visit), f"that {name} trusts us no more")
         else:
-            settle(lambda: not pieces_of(_trust(visit, name), marks), f"that {name} trusts {grant.holder} no more")
+            visit.session.settle(lambda: not pieces_of(_trust(visit, name), marks), f"that {name} trusts {grant.holder} no more")
         done = f"{name} trusts {grant.holder} no more" + (", by a denial: it trusts nobody else" if taken.denied else "")
         if not _sessions_must_end(visit, taken.document):
             return Receipt(done=f"{done}; its sessions were left to run out, since others use it", undo=undo, facts={"changed": True})
@@ -82,9 +94,9 @@ class Roles:
             policy = end_sessions(datetime.now(UTC))
             visit.session.call("iam", "PutRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS, PolicyDocument=policy)
         if grant.own:  # the session by which we ask is one of them
-            settle(lambda: _is_over(visit, name), f"that our own session of {name} is ended")
+            visit.session.settle(lambda: _is_over(visit, name), f"that our own session of {name} is ended")
         else:
-            settle(lambda: _is_cut(visit, name), f"that the sessions of {name} are ended")
+            visit.session.settle(lambda: _is_cut(visit, name), f"that the sessions of {name} are ended")
         facts = {"changed": True, "sessions_ended": True}
         return Receipt(done=f"{done}; its open sessions are ended by the policy {OLDER_SESSIONS}", undo=undo, facts=facts)
 
@@ -99,7 +111,7 @@ class Roles:
         if same(back, trust):
             return already_back(grant)
         _write(visit, name, back, Errand({"RoleName": name}, reinstating=True, document=trust, marks=marks))
-        settle(lambda: bool(pieces_of(_trust(visit, name), marks)), f"that {name} trusts {grant.holder} again")
+        visit.session.settle(lambda: bool(pieces_of(_trust(visit, name), marks)), f"that {name} trusts {grant.holder} again")
         return Receipt(done=f"{name} trusts {grant.holder} again", facts={"changed": True})
 
     def _reopen_sessions(self, visit: Visit, name: str, before: str) -> None:
@@ -110,7 +122,7 @@ class Roles:
                 visit.session.call("iam", "DeleteRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS)
             else:
                 visit.session.call("iam", "PutRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS, PolicyDocument=before)
-        settle(lambda: not _is_cut(visit, name), f"that the sessions of {name} may run again")
+        visit.session.settle(lambda: not _is_cut(visit, name), f"that the sessions of {name} may run again")
 
 
 def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
@@ -120,6 +132,8 @@ def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
     when = "; ".join(words for piece in pieces for words in [conditions(piece)] if words)
     rights = sorted({one["PolicyName"] for one in detail.get("AttachedManagedPolicies", ())})
     rights += sorted(one["PolicyName"] for one in detail.get("RolePolicyList", ()))
+    own = detail["Arn"] == visit.account.access.role_arn and marks.name(visit.session.via)
+    used = "" if own else role_last_used(detail)
     shared = "" if _is_ours_alone(visit, trust) else "; others use it too, so its sessions are not ended"
     return Grant(
         system=visit.system,
@@ -128,8 +142,9 @@ def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
         privilege=f"assume {detail['Arn']} as {', '.join(named)}"
         + (f", where {when}" if when else "")
         + (f", with the {'policy' if len(rights) == 1 else 'policies'} {', '.join(rights)}" if rights else "")
+        + (f", last used {used}" if used else "")
         + shared,
-        own=detail["Arn"] == visit.account.access.role_arn and marks.name(visit.session.via),
+        own=own,
         undo=_undo(visit, name, trust, holder),
     )
 
@@ -198,13 +213,26 @@ def _is_over(visit: Visit, name: str) -> bool:
     return False
 
 
-def _require_changeable(visit: Visit, name: str) -> None:
-    path = visit.session.call("iam", "GetRole", RoleName=name)["Role"]["Path"]
-    if path.startswith(_KEPT_BY_AWS):
+def _require_changeable(role: Mapping[str, Any]) -> None:
+    if role["Path"].startswith(_KEPT_BY_AWS):
         raise RefusedError(
-            f"the role {name} is kept by AWS itself ({path}), and nobody may change its trust",
+            f"the role {role['RoleName']} is kept by AWS itself ({role['Path']}), and nobody may change its trust",
             untouched="the role",
             todo="have the client end it where it comes from: the service, or the assignment in IAM Identity Center",
+        )
+
+
+def _require_unused(visit: Visit, grant: Grant, role: Mapping[str, Any]) -> None:
+    """Hold a role that ends altogether with us, and was in use: others whom it trusts lose nothing; our own way in is used by each look."""
+    name, trust = role["RoleName"], _read(role["AssumeRolePolicyDocument"])
+    if grant.own or name in visit.account.ours.roles_used_by_us_alone or not _is_ours_alone(visit, trust):
+        return
+    begun = not pieces_of(trust, visit.marks(grant.holder))  # what was begun is finished
+    if not begun and was_lately(role.get("RoleLastUsed", {}).get("LastUsedDate")):
+        raise RefusedError(
+            f"the role {name} was used on {role_last_used(role)}, and it ends with us: something of the client's may run by it",
+            untouched="the role and its sessions",
+            todo="have the client move what uses it to a role of its own; if only we did, name it in ours.roles_used_by_us_alone",
         )
 
 

@@ -22,6 +22,7 @@ from core.errors import RefusedError, UnavailableError
 CONNECT_SECONDS: Final = 5
 SILENCE_SECONDS: Final = 20
 ATTEMPTS: Final = 4
+"""In the SDK's mode that asks more slowly when AWS is busy: with many requests at once, some would use up their attempts otherwise."""
 ATTEMPTS_TO_COME_IN: Final = 2
 """Fewer, since everything begins with it: a silence is told soon, and the whole is tried again later."""
 SETTLE_SECONDS: Final = 120.0
@@ -95,10 +96,27 @@ class AwsSession:
         finally:
             self._guard.errand = None
 
+    def rehearse(self) -> list[str]:
+        """Send nothing that changes anything from now on, but tell it in the list that is returned, if the guard lets it pass."""
+        self._guard.told = told = list[str]()
+        return told
+
+    def settle(self, look: Callable[[], bool], what: str) -> None:
+        """Look again and again until what was written is seen. Raises UnavailableError if it is not within SETTLE_SECONDS."""
+        deadline, pause = time.monotonic() + SETTLE_SECONDS, 0.1
+        while self._guard.told is None and not look():  # what was only told is never seen
+            if time.monotonic() + pause > deadline:
+                raise UnavailableError(f"{what} was sent to AWS, and is not seen there after {SETTLE_SECONDS:.0f} seconds")
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)
+
     def _client(self, service: str, region: str) -> Any:  # noqa: ANN401 - the library makes its clients' types at run time
         if (service, region) not in self._clients:
-            self._clients[service, region] = client = _new_client(service, region, self._endpoint, self.keys)
-            self._guard.watch(client)
+            with _LOCK:  # making clients is not safe in threads
+                if (service, region) not in self._clients:
+                    client = _new_client(service, region, self._endpoint, self.keys)
+                    self._guard.watch(client)  # before anybody else may take it
+                    self._clients[service, region] = client
         return self._clients[service, region]
 
 
@@ -126,16 +144,6 @@ def come_in(
     return session
 
 
-def settle(look: Callable[[], bool], what: str) -> None:
-    """Look again and again until what was written is seen. Raises UnavailableError if it is not within SETTLE_SECONDS."""
-    deadline, pause = time.monotonic() + SETTLE_SECONDS, 0.1
-    while not look():
-        if time.monotonic() + pause > deadline:
-            raise UnavailableError(f"{what} was sent to AWS, and is not seen there after {SETTLE_SECONDS:.0f} seconds")
-        time.sleep(pause)
-        pause = min(2 * pause, 5.0)
-
-
 def _assume(session: AwsSession, role: RoleToAssume, *, region: str, endpoint: str | None, only_looks: bool) -> AwsSession:
     params = {"RoleArn": role.arn, "RoleSessionName": "good-leaver"} | ({"ExternalId": role.external_id} if role.external_id else {})
     try:
@@ -154,21 +162,20 @@ def _new_client(service: str, region: str, endpoint: str | None, keys: Keys) -> 
     config = Config(
         connect_timeout=CONNECT_SECONDS,
         read_timeout=SILENCE_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS_TO_COME_IN if service == "sts" else ATTEMPTS},
+        retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS_TO_COME_IN if service == "sts" else ATTEMPTS},
         proxies={},
         s3={"addressing_style": "path"},
         parameter_validation=True,
     )
-    with _LOCK:  # making clients is not safe in threads
-        return _library().create_client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint,
-            aws_access_key_id=keys.access_key,
-            aws_secret_access_key=keys.secret_key,
-            aws_session_token=keys.token,
-            config=config,
-        )
+    return _library().create_client(
+        service,
+        region_name=region,
+        endpoint_url=endpoint,
+        aws_access_key_id=keys.access_key,
+        aws_secret_access_key=keys.secret_key,
+        aws_session_token=keys.token,
+        config=config,
+    )
 
 
 @functools.cache

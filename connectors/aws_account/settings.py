@@ -15,6 +15,9 @@ from core.secret import SecretReference
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 Arn = Annotated[str, StringConstraints(pattern=r"^arn:[a-z0-9-]+:[a-z0-9-]+:[a-z0-9-]*:\d{12}:\S+$")]
+_NAME = r"^[\w+=,.@-]{1,64}$"
+_Provider = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+(/[\w.-]+)*$")]
+"""An identity provider that AWS itself knows, such as accounts.google.com."""
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d+$")]
 
 
@@ -67,7 +70,7 @@ class Access(KeyPair):
 class OurUser(Noun):
     """A user in the client's account that is ours."""
 
-    name: str = Field(pattern=r"^[\w+=,.@-]{1,64}$", description="the user's name, without its path")
+    name: str = Field(pattern=_NAME, description="the user's name, without its path")
     holder: str
     used_by_us_alone: bool = Field(
         default=False, description="nothing of the client's runs by this user's keys, so that recent use holds nothing"
@@ -118,6 +121,9 @@ class Ours(Noun):
     principals: tuple[OurPrincipal, ...] = ()
     identity_providers: tuple[OurPrincipal, ...] = Field(default=(), description="SAML and OIDC providers in the client's account")
     users: tuple[OurUser, ...] = ()
+    roles_used_by_us_alone: tuple[Annotated[str, StringConstraints(pattern=_NAME)], ...] = Field(
+        default=(), description="roles, without their paths, by which nothing of the client's runs, so that recent use holds nothing"
+    )
     conditions: tuple[OurMark, ...] = ()
     addresses: tuple[OurAddress, ...] = ()
     identity_center: tuple[OurIdentity, ...] = ()
@@ -164,6 +170,9 @@ class OfTheClient(Noun):
     """What is the client's: it stays."""
 
     administrators: tuple[Arn, ...] = Field(default=(), description="users or roles of the client's that administer the account")
+    known: tuple[Arn | _Provider, ...] = Field(
+        default=(), description="users and identity providers of which the client says that they are not ours: they are told no more"
+    )
     contact: Contact | None = Field(default=None, description="who takes our place among the account's alternate contacts")
 
 
@@ -191,4 +200,6 @@ class Account(Noun):
             raise ValueError("client.administrators names a user that stands under ours.users")
         if any(self.ours.all_marks().name(arn) for arn in self.client.administrators):
             raise ValueError("client.administrators names somebody who stands under ours")
+        if any(self.ours.all_marks().name(one) or (":user/" in one and one.rpartition("/")[2] in users) for one in self.client.known):
+            raise ValueError("client.known names somebody who stands under ours")
         return self

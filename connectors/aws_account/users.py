@@ -5,31 +5,30 @@ policy that denies everything is what closes both; every credential is made inac
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import UTC
+from typing import Any
 
 from connectors.aws_account.credentials import SORTS, State, denial, read_state
 from connectors.aws_account.denials import DENY_ALL, deny_all
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
-from connectors.aws_account.session import settle
+from connectors.aws_account.in_use import day, was_lately
 from connectors.aws_account.settings import OurUser
+from connectors.aws_account.unnamed import unnamed_users
 from connectors.aws_account.visit import Visit
 from core.counting import counted
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
 
-LATELY: Final = timedelta(days=7)
-"""A key that was used within this time may be what a workload of the client's runs by."""
-
 
 class Users:
     """Grants `user NAME`."""
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
-        """Find our users that are there and not closed yet."""
+        """Find our users that are there and not closed yet; note others that can come in, and of whom nobody said whose they are."""
         details = {one["UserName"]: one for one in _details(visit)}
+        visit.unseen += unnamed_users(visit, details.values())
         for user in visit.account.ours.users:
             if user.holder in visit.holders and user.name in details:
                 state = read_state(visit, user.name)
@@ -78,13 +77,13 @@ class Users:
         with visit.session.errand(Errand(subject, values={"credentials": " ".join(state.active)})):
             if state.denial is None:
                 visit.session.call("iam", "PutUserPolicy", **subject, PolicyName=DENY_ALL, PolicyDocument=policy)
-                settle(lambda: denial(visit, user.name) is not None, f"the policy {DENY_ALL}")
+                visit.session.settle(lambda: denial(visit, user.name) is not None, f"the policy {DENY_ALL}")
             for id_, sort in sorted(state.active.items(), key=lambda one: (one[0] == own_key, one[0])):
                 visit.session.call("iam", sort.update, **subject, **{sort.id: id_}, Status="Inactive")
         if own_key:
-            settle(lambda: _is_refused(visit), f"that {own_key} is inactive")
+            visit.session.settle(lambda: _is_refused(visit), f"that {own_key} is inactive")
         else:
-            settle(lambda: read_state(visit, user.name).closed, f"that {user.name} is closed")
+            visit.session.settle(lambda: read_state(visit, user.name).closed, f"that {user.name} is closed")
         done = f"denied the user {user.name} everything; made inactive: {', '.join(sorted(state.active)) or 'nothing'}"
         return Receipt(done=done, undo=undo, facts={"changed": True})
 
@@ -103,7 +102,7 @@ class Users:
                 visit.session.call("iam", sort.update, **subject, **{sort.id: id_}, Status="Active")
             if state.denial is not None:
                 visit.session.call("iam", "DeleteUserPolicy", **subject, PolicyName=DENY_ALL)
-        settle(lambda: read_state(visit, user.name).denial is None, f"that {user.name} is open again")
+        visit.session.settle(lambda: read_state(visit, user.name).denial is None, f"that {user.name} is open again")
         return Receipt(done=f"{user.name} is as it was: {counted(len(missing), 'credential')} active again", facts={"changed": True})
 
 
@@ -113,10 +112,11 @@ def _details(visit: Visit) -> list[dict[str, Any]]:
 
 def _grant(visit: Visit, user: OurUser, state: State, detail: dict[str, Any]) -> Grant:
     has = [f"{sort.words} {id_}" for id_, sort in sorted(state.active.items())] + (["console password"] if state.password else [])
+    password = f"password last used {day(state.password_used)}" if state.password and state.password_used else ""
     used = [f"{id_} last used {when}" for id_, when in _last_used(visit, state)]
     rights = sorted({one["PolicyName"] for one in detail.get("AttachedManagedPolicies", ())})
     rights += [f"group {group}" for group in sorted(detail.get("GroupList", ()))]
-    words = [", ".join(has) or "sessions only", *used, f"with {', '.join(rights)}" if rights else "", f"path {detail['Path']}"]
+    words = [", ".join(has) or "sessions only", *used, password, f"with {', '.join(rights)}" if rights else "", f"path {detail['Path']}"]
     return Grant(
         system=visit.system,
         id=f"user {user.name}",
@@ -143,7 +143,7 @@ def _last_used(visit: Visit, state: State) -> Iterator[tuple[str, str]]:
         if sort is SORTS[0] and state.denial is None and id_ != visit.session.keys.access_key:
             used = visit.session.call("iam", "GetAccessKeyLastUsed", AccessKeyId=id_)["AccessKeyLastUsed"]
             if used.get("LastUsedDate"):
-                yield id_, f"{used['LastUsedDate'].astimezone(UTC):%Y-%m-%d} for {used['ServiceName']} in {used['Region']}"
+                yield id_, f"{day(used['LastUsedDate'])} for {used['ServiceName']} in {used['Region']}"
 
 
 def _require_unused(visit: Visit, user: OurUser, state: State) -> None:
@@ -154,7 +154,7 @@ def _require_unused(visit: Visit, user: OurUser, state: State) -> None:
             continue
         used = visit.session.call("iam", "GetAccessKeyLastUsed", AccessKeyId=id_)["AccessKeyLastUsed"]
         when = used.get("LastUsedDate")
-        if when and datetime.now(UTC) - when < LATELY:
+        if was_lately(when):
             raise RefusedError(
                 f"the access key {id_} of {user.name} was used on {when.astimezone(UTC):%Y-%m-%d %H:%M} UTC for {used['ServiceName']} in "
                 f"{used['Region']}: something of the client's may run by it",

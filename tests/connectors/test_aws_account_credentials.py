@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from moto.server import ThreadedMotoServer
+from moto.ssoadmin.models import ssoadmin_backends
 
 from connectors.aws_account import AwsAccount
 from core.errors import RefusedError
@@ -50,9 +51,9 @@ class MotoWorld:
         self.contacts.put_alternate_contact(AlternateContactType="BILLING", **theirs)
         self.holders = (Holder(name="worker", keys=(PUBLIC_KEY,)), Holder(name="Tess", keys=(PUBLIC_KEY,)))
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's types
+    def client(self, service: str, region: str = "us-east-1") -> Any:  # noqa: ANN401 - boto3's types
         keys = {"aws_access_key_id": "AKIAANYBODY", "aws_secret_access_key": "any"}
-        return boto3.client(service, endpoint_url=self.proxy.endpoint, region_name="us-east-1", **keys)
+        return boto3.client(service, endpoint_url=self.proxy.endpoint, region_name=region, **keys)
 
     def answer(self, action: str, ask: Callable[[], Answer]) -> Answer:
         """Keep the one thing that moto does not: a service-specific credential."""
@@ -81,9 +82,9 @@ class MotoWorld:
             | changed
         )
 
-    def assign(self) -> tuple[str, str]:
+    def assign(self, region: str = "us-east-1") -> tuple[str, str]:
         """Make a permission set, and assign it to a group of ours and to one of the client's. Give the set, and the instance."""
-        sso = self.client("sso-admin")
+        sso = self.client("sso-admin", region)
         instance = sso.list_instances()["Instances"][0]["InstanceArn"]
         made = sso.create_permission_set(Name="Support", InstanceArn=instance)["PermissionSet"]["PermissionSetArn"]
         for group in (OUR_GROUP, THEIR_GROUP):
@@ -167,16 +168,20 @@ def test_a_contact_is_never_left_empty(world: MotoWorld) -> None:
     assert target.verify(grant, log_in=False).state == GrantState.ACTIVE
 
 
-def test_an_assignment_of_ours_is_taken_away_and_made_anew_and_the_clients_stays(world: MotoWorld) -> None:
-    permission_set, instance = world.assign()
+@pytest.mark.parametrize("home", ["us-east-1", "eu-central-1"])
+def test_an_assignment_of_ours_is_taken_away_and_made_anew_and_the_clients_stays(world: MotoWorld, home: str) -> None:
+    ssoadmin_backends[ACCOUNT][{"us-east-1": "eu-central-1", "eu-central-1": "us-east-1"}[home]].instances.clear()  # it is in one region
+    permission_set, instance = world.assign(home)
     ours = world.aws().ours.model_dump(mode="json") | {"identity_center": [{"principal_id": OUR_GROUP, "holder": "Tess"}]}
-    target, sso = world.aws(ours=ours), world.client("sso-admin")
+    target, sso = world.aws(ours=ours, regions=["us-east-1", "eu-central-1"]), world.client("sso-admin", home)
 
     def assigned() -> set[str]:
         listed = sso.list_account_assignments(InstanceArn=instance, AccountId=ACCOUNT, PermissionSetArn=permission_set)
         return {one["PrincipalId"] for one in listed["AccountAssignments"]}
 
     (grant,) = [grant for grant in target.discover(world.holders) if grant.id.startswith("assignment ")]
+    assert grant.undo == {"instance": instance, "region": home}
+    assert not [words for words in target.not_looked_at() if words.startswith("IAM Identity Center")]
     assert target.verify(grant, log_in=False).state == GrantState.ACTIVE
     receipt = target.revoke(grant)
     assert assigned() == {THEIR_GROUP}
@@ -185,10 +190,22 @@ def test_an_assignment_of_ours_is_taken_away_and_made_anew_and_the_clients_stays
     target.reinstate(grant.model_copy(update={"undo": receipt.undo}))
     assert assigned() == {OUR_GROUP, THEIR_GROUP}
     assert target.reinstate(grant).facts["changed"] is False
+    older = grant.model_copy(update={"undo": {"instance": instance}})  # a plan that was drawn before regions were kept
+    assert target.verify(older, log_in=False).state == GrantState.ACTIVE
     client = grant.model_copy(update={"id": grant.id.replace(OUR_GROUP, THEIR_GROUP)})
     with pytest.raises(RefusedError, match="no assignment of ours"):
         target.revoke(client)
     assert assigned() == {OUR_GROUP, THEIR_GROUP}
+
+
+def test_where_no_region_has_identity_center_it_is_told(world: MotoWorld) -> None:
+    for region in ("us-east-1", "eu-central-1"):
+        ssoadmin_backends[ACCOUNT][region].instances.clear()
+    ours = world.aws().ours.model_dump(mode="json") | {"identity_center": [{"principal_id": OUR_GROUP, "holder": "Tess"}]}
+    target = world.aws(ours=ours, regions=["us-east-1", "eu-central-1"])
+    assert not [grant for grant in target.discover(world.holders) if grant.id.startswith("assignment ")]
+    (said,) = [words for words in target.not_looked_at() if words.startswith("IAM Identity Center")]
+    assert said == "IAM Identity Center (none is found in us-east-1, eu-central-1; if its region is another, name it under regions)"
 
 
 def test_a_share_with_us_is_told_and_left_to_the_client(world: MotoWorld) -> None:

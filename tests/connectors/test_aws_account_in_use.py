@@ -1,16 +1,19 @@
 """A key that somebody used lately is left to a person; contacts and all credentials of a user, by the server that checks who may."""
 
 import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connectors.aws_account import users
+from connectors.aws_account import in_use
 from connectors.aws_account.denials import deny_all
 from core.errors import RefusedError
 from core.model import Grant, GrantState
-from tests.servers.aws_world import EVERYTHING, AwsWorld, client, works
+from tests.servers.aws_proxy import Answer, AwsProxy
+from tests.servers.aws_world import EVERYTHING, AwsWorld, aws_server, client, works
 
 OURS = {"Name": "NOC", "Title": "On call", "EmailAddress": "NOC@northlight.example", "PhoneNumber": "+1 555 0199"}
 CLIENTS = {"name": "Rosa", "title": "Owner", "email": "rosa@harbour-dental.example", "phone": "+1 555 0100"}
@@ -58,7 +61,7 @@ def test_whoever_says_that_only_we_used_it_may_take_it_away(world: AwsWorld) -> 
 
 def test_a_key_that_nobody_used_for_long_is_taken_away(world: AwsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     use(world)
-    monkeypatch.setattr(users, "LATELY", 0 * users.LATELY)
+    monkeypatch.setattr(in_use, "LATELY", 0 * in_use.LATELY)
     world.target.revoke(grant(world, "user technician"))
     assert not any(world.ways_in("technician"))
 
@@ -114,3 +117,69 @@ def test_a_contact_of_ours_gives_way_and_who_may_not_read_contacts_says_so(world
     assert len(unseen) == 3
     with pytest.raises(RefusedError, match="our credential may not do this"):
         world.target.revoke(found)
+
+
+@pytest.fixture
+def roles(tmp_path: Path) -> AwsWorld:
+    """Nobody says of a role that only we use it; the technician used its own."""
+    world = AwsWorld(tmp_path, "alone")
+    ours = world.settings()["ours"] | {"roles_used_by_us_alone": ["for-operator"]}
+    world.target = world.aws(ours=ours)
+    for name in ("technician", "operator"):
+        assert works("iam", "list_roles", world.sessions[name])
+    return world
+
+
+def test_a_role_of_ours_alone_that_was_used_lately_is_left_with_its_sessions(roles: AwsWorld) -> None:
+    before, found = roles.state(), grant(roles, "role for-technician for our technician")
+    assert re.search(r", last used 20\d\d-\d\d-\d\d in us-east-1$", found.privilege)
+    with pytest.raises(RefusedError, match=r"the role for-technician was used on 20\S+ in us-east-1, and it ends with us") as raised:
+        roles.target.revoke(found)
+    assert "ours.roles_used_by_us_alone" in raised.value.todo
+    assert roles.state() == before
+    assert all(roles.ways_in("technician"))
+    said = roles.target.operations([found])
+    assert [one.partition(": ")[2].partition(":")[0] for one in said] == ["held for a person"]
+
+
+def test_a_role_that_only_we_use_by_name_and_our_own_way_in_go_all_the_same(roles: AwsWorld) -> None:
+    operator = grant(roles, "role for-operator for our operator")
+    own = grant(roles, "role for-connector for our connector")
+    assert "last used" in operator.privilege
+    assert "last used" not in own.privilege  # by this very look
+    for one in (operator, own):
+        roles.target.revoke(one)
+    assert not any(roles.ways_in("operator") + roles.ways_in("connector"))
+
+
+def test_a_role_that_nobody_used_for_long_is_taken_away(roles: AwsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_use, "LATELY", 0 * in_use.LATELY)
+    roles.target.revoke(grant(roles, "role for-technician for our technician"))
+    assert not any(roles.ways_in("technician"))
+
+
+def test_whoever_shares_a_role_with_us_loses_nothing_so_its_use_holds_nothing(tmp_path: Path) -> None:
+    shared = AwsWorld(tmp_path, "shared")
+    session = shared.assume("technician")
+    assert works("iam", "list_roles", session)
+    found = grant(shared, "role for-technician for our technician")
+    assert "last used 20" in found.privilege
+    shared.target.revoke(found)
+    assert not any(shared.ways_in("technician"))
+    assert works("iam", "list_roles", session)
+
+
+def test_when_a_password_was_last_used_is_told(world: AwsWorld) -> None:
+    world.root.create_login_profile(UserName="technician", Password="Correct-horse-7")
+    used = b"<PasswordLastUsed>2026-11-20T08:15:00Z</PasswordLastUsed></User>"
+
+    def spoil(action: str, ask: Callable[[], Answer]) -> Answer:
+        answer = ask()
+        return answer._replace(body=answer.body.replace(b"</User>", used)) if action == "GetUser" else answer
+
+    with AwsProxy(aws_server().port, spoil) as proxy:
+        target = world.target.model_copy(update={"endpoint": proxy.endpoint})
+        found = {one.id: one.privilege for one in target.discover(world.holders)}
+    assert "console password; " in found["user technician"]
+    assert "; password last used 2026-11-20" in found["user technician"]
+    assert "password last used" not in found["user operator"]  # it has none any more

@@ -97,8 +97,8 @@ def test_without_one_of_them_something_is_refused(world: AwsWorld) -> None:
 
 
 def test_the_clients_are_enough_to_see_all_and_allow_no_change(world: AwsWorld) -> None:
-    grants, unseen = world.target.discover(world.holders), world.target.not_looked_at()
     world.add_bare_user("reader", world.account)
+    grants, unseen = world.target.discover(world.holders), world.target.not_looked_at()
     world.root.put_user_policy(UserName="reader", PolicyName="look", PolicyDocument=json.dumps(LOOK))
     view = world.target.model_copy(update={"access": world.aws(access=world.pair("reader")).access}).as_client()
     assert {one.id for one in view.discover(world.holders)} == {one.id for one in grants}

@@ -45,6 +45,7 @@ def test_both_systems_are_given_up_and_the_client_looks_last(world: ExitWorld, m
     world.waive_the_receipt()
     rehearsed = world.offboard("rehearse", SLUG)
     assert rehearsed.returncode == 0, rehearsed.stdout + rehearsed.stderr
+    assert "user tariq: iam:PutUserPolicy" in rehearsed.stdout
     assert clients_own(server) == before
     assert all(ways_in(server, world.acme.keys).values())
     it_is_cut(world, server)

@@ -159,6 +159,8 @@ class AwsWorld:
         """The engagement file's words for this account."""
         access = self.pair("connector")
         ours: dict[str, Any] = {"principals": [{"arn": self.arn(name), "holder": f"our {name}"} for name in OURS]}
+        if self.kind == "alone":
+            ours["roles_used_by_us_alone"] = [f"for-{name}" for name in OURS]
         if self.kind == "users":
             ours = {"users": [{"name": name, "holder": f"our {name}", "used_by_us_alone": True} for name in OURS]}
         else:
