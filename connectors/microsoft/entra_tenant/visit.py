@@ -1,6 +1,6 @@
 """What every kind of grant is given to work with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Final
@@ -19,6 +19,9 @@ from core.model import Grant
 
 GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 """The same in every tenant (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference)."""
+
+MOST_TOLD: Final = 20
+"""How many of one kind people are told one by one: a list that nobody reads to its end tells nothing."""
 
 
 class Visit:
@@ -122,6 +125,12 @@ class Visit:
             raise
         except RefusedError as error:
             self.unseen.append(f"{what} ({error})")
+
+    def tell(self, words: str, found: Sequence[str]) -> None:
+        """Note what people have to decide, one by one: `words` have a place for each of those that were found. Of many the first ones."""
+        self.unseen += [words.format(one) for one in found[:MOST_TOLD]]
+        if len(found) > MOST_TOLD:
+            self.unseen.append(f"{len(found) - MOST_TOLD} more of the same: {words.format('…')}")
 
 
 Kind = one_grant.Kind[Visit]
