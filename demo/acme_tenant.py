@@ -56,15 +56,24 @@ class AcmeTenant(TenantSeed):
         """Write everything down for GraphServer."""
         tenants = [one.written() for one in (self, self.northwind, self.successor, self.alike, self._other)]
         customers = {one.id: self._customer(one, name) for one, name in ((self, "Acme Dental"), (self._other, "Zahn & Partner"))}
+        return {"tenants": tenants, "customers": customers, "transfers": {self.id: self.transfers()}}
+
+    def transfers(self) -> list[Entity]:
+        """Give what the next partner began."""
         transfer = {"id": self.key("transfer"), "status": "InProgress", "transferType": "NewCommerce", "createdTime": ago(5)}
         transfer |= {"customerTenantId": self.id, "sourcePartnerTenantId": self.northwind.id, "sourcePartnerName": "Northwind Managed IT"}
-        transfer |= {"targetPartnerTenantId": self.successor.id, "targetPartnerName": "Harbour IT"}
-        return {"tenants": tenants, "customers": customers, "transfers": {self.id: [transfer]}}
+        return [transfer | {"targetPartnerTenantId": self.successor.id, "targetPartnerName": "Harbour IT"}]
+
+    def bought(self, status: str = "active") -> list[Entity]:
+        """Give what the client bought through the provider."""
+        offers = {"Microsoft 365 Business Premium": 12, "Microsoft Entra ID P2": 5}
+        named = [{"id": self.key("bought", name), "offerName": name, "quantity": count} for name, count in offers.items()]
+        return [one | {"friendlyName": one["offerName"], "status": status, "creationDate": ago(400)} for one in named]
 
     def _customer(self, one: TenantSeed, name: str) -> Entity:
         profile = {"tenantId": one.id, "domain": one.domains[0], "companyName": name}
         said = {"id": one.id, "relationshipToPartner": "reseller", "allowDelegatedAccess": True, "companyProfile": profile}
-        return said | {"_partner": self.northwind.id, "_active_subscriptions": 2}
+        return said | {"_partner": self.northwind.id, "_subscriptions": self.bought()}
 
     def _own_people(self) -> None:
         def seen(days: float) -> Mapping[str, Any]:

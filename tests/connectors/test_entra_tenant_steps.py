@@ -190,7 +190,7 @@ def test_the_interlocks_of_a_tenant(desk: EntraDesk) -> None:
 def test_a_transfer_that_came_to_nothing_counts_until_a_later_one_is_complete(acme: Acme) -> None:
     grants = [one for one in acme.target.discover(HOLDERS) if one.id.startswith("reseller ")]
     for status, done in (("InProgress", False), ("Active", False), ("Canceled", False), ("Something", False), ("Completed", True)):
-        acme.server.control("customer", id=acme.acme.id, changes={}, transfer=status)
+        acme.server.control("customer", id=acme.acme.id, changes={"_subscriptions": acme.acme.bought("deleted")}, transfer=status)
         seen = acme.target.transfers(grants)
         assert seen.done is done, status
         assert f"({status})" in seen.evidence

@@ -119,7 +119,8 @@ def test_the_reseller_link_ends_only_once_licences_are_gone(world: GraphWorld) -
     person = Client(world, alice["access_token"])
     assert person.call("PATCH", place, body).json()["code"] == 600019
     assert person.call("GET", f"{world.server.address}/v1/customers/{made.domains[0]}").status_code == 400
-    world.server.control("customer", id=made.id, changes={"_active_subscriptions": 0}, transfer="Complete")
+    assert {one["status"] for one in app_only.get(f"{place}/subscriptions")["items"]} == {"active"}
+    world.server.control("customer", id=made.id, changes={"_subscriptions": made.bought("deleted")}, transfer="Complete")
     assert person.do("PATCH", place, body, 200)["relationshipToPartner"] == "none"
     assert app_only.get(place)["relationshipToPartner"] == "none"
 

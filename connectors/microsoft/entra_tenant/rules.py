@@ -22,6 +22,7 @@ READING: Final = frozenset(
         *("list_app_role_assignments", "list_permission_grants", "list_role_definitions", "list_role_assignments", "list_eligible_roles"),
         *("list_relationships", "get_relationship", "list_access_assignments", "list_policies", "get_policy", "list_named_locations"),
         *("list_partners", "list_sign_ins", "list_audits", "get_customer", "list_transfers"),
+        "list_bought_subscriptions",
         *("list_subscriptions", "list_delegations", "get_delegation"),
     }
 )
