@@ -105,7 +105,7 @@ class AcmeTenant(TenantSeed):
             },
         )
         self.give_role(GLOBAL_ADMINISTRATOR, self.admin)
-        self.give_role(USER_ADMINISTRATOR, self.tariq)
+        self.give_role(USER_ADMINISTRATOR, self.tariq, until=ago(-60))
         self.give_role(DIRECTORY_SYNCHRONIZATION, self.sync)
         self.make_eligible(GLOBAL_ADMINISTRATOR, self.tariq)
         self.make_eligible(USER_ADMINISTRATOR, self.kim)
@@ -116,6 +116,8 @@ class AcmeTenant(TenantSeed):
         self.ours = self.group("Northwind team", members=[self.tariq, self.nora, self.admin], owners=[self.tariq, self.dana])
         self.helpers = self.group("Helpdesk", members=[self.kim, self.nora], owners=[self.dana], isAssignableToRole=True)
         self.give_role(HELPDESK_ADMINISTRATOR, self.helpers)
+        self.on_call = self.group("On call", members=[self.kim, self.tariq], owners=[self.dana], isAssignableToRole=True)
+        self.make_eligible(USER_ADMINISTRATOR, self.on_call)
         self.nested = self.group("All who help", members=[self.helpers, self.ours], owners=[self.dana])
         rule = {"groupTypes": ["DynamicMembership"], "membershipRule": '(user.jobTitle -eq "Director")'}
         self.by_rule = self.group("Directors", members=[self.dana], owners=[self.dana], **rule)

@@ -24,6 +24,7 @@ CALM = {
     "largest_page": 999,
     "overlapping_pages": False,
     "premium": True,
+    "governance": True,
     "faults": [],
 }
 

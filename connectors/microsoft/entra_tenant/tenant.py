@@ -66,6 +66,7 @@ NEVER_LOOKED_AT: Final = (
     "Azure: roles of ours on subscriptions and resources, their owners, delegations of single resource groups, access to Key Vault",
     "Microsoft 365 Lighthouse",
     "Power Platform: flows, connections and apps that our accounts own",
+    "PIM for Groups: places in groups, and their ownership, that our people may take for a time",
     "administrative units' and applications' own roles, access packages, and groups that our people are in without a role",
     "accounts of the client's whose password or second factor we know, sessions of theirs that we hold",
     "accounts in the client's own directory on its premises, and what synchronises them but by its role and its sign-ins",
