@@ -21,6 +21,7 @@ READING: Final = frozenset(
         *("list_application_owners", "list_federated_credentials", "list_service_principals", "get_service_principal"),
         *("list_app_role_assignments", "list_permission_grants", "list_role_definitions", "list_role_assignments", "list_eligible_roles"),
         "list_active_roles",
+        "list_domains",
         *("list_relationships", "get_relationship", "list_access_assignments", "list_policies", "get_policy", "list_named_locations"),
         *("list_partners", "list_sign_ins", "list_audits", "get_customer", "list_transfers"),
         "list_bought_subscriptions",
