@@ -37,8 +37,7 @@ class Links:
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find what our accounts own, and their places in groups that have a role, or may take one (PIM)."""
         with_roles = {one.get("principalId") for one in visit.tenant.pages("list_role_assignments")}
-        with visit.noting("which groups may take a role"):
-            with_roles |= {one.get("principalId") for one in visit.tenant.pages("list_eligible_roles")}
+        with_roles |= {one.get("principalId") for one in visit.eligible}
         for account in visit.accounts.values():
             if account.holder not in visit.holders:
                 continue

@@ -27,7 +27,7 @@ from connectors.microsoft.entra_tenant.roles import Eligibilities, Roles
 from connectors.microsoft.entra_tenant.rules import may_look, may_send
 from connectors.microsoft.entra_tenant.settings import Tenant
 from connectors.microsoft.entra_tenant.trust import Contacts, Partners
-from connectors.microsoft.entra_tenant.undecided import NEVER_LOOKED_AT, tell_federated_domains
+from connectors.microsoft.entra_tenant.undecided import NEVER_LOOKED_AT, tell_federated_domains, tell_privileged
 from connectors.microsoft.entra_tenant.visit import Kind, Visit
 from connectors.microsoft.errors import WayInRefusedError, making_sense
 from connectors.microsoft.guard import MaySend
@@ -86,6 +86,7 @@ class EntraTenant(Tenant):
         visit = self._visit(names)
         kinds = {word: kind for word, kind in KINDS.items() if self.partner or word not in AT_HOME}
         grants = [grant for kind in dict.fromkeys(kinds.values()) for grant in kind.discover(visit)]
+        tell_privileged(visit)
         tell_federated_domains(visit)
         strangers = sorted(self.ours.holders - {holder.name for holder in holders})
         missing = () if self.partner else ("GDAP and the reseller link (the engagement file does not name our own tenant)",)

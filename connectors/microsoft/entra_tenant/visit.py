@@ -1,7 +1,7 @@
 """What every kind of grant is given to work with."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Final
 
@@ -9,9 +9,9 @@ from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import may_send
 from connectors.microsoft.entra_tenant.settings import Partner, Tenant
 from connectors.microsoft.entra_tenant.who import Account, Who
-from connectors.microsoft.errors import WayInRefusedError
+from connectors.microsoft.errors import NoLicenceError, WayInRefusedError
 from connectors.microsoft.guard import MaySend
-from connectors.microsoft.session import Service
+from connectors.microsoft.session import Entity, Service
 from connectors.microsoft.sign_in import SignIn, Tell
 from core import one_grant
 from core.errors import GuardError, RefusedError
@@ -102,6 +102,13 @@ class Visit:
     def principals(self) -> dict[str, Account]:
         """All our applications' service principals in the client's tenant, by object id."""
         return self.who.principals()
+
+    @cached_property
+    def eligible(self) -> tuple[Entity, ...]:
+        """Who may take which role (PIM); nobody in a tenant without a licence for it. What we may not see is noted."""
+        with self.noting("who may take a role"), suppress(NoLicenceError):
+            return tuple(self.tenant.pages("list_eligible_roles"))
+        return ()
 
     @property
     def own(self) -> str:
