@@ -56,15 +56,24 @@ class AcmeTenant(TenantSeed):
         """Write everything down for GraphServer."""
         tenants = [one.written() for one in (self, self.northwind, self.successor, self.alike, self._other)]
         customers = {one.id: self._customer(one, name) for one, name in ((self, "Acme Dental"), (self._other, "Zahn & Partner"))}
+        return {"tenants": tenants, "customers": customers, "transfers": {self.id: self.transfers()}}
+
+    def transfers(self) -> list[Entity]:
+        """Give what the next partner began."""
         transfer = {"id": self.key("transfer"), "status": "InProgress", "transferType": "NewCommerce", "createdTime": ago(5)}
         transfer |= {"customerTenantId": self.id, "sourcePartnerTenantId": self.northwind.id, "sourcePartnerName": "Northwind Managed IT"}
-        transfer |= {"targetPartnerTenantId": self.successor.id, "targetPartnerName": "Harbour IT"}
-        return {"tenants": tenants, "customers": customers, "transfers": {self.id: [transfer]}}
+        return [transfer | {"targetPartnerTenantId": self.successor.id, "targetPartnerName": "Harbour IT"}]
+
+    def bought(self, status: str = "active") -> list[Entity]:
+        """Give what the client bought through the provider."""
+        offers = {"Microsoft 365 Business Premium": 12, "Microsoft Entra ID P2": 5}
+        named = [{"id": self.key("bought", name), "offerName": name, "quantity": count} for name, count in offers.items()]
+        return [one | {"friendlyName": one["offerName"], "status": status, "creationDate": ago(400)} for one in named]
 
     def _customer(self, one: TenantSeed, name: str) -> Entity:
         profile = {"tenantId": one.id, "domain": one.domains[0], "companyName": name}
         said = {"id": one.id, "relationshipToPartner": "reseller", "allowDelegatedAccess": True, "companyProfile": profile}
-        return said | {"_partner": self.northwind.id, "_active_subscriptions": 2}
+        return said | {"_partner": self.northwind.id, "_subscriptions": self.bought()}
 
     def _own_people(self) -> None:
         def seen(days: float) -> Mapping[str, Any]:
@@ -96,7 +105,7 @@ class AcmeTenant(TenantSeed):
             },
         )
         self.give_role(GLOBAL_ADMINISTRATOR, self.admin)
-        self.give_role(USER_ADMINISTRATOR, self.tariq)
+        self.give_role(USER_ADMINISTRATOR, self.tariq, until=ago(-60))
         self.give_role(DIRECTORY_SYNCHRONIZATION, self.sync)
         self.make_eligible(GLOBAL_ADMINISTRATOR, self.tariq)
         self.make_eligible(USER_ADMINISTRATOR, self.kim)
@@ -107,6 +116,8 @@ class AcmeTenant(TenantSeed):
         self.ours = self.group("Northwind team", members=[self.tariq, self.nora, self.admin], owners=[self.tariq, self.dana])
         self.helpers = self.group("Helpdesk", members=[self.kim, self.nora], owners=[self.dana], isAssignableToRole=True)
         self.give_role(HELPDESK_ADMINISTRATOR, self.helpers)
+        self.on_call = self.group("On call", members=[self.kim, self.tariq], owners=[self.dana], isAssignableToRole=True)
+        self.make_eligible(USER_ADMINISTRATOR, self.on_call)
         self.nested = self.group("All who help", members=[self.helpers, self.ours], owners=[self.dana])
         rule = {"groupTypes": ["DynamicMembership"], "membershipRule": '(user.jobTitle -eq "Director")'}
         self.by_rule = self.group("Directors", members=[self.dana], owners=[self.dana], **rule)

@@ -12,6 +12,8 @@ from demo.entra.world import PARTNER_CENTER
 
 STATUSES = ("active", "expiring", "approvalPending", "created", "expired", "terminated")
 """One relationship with the leaving client in each."""
+OPEN = ("approvalPending", "created")
+"""One invitation that names no client yet in each: whoever has its link can approve it."""
 
 
 class Northwind(TenantSeed):
@@ -46,16 +48,18 @@ class Northwind(TenantSeed):
             if status in {"active", "expiring"}:
                 self.assign(one, self.technicians, [USER_ADMINISTRATOR, HELPDESK_ADMINISTRATOR])
                 self.assign(one, self.readers, [SECURITY_READER])
+        for status in OPEN:
+            self.relate(None, "Whoever approves it", status, [USER_ADMINISTRATOR], title=f"Invitation for Zahn {status}")
         self.contract(client.id, name, client.domains[0])
 
-    def relate(self, client: str, name: str, status: str, roles: list[str], *, title: str = "", auto_extend: bool = False) -> Entity:
-        """Put in one relationship; `title` is what people see of it."""
+    def relate(self, client: str | None, name: str, status: str, roles: list[str], *, title: str = "", auto_extend: bool = False) -> Entity:
+        """Put in one relationship; `title` is what people see of it. Without a client it is an invitation that names nobody."""
         key = f"{self.key('relationship', name, status)}-{self.key('second half', name, status)}"
         said: dict[str, Any] = {"id": key, "displayName": title or f"{name} {status}", "status": status, "duration": "P730D"}
         said |= {"autoExtendDuration": "P180D" if auto_extend else "PT0S", "createdDateTime": ago(400), "lastModifiedDateTime": ago(399)}
         begun = status not in {"approvalPending", "created"}
         said |= {"activatedDateTime": ago(399) if begun else None, "endDateTime": ago(-331) if begun else None}
-        said["customer"] = {"tenantId": client, "displayName": name}
+        said["customer"] = {"tenantId": client, "displayName": name} if client else None
         return self.put("relationships", said | {"accessDetails": {"unifiedRoles": [{"roleDefinitionId": one} for one in roles]}})
 
     def assign(self, relationship: Entity, group: Entity, roles: list[str]) -> None:

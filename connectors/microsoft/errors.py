@@ -42,6 +42,8 @@ _DEVICE: Final[Mapping[str, tuple[str, str]]] = {
     "bad_verification_code": ("the code is not known any more", "start again, and enter the new code"),
 }
 """What answers to a device's code mean (learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code)."""
+_NO_LICENCE: Final = frozenset({"AadPremiumLicenseRequired"})
+"""What PIM answers in a tenant without Entra ID P2."""
 _LONGEST: Final = 300
 
 
@@ -60,6 +62,10 @@ class WayInRefusedError(RefusedError):
 
 class DeniedError(RefusedError):
     """We may not do one thing; others we may."""
+
+
+class NoLicenceError(RefusedError):
+    """The tenant has no licence for what is asked, so nobody there can have it either."""
 
 
 class GoneError(RefusedError):
@@ -95,7 +101,8 @@ def refused(answer: requests.Response, operation: Operation) -> GoodLeaverError:
             return ChangedError(said, untouched="it")
         case status if status >= 500:  # noqa: PLR2004 - HTTP: the server's own fault
             return UnavailableError(f"{said} ({status})", untouched="it is not known whether it was done; it is looked at first next time")
-    return RefusedError(f"{said} ({code or answer.status_code})", untouched="it", todo="have a person look at it, with the client")
+    kind = NoLicenceError if code in _NO_LICENCE else RefusedError
+    return kind(f"{said} ({code or answer.status_code})", untouched="it", todo="have a person look at it, with the client")
 
 
 @contextmanager

@@ -168,8 +168,10 @@ class Service:
         return {"taken": answer_device(self._world, said)}
 
     def _customer(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Change what Partner Center knows of a client, or how far its transfers are."""
+        """Change what Partner Center knows of a client, which transfers there are, or how far all of them are."""
         self._world.customers[said["id"]] |= said.get("changes", {})
+        if "transfers" in said:
+            self._world.transfers[said["id"]] = said["transfers"]
         for one in self._world.transfers.get(said["id"], []):
             one["status"] = said.get("transfer", one["status"])
         return {}

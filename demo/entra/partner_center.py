@@ -38,7 +38,7 @@ def _get(call: Call) -> Entity:
 def _change(call: Call) -> Entity:
     one = _customer(call)
     if call.body.get("relationshipToPartner") == "none":
-        if one["_active_subscriptions"]:
+        if any(each["status"] == "active" for each in one["_subscriptions"]):
             text = "Customer has active subscriptions; suspend or transfer them before the relationship is removed."
             raise GraphRefusedError(400, "600019", text)
         one["relationshipToPartner"] = "none"
@@ -50,4 +50,10 @@ def _change(call: Call) -> Entity:
 @answers("list_transfers")
 def _transfers(call: Call) -> Answer:
     found = call.world.transfers.get(_customer(call)["id"], [])
+    return Answer(200, {"totalCount": len(found), "items": found})
+
+
+@answers("list_bought_subscriptions")
+def _subscriptions(call: Call) -> Answer:
+    found = _customer(call)["_subscriptions"]
     return Answer(200, {"totalCount": len(found), "items": found})

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 
 from connectors.microsoft.contract import Operation
 from core.canonical import Json
@@ -100,6 +101,7 @@ def _unassign(call: Call) -> None:
 
 @answers("list_active_roles")
 def _active(call: Call) -> Iterator[Entity]:
+    _need_pim(call)
     for one in call.every("roleAssignments"):
         kind = "Activated" if one.get("_activated") else "Assigned"
         more = {"assignmentType": kind, "memberType": "Direct", "startDateTime": None, "endDateTime": one.get("_until")}
@@ -108,6 +110,7 @@ def _active(call: Call) -> Iterator[Entity]:
 
 @answers("request_role_assignment")
 def _request_assignment(call: Call) -> Created:
+    _need_pim(call)
     if call.body["action"] == "adminAssign":
         _give(call, call.body)
     else:
@@ -117,6 +120,7 @@ def _request_assignment(call: Call) -> Created:
 
 @answers("list_eligible_roles")
 def _eligible(call: Call) -> Iterator[Entity]:
+    _need_pim(call)
     return call.every("roleEligibilitySchedules")
 
 
@@ -136,6 +140,7 @@ def _request_eligibility(call: Call) -> Created:
         table.put(found["id"], None)
     else:
         _known(call, body)
+        _until(call, body)
         _not_yet(call, "roleEligibilitySchedules")
         made = {name: body.get(name) for name in ("principalId", "roleDefinitionId", "directoryScopeId", "scheduleInfo")}
         more = {"id": str(uuid.uuid4()), "memberType": "Direct", "status": "Provisioned", "createdDateTime": instant(call.world.now())}
@@ -149,6 +154,20 @@ def _requested(call: Call) -> Created:
     status = "Revoked" if call.body["action"] == "adminRemove" else "Provisioned"
     now = instant(call.world.now())
     return Created(call.body | {"id": str(uuid.uuid4()), "status": status, "createdDateTime": now, "completedDateTime": now})
+
+
+def _need_pim(call: Call) -> None:
+    if not call.world.controls.governance:
+        text = "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license."
+        raise bad_request(text, "AadPremiumLicenseRequired")
+
+
+def _until(call: Call, body: Json) -> str | None:
+    """Tell when what is asked for ends by itself; None if it does not. Raises GraphRefusedError for an end that is past."""
+    end: str | None = ((body.get("scheduleInfo") or {}).get("expiration") or {}).get("endDateTime")
+    if end and datetime.fromisoformat(end) <= call.world.now():
+        raise bad_request("The expiration is in the past.", "InvalidScheduleExpiration")
+    return end
 
 
 def _known(call: Call, body: Json) -> None:
@@ -183,6 +202,8 @@ def _give(call: Call, body: Json) -> Entity:
         "id": uuid.uuid4().hex,
         "appScopeId": None,
     }
+    if end := _until(call, body):
+        made["_until"] = end
     call.table("roleAssignments").put(made["id"], made)
     name = BUILT_IN.get(made["roleDefinitionId"], made["roleDefinitionId"])
     call.note("Add member to role", AUDITED | {"id": made["principalId"]}, {"Role.DisplayName": ("", name)})

@@ -83,11 +83,11 @@ class TenantSeed:
         self.links[f"owners/{made['id']}"] = [one["id"] for one in owners]
         return self.put("groups", made | more)
 
-    def give_role(self, role: str, holder: Entity) -> None:
-        """Give somebody a role for the whole tenant."""
+    def give_role(self, role: str, holder: Entity, until: str = "") -> None:
+        """Give somebody a role for the whole tenant; with `until` it ends by itself (PIM)."""
         key = self.key("role", role, holder["id"]).replace("-", "")
         said = {"id": key, "principalId": holder["id"], "roleDefinitionId": role, "directoryScopeId": "/", "appScopeId": None}
-        self.put("roleAssignments", said)
+        self.put("roleAssignments", said | ({"_until": until} if until else {}))
 
     def make_eligible(self, role: str, holder: Entity) -> None:
         """Let somebody take a role (PIM)."""

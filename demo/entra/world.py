@@ -45,6 +45,8 @@ class Controls:
     """Whether each page begins with the last entry of the one before, as where something came in meanwhile."""
     premium: bool = True
     """Whether the tenants have Entra ID P1: without it Graph tells nobody who signed in."""
+    governance: bool = True
+    """Whether the tenants have Entra ID P2: without it nothing of PIM is answered."""
     faults: list[dict[str, Any]] = field(default_factory=list)
     """What the next requests meet: {kind, times, path, retry_after, milliseconds}."""
 

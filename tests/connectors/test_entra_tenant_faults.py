@@ -38,7 +38,11 @@ def guest(acme: Acme) -> Grant:
 def assignment(acme: Acme) -> Grant:
     """A way in of one of our groups by the active relationship, as a plan has it."""
     north = acme.acme.northwind
-    active = next(one for one in north.tables["relationships"] if one["status"] == "active" and one["customer"]["tenantId"] == acme.acme.id)
+    active = next(
+        one
+        for one in north.tables["relationships"]
+        if one["status"] == "active" and (one["customer"] or {}).get("tenantId") == acme.acme.id
+    )
     return Grant(system="entra", id=f"gdap-access {active['id']} {north.readers['id']}", holder="northwind", privilege="administer")
 
 

@@ -24,10 +24,11 @@ CALM = {
     "largest_page": 999,
     "overlapping_pages": False,
     "premium": True,
+    "governance": True,
     "faults": [],
 }
 
-RESOLD = {"relationshipToPartner": "reseller", "allowDelegatedAccess": True, "_active_subscriptions": 2}
+RESOLD = {"relationshipToPartner": "reseller", "allowDelegatedAccess": True}
 
 
 class Acme:
@@ -124,7 +125,7 @@ class Acme:
 
     def finish_transfers(self) -> None:
         """Have the next partner complete the licence transfers."""
-        self.server.control("customer", id=self.acme.id, changes={"_active_subscriptions": 0}, transfer="Complete")
+        self.server.control("customer", id=self.acme.id, changes={"_subscriptions": self.acme.bought("deleted")}, transfer="Complete")
 
     def state(self) -> dict[str, Any]:
         """All objects and links, without what looking and trying changes, and ids that are new when something is made anew."""
@@ -167,4 +168,6 @@ def as_it_was(acme: Acme) -> Iterator[Acme]:
         acme.server.control("controls", **CALM)
         for tenant, state in before.items():
             acme.server.control("state", tenant=tenant, state=state)
-        acme.server.control("customer", id=acme.acme.id, changes=RESOLD, transfer="InProgress")
+        acme.server.control(
+            "customer", id=acme.acme.id, changes=RESOLD | {"_subscriptions": acme.acme.bought()}, transfers=acme.acme.transfers()
+        )

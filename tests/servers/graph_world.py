@@ -120,7 +120,7 @@ class Client:
         sent = {"Authorization": f"Bearer {self._token}"} | {name.replace("_", "-"): value for name, value in headers.items()}
         request = requests.Request(method, url, json=body, headers=sent)
         prepared = self._world.plain.prepare_request(request)
-        contract = self._world.graph if "/v1.0/" in url else self._world.azure if "/subscriptions" in url else self._world.partner_center
+        contract = self._world.graph if "/v1.0/" in url else self._world.partner_center if "/customers/" in url else self._world.azure
         contract.validate_request(RequestsOpenAPIRequest(request))
         answer = self._world.plain.send(prepared, allow_redirects=False, timeout=30)
         contract.validate_response(RequestsOpenAPIRequest(request), RequestsOpenAPIResponse(answer))

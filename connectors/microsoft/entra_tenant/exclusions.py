@@ -1,4 +1,4 @@
-"""Where conditional access makes an exception for us: people, groups, our tenant as a service provider, and places that are ours."""
+"""Where conditional access makes an exception for us: people, groups, applications, our tenant as a service provider, places of ours."""
 
 import json
 from collections.abc import Iterator
@@ -13,8 +13,12 @@ from core.canonical import Json
 from core.model import Grant, Receipt
 from core.one_grant import Seen, already, already_back
 
-_PARTS: Final = ("users", "locations")
-_LISTS: Final = {"users": ("excludeUsers", "excludeGroups"), "locations": ("excludeLocations",)}
+_LISTS: Final = {
+    "users": ("excludeUsers", "excludeGroups"),
+    "locations": ("excludeLocations",),
+    "applications": ("excludeApplications",),
+    "clientApplications": ("excludeServicePrincipals",),
+}
 _TENANTS: Final = "excludeGuestsOrExternalUsers"
 
 
@@ -72,10 +76,15 @@ class Exclusions:
 
 
 def _marks(visit: Visit, holder: str) -> dict[str, str]:
-    """Tell the ids by which policies may name a holder, and what people call each. The client's own people are never among them."""
+    """Tell the ids by which policies may name a holder, and what people call each. The client's own people are never among them.
+
+    Nor is the application by which we come in: it is closed as a whole, and until then it has to come in.
+    """
     ours = visit.settings.ours
     found = {one.id: one.words for one in visit.accounts.values() if one.holder == holder}
     found |= {one.id: f"our group {one.id}" for one in ours.groups if one.holder == holder}
+    applications = [one for one in visit.principals.values() if one.holder == holder and (one.said.get("appId") or "").lower() != visit.own]
+    found |= {name: one.words for one in applications for name in (one.id, one.said["appId"])}
     found |= {one: f"our tenant {one}" for one in ours.home_tenants if holder == ours.default_holder}
     with visit.noting("places of conditional access"):
         for one in visit.tenant.pages("list_named_locations"):
@@ -133,7 +142,7 @@ def _tenants(now: Json, then: Entity, ours: frozenset[str]) -> Entity:
 
 
 def _stored(conditions: Entity) -> str:
-    return json.dumps({part: conditions.get(part) for part in _PARTS}, sort_keys=True)
+    return json.dumps({part: conditions.get(part) for part in _LISTS}, sort_keys=True)
 
 
 def _policy(visit: Visit, grant: Grant) -> Entity | None:

@@ -107,8 +107,8 @@ class Relationships:
     """Grants `relationship ID`: irreversible; a new one needs a new invitation, and the client's approval."""
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
-        """Find those that are open, will be, or are an invitation that can still be withdrawn."""
-        for one in _relationships(visit, _CLOSED):
+        """Find those that are open, will be, or are an invitation that can still be withdrawn; tell the invitations that name nobody."""
+        for one in (*_relationships(visit, _CLOSED), *_invitations_to_nobody(visit)):
             if holder_of(visit, one["id"]) not in visit.holders:
                 continue
             if one["status"] == "approvalPending":
@@ -163,17 +163,44 @@ def holder_of(visit: Visit, relationship: str) -> str:
 def _relationships(visit: Visit, but: Sequence[str]) -> list[Entity]:
     client = visit.settings.tenant_id
     listed = visit.home.pages("list_relationships", filter=f"customer/tenantId eq '{client}'")
-    found = [one for one in listed if ((one.get("customer") or {}).get("tenantId") or "").lower() == client]
+    found = [one for one in listed if _client_of(one) == client]
     return [one for one in found if one["status"] not in but]
 
 
+def _invitations_to_nobody(visit: Visit) -> Iterator[Entity]:
+    """Give those invitations without a client that the engagement file names, and tell the others for people to decide about.
+
+    Microsoft may enter the client only on approval, and whoever has the link can approve: also this client, after the exit. They are told
+    without their titles, which may name other clients. Source: https://learn.microsoft.com/graph/api/resources/delegatedadminrelationship.
+    """
+    named = {one.id for one in visit.settings.ours.relationships}
+    listed = [one for status in _INVITED for one in visit.home.pages("list_relationships", filter=f"status eq '{status}'")]
+    found = [one for one in listed if one["status"] in _INVITED and not _client_of(one)]
+    yield from (one for one in found if one["id"] in named)
+    strange = [f"{one['id']} ({one['status']}, of {(one.get('createdDateTime') or '?')[:10]})" for one in found if one["id"] not in named]
+    visit.tell(
+        "whom the GDAP invitation {} is for: it names no client, and whoever has its link can let us in by it. Find out whom it went to, "
+        "and withdraw it in Partner Center; or name it under ours.relationships if it went to this client",
+        strange,
+    )
+
+
+def _client_of(relationship: Entity) -> str:
+    """Tell the tenant to which it leads; empty if it names none yet."""
+    return ((relationship.get("customer") or {}).get("tenantId") or "").lower()
+
+
 def _require_about_client(visit: Visit, relationship: str) -> None:
-    """Raise RefusedError unless it leads to this very client: another client's relationships are none of this exit's."""
+    """Raise RefusedError unless it leads to this very client: another client's relationships are none of this exit's.
+
+    An invitation that names no client yet is this client's if the engagement file says so.
+    """
     try:
         said = visit.home.get("get_relationship", {_RELATIONSHIP: relationship})
     except GoneError:
         return
-    if ((said.get("customer") or {}).get("tenantId") or "").lower() != visit.settings.tenant_id:
+    named = not _client_of(said) and said["status"] in _INVITED and relationship in {one.id for one in visit.settings.ours.relationships}
+    if _client_of(said) != visit.settings.tenant_id and not named:
         raise RefusedError(f"the relationship {relationship} leads to another client", untouched="it")
 
 

@@ -35,8 +35,9 @@ class Links:
     """Grants `owner PRINCIPAL of group|application ID` and `membership PRINCIPAL of group ID`."""
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
-        """Find what our accounts own, and their places in groups to which a role was given."""
+        """Find what our accounts own, and their places in groups that have a role, or may take one (PIM)."""
         with_roles = {one.get("principalId") for one in visit.tenant.pages("list_role_assignments")}
+        with_roles |= {one.get("principalId") for one in visit.eligible}
         for account in visit.accounts.values():
             if account.holder not in visit.holders:
                 continue

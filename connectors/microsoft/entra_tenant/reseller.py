@@ -13,6 +13,8 @@ from core.one_grant import Seen, already
 
 _PLACE: Final = "customer-tenant-id"
 _DONE: Final = frozenset({"complete", "completed"})
+_NOT_IN_FORCE: Final = frozenset({"deleted", "disabled", "expired", "suspended"})
+"""Statuses of a subscription with which Microsoft lets the link end; any other, or none, may be a licence that somebody works with."""
 _CAME_TO_NOTHING: Final = frozenset({"canceled", "cancelled", "declined", "expired", "failed", "rejected", "withdrawn"})
 HOW_TO_TRANSFER: Final = (
     "the next partner starts a transfer in its Partner Center, we accept it in ours (Customers, Transfers), and both see it completed"
@@ -94,15 +96,46 @@ def _stands(customer: Entity | None, word: str) -> bool:
 
 
 def look_at_transfers(visit: Visit) -> tuple[bool, str]:
-    """Say whether every transfer of licences from us has come to its end, and what Partner Center says of each.
+    """Say whether nothing that the client bought through us is in force with us any more, and every transfer has come to its end.
 
-    The next partner begins a transfer, and the present one accepts it. One that came to nothing counts no more once a later one is
-    complete. Source: https://learn.microsoft.com/partner-center/developer/transfer-entity-resources.
+    The next partner begins a transfer, and the present one accepts it: until somebody begins, there is none. So what is still ours is seen
+    by the subscriptions. Sources: https://learn.microsoft.com/partner-center/developer/get-all-of-a-customer-s-subscriptions, and
+    remove-a-reseller-relationship-with-a-customer beside it.
+    """
+    moved, of_transfers = _transfers(visit)
+    gone, of_subscriptions = _subscriptions(visit)
+    both = ((moved, of_transfers), (gone, of_subscriptions))
+    return moved and gone, "; ".join(said for done, said in both if (moved and gone) or not done)
+
+
+def _subscriptions(visit: Visit) -> tuple[bool, str]:
+    """Say whether none is in force, and what of them is; fewer than Partner Center counts are no whole list."""
+    said = visit.partner_center.get("list_bought_subscriptions", {_PLACE: visit.settings.tenant_id})
+    listed = said["items"]
+    if (count := said.get("totalCount") or 0) > len(listed):
+        return False, f"Partner Center shows {len(listed)} of the {count} subscriptions that the client bought through us"
+    in_force = [one for one in listed if _status(one) not in _NOT_IN_FORCE]
+    if in_force:
+        names = ", ".join(sorted(_name(one) for one in in_force))
+        return False, f"licences of the client's are in force with us, and on no transfer that is complete: {names}"
+    ended = ", ".join(sorted(_name(one) for one in listed))
+    return True, f"nothing that the client bought through us is in force{f' ({ended})' if ended else ''}"
+
+
+def _name(one: Entity) -> str:
+    count = f"{one['quantity']} of " if one.get("quantity") else ""
+    return f"{count}{one.get('offerName') or one.get('friendlyName') or one.get('id')}, {one.get('status') or 'of no status'}"
+
+
+def _transfers(visit: Visit) -> tuple[bool, str]:
+    """Say whether every transfer is complete. One that came to nothing counts no more once a later one is complete.
+
+    Source: https://learn.microsoft.com/partner-center/developer/transfer-entity-resources.
     """
     said = visit.partner_center.get("list_transfers", {_PLACE: visit.settings.tenant_id})
     listed = sorted(said["items"], key=lambda one: one.get("createdTime") or "")
     if not listed:
-        return True, "Partner Center lists no transfer of licences; it lets nobody end the link while a subscription is active"
+        return True, "Partner Center lists no transfer of licences"
     last = max((number for number, one in enumerate(listed) if _status(one) in _DONE), default=-1)
     open_ = [
         one for number, one in enumerate(listed) if _status(one) not in _DONE and not (_status(one) in _CAME_TO_NOTHING and number < last)

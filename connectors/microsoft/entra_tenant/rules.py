@@ -20,8 +20,11 @@ READING: Final = frozenset(
         *("get_group", "list_group_owners", "list_group_members", "list_group_members_of_members", "list_applications", "get_application"),
         *("list_application_owners", "list_federated_credentials", "list_service_principals", "get_service_principal"),
         *("list_app_role_assignments", "list_permission_grants", "list_role_definitions", "list_role_assignments", "list_eligible_roles"),
+        "list_active_roles",
+        "list_domains",
         *("list_relationships", "get_relationship", "list_access_assignments", "list_policies", "get_policy", "list_named_locations"),
         *("list_partners", "list_sign_ins", "list_audits", "get_customer", "list_transfers"),
+        "list_bought_subscriptions",
         *("list_subscriptions", "list_delegations", "get_delegation"),
     }
 )
@@ -90,13 +93,22 @@ def _contacts(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
 
 
 def _request(action: str, before: Json, body: Json) -> bool:
-    same = ("principalId", "roleDefinitionId", "directoryScopeId")
+    same = ("principalId", "roleDefinitionId", "directoryScopeId", "scheduleInfo")
     return body.get("action") == action and all(body.get(name) == before.get(name) for name in same)
 
 
 def _eligibility(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
     action = "adminAssign" if errand.reinstating else "adminRemove"
     return isinstance(errand.before, dict) and errand.before.get("principalId") in errand.ours and _request(action, errand.before, body)
+
+
+def _role_until(_places: Mapping[str, str], body: Json, errand: Errand) -> bool:
+    """Let a role be given again by PIM with the very end that it had: what never ends is not given so."""
+    before = errand.before
+    if not errand.reinstating or not isinstance(before, dict) or before.get("principalId") not in errand.ours:
+        return False
+    ends = ((before.get("scheduleInfo") or {}).get("expiration") or {}).get("endDateTime")
+    return bool(ends) and _request("adminAssign", before, body)
 
 
 def _forever(wanted: Mapping[str, Any] | None) -> Callable[[Mapping[str, str], Any, Errand], bool]:
@@ -151,6 +163,7 @@ WRITING: Final[Mapping[str, Rule]] = {
     "add_permission_grant": Rule(_given(lambda one: one.get("clientId")), "one to an application of ours, as it was stored"),
     "remove_role_assignment": Rule(_taken(_principal), "one of an account or application of ours"),
     "add_role_assignment": Rule(_given(_principal), "one of ours, as it was stored"),
+    "request_role_assignment": Rule(_role_until, "one of ours that was to end by itself, put back with its end"),
     "request_role_eligibility": Rule(_eligibility, "the end of one of ours; when put back, the same anew"),
     "change_policy": Rule(_same_of_others, "exceptions without us; whatever is said of others has to stay the same"),
     "change_named_location": Rule(

@@ -27,6 +27,7 @@ from connectors.microsoft.entra_tenant.roles import Eligibilities, Roles
 from connectors.microsoft.entra_tenant.rules import may_look, may_send
 from connectors.microsoft.entra_tenant.settings import Tenant
 from connectors.microsoft.entra_tenant.trust import Contacts, Partners
+from connectors.microsoft.entra_tenant.undecided import NEVER_LOOKED_AT, tell_federated_domains, tell_privileged
 from connectors.microsoft.entra_tenant.visit import Kind, Visit
 from connectors.microsoft.errors import WayInRefusedError, making_sense
 from connectors.microsoft.guard import MaySend
@@ -60,18 +61,6 @@ KINDS: Final[dict[str, Kind]] = {
     "delegated-access": _RESELLER,
 }
 """By the first word of a grant's id. Plans are in the order of ids: what an account owns and may do goes before the account itself."""
-NEVER_LOOKED_AT: Final = (
-    "Exchange: forwarding, full access to mailboxes, connectors, transport and journal rules, alert recipients",
-    "Intune, Defender and Purview: their own roles, scripts on machines, alert recipients",
-    "Azure: roles of ours on subscriptions and resources, their owners, delegations of single resource groups, access to Key Vault",
-    "Microsoft 365 Lighthouse",
-    "Power Platform: flows, connections and apps that our accounts own",
-    "administrative units' and applications' own roles, access packages, and groups that our people are in without a role",
-    "accounts of the client's whose password or second factor we know, sessions of theirs that we hold",
-    "accounts in the client's own directory on its premises, and what synchronises them but by its role and its sign-ins",
-    "vendors' applications, backup and protection that we resell: they are their vendors'",
-    "sign-ins of applications without a person, which Graph v1.0 does not show",
-)
 
 
 class EntraTenant(Tenant):
@@ -97,6 +86,8 @@ class EntraTenant(Tenant):
         visit = self._visit(names)
         kinds = {word: kind for word, kind in KINDS.items() if self.partner or word not in AT_HOME}
         grants = [grant for kind in dict.fromkeys(kinds.values()) for grant in kind.discover(visit)]
+        tell_privileged(visit)
+        tell_federated_domains(visit)
         strangers = sorted(self.ours.holders - {holder.name for holder in holders})
         missing = () if self.partner else ("GDAP and the reseller link (the engagement file does not name our own tenant)",)
         self._unseen[:] = dict.fromkeys(

@@ -1,7 +1,7 @@
 """What every kind of grant is given to work with."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Final
 
@@ -9,9 +9,9 @@ from connectors.microsoft.contract import azure, graph, partner_center
 from connectors.microsoft.entra_tenant.rules import may_send
 from connectors.microsoft.entra_tenant.settings import Partner, Tenant
 from connectors.microsoft.entra_tenant.who import Account, Who
-from connectors.microsoft.errors import WayInRefusedError
+from connectors.microsoft.errors import NoLicenceError, WayInRefusedError
 from connectors.microsoft.guard import MaySend
-from connectors.microsoft.session import Service
+from connectors.microsoft.session import Entity, Service
 from connectors.microsoft.sign_in import SignIn, Tell
 from core import one_grant
 from core.errors import GuardError, RefusedError
@@ -19,6 +19,9 @@ from core.model import Grant
 
 GLOBAL_ADMINISTRATOR: Final = "62e90394-69f5-4237-9190-012177145e10"
 """The same in every tenant (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference)."""
+
+MOST_TOLD: Final = 20
+"""How many of one kind people are told one by one: a list that nobody reads to its end tells nothing."""
 
 
 class Visit:
@@ -105,6 +108,13 @@ class Visit:
         """How the client's tenant calls each directory role, by id. What is built in has the same ids in every tenant, and so in ours."""
         return {one["id"]: one.get("displayName") or one["id"] for one in self.tenant.pages("list_role_definitions")}
 
+    @cached_property
+    def eligible(self) -> tuple[Entity, ...]:
+        """Who may take which role (PIM); nobody in a tenant without a licence for it. What we may not see is noted."""
+        with self.noting("who may take a role"), suppress(NoLicenceError):
+            return tuple(self.tenant.pages("list_eligible_roles"))
+        return ()
+
     @property
     def own(self) -> str:
         """The appId by which we come in."""
@@ -127,6 +137,12 @@ class Visit:
             raise
         except RefusedError as error:
             self.unseen.append(f"{what} ({error})")
+
+    def tell(self, words: str, found: Sequence[str]) -> None:
+        """Note what people have to decide, one by one: `words` have a place for each of those that were found. Of many the first ones."""
+        self.unseen += [words.format(one) for one in found[:MOST_TOLD]]
+        if len(found) > MOST_TOLD:
+            self.unseen.append(f"{len(found) - MOST_TOLD} more of the same: {words.format('…')}")
 
 
 Kind = one_grant.Kind[Visit]

@@ -1,0 +1,51 @@
+"""Exceptions of conditional access for applications of ours, beside those for people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from core.model import GrantState
+from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
+    acme = Acme(tmp_path_factory.mktemp("acme"))
+    with acme.server:
+        yield acme
+
+
+@pytest.fixture
+def acme(running: Acme) -> Iterator[Acme]:
+    with as_it_was(running):
+        yield running
+
+
+def conditions(acme: Acme) -> Any:  # noqa: ANN401 - JSON
+    return acme.object("conditionalAccessPolicies", acme.acme.key("policy", "Nobody from elsewhere"))["conditions"]
+
+
+@pytest.mark.parametrize(
+    ("part", "everybody", "excluded", "key"),
+    [
+        ("applications", {"includeApplications": ["All"]}, "excludeApplications", "appId"),
+        ("clientApplications", {"includeServicePrincipals": ["ServicePrincipalsInMyTenant"]}, "excludeServicePrincipals", "id"),
+    ],
+)
+def test_an_application_of_ours_is_left_out_no_more_and_others_stay(
+    acme: Acme, part: str, everybody: dict[str, Any], excluded: str, key: str
+) -> None:
+    mine, own, theirs = (getattr(acme.acme, name)[key] for name in ("monitoring", "offboarding", "vendor"))
+    said = everybody | {excluded: [theirs, mine, own]}
+    policy = acme.acme.key("policy", "Nobody from elsewhere")
+    acme.object("conditionalAccessPolicies", policy, changes={"conditions": conditions(acme) | {part: said}})
+    before = conditions(acme)
+    (grant,) = [one for one in acme.target.discover(HOLDERS) if one.id == f"exclusion {policy} for northwind"]
+    assert mine in grant.privilege
+    assert own not in grant.privilege  # by that one we come in: it is closed as a whole
+    undone = grant.model_copy(update={"undo": acme.target.revoke(grant).undo})
+    assert conditions(acme)[part] == everybody | {excluded: [theirs, own]}
+    assert acme.target.verify(grant, log_in=False).state == GrantState.REVOKED
+    acme.target.reinstate(undone)
+    assert conditions(acme) == before
