@@ -87,3 +87,5 @@ build/bench/access-venv/done: bench/access_peers.txt | setup
 
 lock: ## renew requirements/*.lock from the .in files (needs uv)
 	for name in run demo test; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q requirements/$$name.in -o requirements/$$name.lock; done
+	@# What the client needs is a part of that: the same versions.
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -q requirements/client.in -c requirements/run.lock -o requirements/client.lock

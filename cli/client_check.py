@@ -10,15 +10,11 @@ from rich.table import Table
 
 from cli.ssh_key import SshKey
 from configs.client_check import Request, ToLookAt, read_request
-from configs.open_exit import open_exit
 from core.client_check.looking import Look, look, look_statement
-from core.client_check.request import request_text
 from core.errors import ConfigurationError, GoodLeaverError, RefusedError
-from core.planning import require_saved_plan
 from core.ports import LooksForTheClient
 from core.signatures.plain_words import plain_words
 from core.signatures.purposes import Purpose, namespace
-from core.statement_subjects import systems_of
 
 app = typer.Typer(help="The client's own look: is our access really gone?", no_args_is_help=True)
 out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
@@ -34,6 +30,11 @@ def request(
     system: Systems = None,
 ) -> None:
     """On our side: write the request that the client fills in. Records nothing, and asks no system."""
+    from configs.open_exit import open_exit  # noqa: PLC0415 - the client has none of what our record needs
+    from core.client_check.request import request_text  # noqa: PLC0415 - the same
+    from core.planning import require_saved_plan  # noqa: PLC0415 - the same
+    from core.statement_subjects import systems_of  # noqa: PLC0415 - the same
+
     with open_exit(engagement) as exit_:
         plan = require_saved_plan(exit_)
         known = systems_of(plan)

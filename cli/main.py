@@ -13,6 +13,11 @@ def run() -> None:
             from cli import archive  # noqa: PLC0415 - see above
 
             archive.app(sys.argv[2:], prog_name="offboard archive")
+        # So does `client-check`, which the client runs, on Windows and macOS as well: with requirements/client.lock and no more.
+        elif sys.argv[1:2] == ["client-check"]:
+            from cli import client_check  # noqa: PLC0415 - see above
+
+            client_check.app(sys.argv[2:], prog_name="offboard client-check")
         else:
             from cli.commands import app  # noqa: PLC0415 - see above
 

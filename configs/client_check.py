@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from configs.connectors import AccessTargetConfig
+from configs.access_targets import AccessTargetConfig
 from configs.located_yaml import LARGEST_FILE, UnreadableYamlError, read_yaml
 from configs.relative_paths import with_absolute_paths
 from core.client_check.asked import Asked

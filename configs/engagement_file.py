@@ -12,8 +12,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from configs.access_targets import AccessTargetConfig
 from configs.connectors import (
-    AccessTargetConfig,
     ArchiveStoreConfig,
     CredentialSourceConfig,
     DataSourceConfig,

@@ -10,6 +10,7 @@ from core.errors import GoodLeaverError, Waiting
 from core.exit import Exit
 from core.gates import acknowledgements, awaited_receipts, elected, require_conversation, require_obligations, require_signatures
 from core.letters.subjects import confirmation
+from core.log_gaps import log_gaps
 from core.model import Action, EntryKind, ExitPlan, GrantState, Noun, Party
 from core.offers import parties
 from core.planning import not_looked_at, planned_at
@@ -62,6 +63,7 @@ def checklist(exit_: Exit, plan: ExitPlan | None) -> tuple[Row, ...]:
         *_interlocks(exit_),
         _action(exit_, "Last changes exported", Action.EXPORT, plan.delta_subject),
         _inventory(exit_, AFTER, "Last inventory"),
+        *_logs(exit_, plan),
         *_grants(exit_, plan),
         _drift(exit_, plan),
         *_not_looked_at(exit_),
@@ -108,6 +110,14 @@ def _inventory(exit_: Exit, when: str, step: str) -> Row:
     taken = [entry for entry in exit_.ledger.entries(kind=EntryKind.INVENTORY) if entry.data["when"] == when]
     what = ", ".join(f"{entry.subject}: {entry.data['items']} items" for entry in taken)
     return Row(step=step, progress=_done(what), what=what, verified=f"SHA-256 {taken[-1].data['document'][:12]}" if taken else "")
+
+
+def _logs(exit_: Exit, plan: ExitPlan) -> Iterator[Row]:
+    """Say which logs neither export reads: those of a system that forgets them in between."""
+    now = exit_.now()
+    for gap in log_gaps(exit_, plan):
+        progress = Progress.UNKNOWN if gap.lost_already(now) else Progress.OPEN
+        yield Row(step=f"Logs of {gap.dataset} between the exports", progress=progress, what=gap.words(now, plan.cutoff.zone))
 
 
 def _action(exit_: Exit, step: str, action: Action, subject: str) -> Row:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.client_check.asked import asked, last_receipt, second_look_on
+from core.client_check.asking import asked, last_receipt, second_look_on
 from core.exit import Exit
 from core.letters.subjects import confirmation, look_request, package_notice, package_passphrase
 from core.model import Action, EntryKind, ExitPlan, LedgerEntry, Party

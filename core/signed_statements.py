@@ -10,12 +10,10 @@ from core.model import EntryKind, ExitPlan, LedgerEntry, Person, Role
 from core.planning import in_force_since
 from core.signatures import sshsig
 from core.signatures.forms import EVERYTHING, IRREVERSIBLE, Scope
-from core.signatures.statements import Purpose, Statement, check, namespace
+from core.signatures.statements import LONGEST_TEXT, Purpose, Statement, check, namespace
 from core.statement_subjects import require_known_subject
 
 TWO = 2
-LONGEST_TEXT = 16_384
-"""Characters: a statement stands whole in its ledger entry."""
 
 
 class OnRecordError(SignatureError):

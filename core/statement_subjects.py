@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from core.client_check.asked import asked, last_receipt
+from core.client_check.asking import asked, last_receipt
 from core.errors import SignatureError
 from core.exit import Exit
 from core.model import Action, EntryKind, ExitPlan, Grant, LedgerEntry, Role

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from core.anchors.cosignature import LONGEST_SIGNATURE
 from core.drafts import Draft
-from core.signed_statements import LONGEST_TEXT
+from core.signatures.statements import LONGEST_TEXT
 from flows.forms import EngagementForm
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from core.errors import HeldError
 from core.exit import Exit
 from core.planning import require_saved_plan
 from core.steps.reinstate import ordered_grants
@@ -20,8 +21,12 @@ def reinstate_access(form: EngagementForm) -> State[Any]:
 
 
 def put_back(exit_: Exit) -> str:
-    """Put back each ordered grant and see that it opens again."""
+    """Put back each ordered grant and see that it opens again. Raises HeldError with what does not."""
     plan = require_saved_plan(exit_)
-    for grant in ordered_grants(exit_, plan):
-        reinstate(exit_, grant)
+    if shut := [why for grant in ordered_grants(exit_, plan) if (why := reinstate(exit_, plan, grant))]:
+        raise HeldError(
+            f"not everything that was put back is seen to open again: {'; '.join(shut)}",
+            untouched="what was put back stays so; nothing is put back twice",
+            todo="find out with the client what still shuts us out, and start reinstate-access again, which looks once more",
+        )
     return "what two executives ordered is reinstated; before access can be given up again, a new plan has to be drawn and signed"

@@ -15,6 +15,7 @@ from core.anchors.anchor import anchor, anchored_at_intervals
 from core.checklist import checklist
 from core.errors import GoodLeaverError, LeaseHeldError, Waiting
 from core.exit import Exit
+from core.log_gaps import log_gaps_sentence
 from core.pages import checklist_page
 from core.planning import saved_plan
 from core.steps.revoke import stay_out
@@ -61,14 +62,17 @@ def _walk(exit_: Exit, walk: Callable[[Exit], str], name: str) -> State[Any]:
             stay_out(exit_, plan.grants)
         return Completed(name=name, message=walk(exit_))
     except Waiting as waiting:
-        return _waiting(waiting)
+        plan = saved_plan(exit_)
+        return _waiting(waiting, log_gaps_sentence(exit_, plan) if plan else "")
     except GoodLeaverError as error:
         remember(exit_, error)
         return Failed(name=HELD, message=str(error))
 
 
-def _waiting(waiting: Waiting) -> State[Any]:
-    return Completed(name=f"Waiting for {waiting.what_for}", message=waiting.message)
+def _waiting(waiting: Waiting, besides: str = "") -> State[Any]:
+    return Completed(
+        name=f"Waiting for {waiting.what_for}", message=f"{waiting.message.rstrip('.')}{besides}" if besides else waiting.message
+    )
 
 
 def _publish(exit_: Exit, sentence: str) -> None:

@@ -4,15 +4,13 @@ import secrets
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from core.client_check.asked import Asked
-from core.client_check.seen import beyond_words
+from core.client_check.asked import Asked, beyond_words
 from core.errors import SignatureError
 from core.model import Grant, GrantState
 from core.ports import ClientsView
 from core.signatures.fields import problem
 from core.signatures.purposes import Purpose
-from core.signatures.statements import Statement, write_instant
-from core.signed_statements import LONGEST_TEXT
+from core.signatures.statements import LONGEST_TEXT, Statement, write_instant
 
 ROOM: Final = LONGEST_TEXT - 1_024
 """Characters of a text that findings may fill up."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from core.client_check.asked import Asked, asked, target_for_client
+from core.client_check.asked import Asked
+from core.client_check.asking import asked, target_for_client
 from core.exit import Exit
 from core.model import ExitPlan, Role
 from core.signatures.statements import write_instant

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from core.client_check.asked import counts_from, second_look_on
+from core.client_check.asking import counts_from, second_look_on
 from core.client_check.seen import ClientsLooks
 from core.exit import Exit
 from core.model import Assurance, ExitPlan, Grant, GrantState, Verdict

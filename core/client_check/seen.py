@@ -4,7 +4,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from core.client_check.asked import to_be_gone
+from core.client_check.asking import to_be_gone
 from core.exit import Exit
 from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Person, Verdict
 from core.signatures.statements import Purpose, Statement, read_instant
@@ -83,11 +83,6 @@ def note_what_the_client_found(exit_: Exit, plan: ExitPlan, looks: ClientsLooks)
             if grant.subject not in known:
                 exit_.record(EntryKind.DRIFT, subject=grant.subject, data={"grant": with_undo(grant), "look": look.entry.number})
                 known.add(grant.subject)
-
-
-def beyond_words(grant: Grant) -> str:
-    """Say in a look's text what was found beyond the plan: its subject, and whose it is."""
-    return f"{grant.subject} of {grant.holder}"
 
 
 def _beyond(exit_: Exit, look: ClientsLook, line: str) -> Grant:

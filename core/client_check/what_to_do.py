@@ -1,6 +1,6 @@
 """What a held exit says about a system that only the client can look at."""
 
-from core.client_check.asked import asked, counts_from, second_look_on
+from core.client_check.asking import asked, counts_from, second_look_on
 from core.dates import local
 from core.exit import Exit
 from core.letters.subjects import look_request

@@ -20,7 +20,7 @@ from core.ports.access import (
     TellsWhatWeDid,
 )
 from core.ports.placing import ArchiveStore, Notifier, TimeStamp, TimeStamper
-from core.ports.reading import CredentialSource, DataSource, DocumentSource, ObligationSource, ReadFile, Secret
+from core.ports.reading import CredentialSource, DataSource, DocumentSource, KeepsLogs, ObligationSource, ReadFile, Secret
 
 __all__ = [
     "AccessTarget",
@@ -33,6 +33,7 @@ __all__ = [
     "ForeignLog",
     "HoldsSession",
     "KeepsConnections",
+    "KeepsLogs",
     "LooksByComingIn",
     "LooksForTheClient",
     "LooksFromOutside",

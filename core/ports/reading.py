@@ -5,7 +5,8 @@ Every method raises only UnavailableError (worth a retry) or RefusedError (needs
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from typing import BinaryIO, NamedTuple, Protocol
+from datetime import timedelta
+from typing import BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from core.errors import RefusedError
 from core.model import (
@@ -62,6 +63,14 @@ class DataSource(Protocol):
         turned out that it changed while it was read: the last one counts. What keeps one file from being read is given with it;
         UnavailableError, which ends it all, is raised.
         """
+
+
+@runtime_checkable
+class KeepsLogs(Protocol):
+    """A DataSource whose system logs what happens on it, and forgets it after a time. Not every one does."""
+
+    def logs_kept(self) -> timedelta:
+        """Say for how long it keeps what it logs; nobody is asked."""
 
 
 class CredentialSource(Protocol):

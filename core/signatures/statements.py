@@ -18,7 +18,21 @@ from core.signatures.fields import problem
 from core.signatures.purposes import Purpose, namespace, who_may
 from core.signatures.signers import allowed_signers, signer
 
-__all__ = ["Purpose", "SignedStatement", "Statement", "allowed_signers", "check", "namespace", "read_instant", "who_may", "write_instant"]
+__all__ = [
+    "LONGEST_TEXT",
+    "Purpose",
+    "SignedStatement",
+    "Statement",
+    "allowed_signers",
+    "check",
+    "namespace",
+    "read_instant",
+    "who_may",
+    "write_instant",
+]
+
+LONGEST_TEXT: Final = 16_384
+"""Characters: a statement stands whole in its ledger entry."""
 
 _FIRST: Final = re.compile(r"offboard-([a-z]+)/v1")
 _KEY: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

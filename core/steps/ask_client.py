@@ -1,6 +1,7 @@
 """Ask the client to look for itself where nobody of ours can look any more; each request is sent once."""
 
-from core.client_check.asked import Asked, asked, counts_from, last_receipt
+from core.client_check.asked import Asked
+from core.client_check.asking import asked, counts_from, last_receipt
 from core.client_check.request import request_text
 from core.exit import Exit
 from core.letters import Letter

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from core.actions import judge
-from core.client_check.asked import counts_from
+from core.client_check.asking import counts_from
 from core.client_check.seen import ClientsLook, ClientsLooks
 from core.errors import GoodLeaverError, RefusedError, UnavailableError
 from core.exit import Exit

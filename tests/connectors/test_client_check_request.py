@@ -48,7 +48,7 @@ def ask(host: SshWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request
         def open_exit(_slug: str) -> Iterator[Any]:
             yield exit_
 
-        monkeypatch.setattr(client_check, "open_exit", open_exit)
+        monkeypatch.setattr("configs.open_exit.open_exit", open_exit)
         yield lambda *words: CliRunner().invoke(
             client_check.app, ["request", "harbour-dental", "--out", str(tmp_path / "request.yaml"), *words]
         )

@@ -13,7 +13,7 @@ from core.client_check.request import request_text
 from core.drafts import Draft, Kind, draft
 from core.errors import ConfigurationError, GuardError, RefusedError
 from core.model import Grant, Role
-from core.signed_statements import LONGEST_TEXT
+from core.signatures.statements import LONGEST_TEXT
 from core.steps.close import close
 from core.steps.sessions import Sessions
 from tests.servers.aws_desk import Desk

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.client_check.asked import asked, counts_from
+from core.client_check.asking import asked, counts_from
 from core.client_check.second_look import assurances
 from core.errors import HeldError, SignatureError
 from core.letters.subjects import look_request

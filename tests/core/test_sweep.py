@@ -263,7 +263,7 @@ def test_what_two_executives_gave_back_is_no_alarm(ended: Ended) -> None:
     ended.lines("connector")  # the client lets us in, to put the other line back
     back = ended.exit_.ledger.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=ended.grant(own=False).subject)
     assert back
-    reinstate(ended.exit_, ended.grant(own=False).model_copy(update={"undo": back.data["undo"]}))
+    reinstate(ended.exit_, ended.plan, ended.grant(own=False).model_copy(update={"undo": back.data["undo"]}))
     assert ended.host.by_ssh("technician")
     ended.lines("technician")
     ended.at(7 * DAY)

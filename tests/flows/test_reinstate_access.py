@@ -1,10 +1,12 @@
 """Access comes back only by the order of two executives, and ends again only by a new plan that is signed anew."""
 
+# ruff: noqa: PLC0415 - Prefect and the flows read the environment when they are imported: here that is once a test has set it
+
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.errors import SignatureError
+from core.errors import HeldError, SignatureError
 from core.evidence.verifier import verify_bundle
 from core.model import Action, EntryKind
 from tests.flows.exit_world import ALICE, BOB, DANA, ExitWorld
@@ -19,6 +21,23 @@ def closed(world: ExitWorld) -> ExitWorld:
 
 def technician(world: ExitWorld) -> str:
     return next(grant.subject for grant in world.plan().grants if not grant.own)
+
+
+def own(world: ExitWorld) -> str:
+    return next(grant.subject for grant in world.plan().grants if grant.own)
+
+
+def seen(world: ExitWorld) -> list[tuple[str, str]]:
+    return [(one.data["state"], one.data["evidence"]) for one in world.entries(EntryKind.VERDICT, Action.REINSTATE)]
+
+
+def put_back(world: ExitWorld, *, after: timedelta) -> str:
+    """Start it that long after the cutoff."""
+    from flows.reinstate_access import put_back as started
+
+    late = world.plan().cutoff.instant + after
+    with world.opened("reinstate", clock=lambda: late) as exit_:
+        return started(exit_)
 
 
 def client_puts_our_own_key_back(world: ExitWorld) -> None:
@@ -101,6 +120,68 @@ def test_what_came_back_ends_again_only_under_a_new_signed_plan(closed: ExitWorl
     assert len(closed.entries(EntryKind.RECEIPT, Action.REVOKE)) == 4
     assert closed.review().is_completed()
     assert verify_bundle(closed.folder / "evidence", None).ok
+
+
+def test_our_own_way_in_is_proved_by_one_login(closed: ExitWorld) -> None:
+    closed.order_back([own(closed)])
+    client_puts_our_own_key_back(closed)
+    for _ in range(2):
+        assert closed.reinstate().is_completed()
+    (first, evidence), (again, more) = seen(closed)
+    assert (first, again) == ("active", "active")
+    assert "tried to log in by it" in evidence
+    assert "asked without logging in" in more  # it was seen to open: no try is left
+
+
+def test_without_consent_the_verdict_says_that_nobody_logged_in(world: ExitWorld) -> None:
+    world.get_ready_for_the_cutoff(change=lambda written: written.update(negative_login_consent=False))
+    assert world.cut().name == "Closed"
+    world.order_back([own(world)])
+    client_puts_our_own_key_back(world)
+    assert world.reinstate().is_completed()
+    ((state, evidence),) = seen(world)
+    assert state == "active"
+    assert "asked without logging in" in evidence
+    assert evidence.endswith("not proved by a login of ours, as the signed plan does not consent to any")
+
+
+def test_what_does_not_open_again_is_not_called_reinstated(closed: ExitWorld) -> None:
+    closed.order_back([technician(closed)])
+    client_puts_our_own_key_back(closed)
+    assert closed.reinstate().is_completed()
+    closed.authorized_keys.write_bytes(closed.last_key_lines)
+    state = closed.reinstate()
+    assert state.name == "Held"
+    assert f"not everything that was put back is seen to open again: {technician(closed)} is revoked" in state.message
+    assert closed.authorized_keys.read_bytes() == closed.last_key_lines
+    assert len(closed.entries(EntryKind.RECEIPT, Action.REINSTATE)) == 1
+
+
+def test_not_after_the_window(closed: ExitWorld) -> None:
+    closed.order_back([technician(closed)])
+    client_puts_our_own_key_back(closed)
+    lines = closed.authorized_keys.read_bytes()
+    with pytest.raises(HeldError) as late:
+        put_back(closed, after=timedelta(days=90, seconds=1))
+    assert "an order puts access back until 90 days after the cutoff, and that was " in late.value.what
+    assert "every system" in late.value.untouched
+    assert "ask the client to let you in anew" in late.value.todo
+    assert closed.authorized_keys.read_bytes() == lines
+    assert closed.entries(EntryKind.INTENT, Action.REINSTATE) == ()
+    assert "is reinstated" in put_back(closed, after=timedelta(days=90))
+    assert closed.logs_in("our-technician")
+
+
+def test_what_was_begun_within_the_window_is_finished_after_it(closed: ExitWorld) -> None:
+    subject = technician(closed)
+    closed.order_back([subject])
+    client_puts_our_own_key_back(closed)
+    with closed.opened("killed") as exit_:  # as it is on record when the power fails before the act
+        exit_.record(EntryKind.INTENT, action=Action.REINSTATE, subject=subject, data={"undo": {}})
+    assert "is reinstated" in put_back(closed, after=timedelta(days=91))
+    assert closed.logs_in("our-technician")
+    with pytest.raises(HeldError, match="90 days"):
+        put_back(closed, after=timedelta(days=91))
 
 
 def second_place() -> dict[str, str]:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from typing import Annotated, BinaryIO, Literal, Self
 
 from pydantic import ByteSize, Field, PrivateAttr, StringConstraints, model_validator
@@ -35,6 +36,9 @@ class Microsoft365(Tenancy):
     drives: tuple[UserName, ...] = Field(default=(), description="whose drives are exported: sign-in names or object ids")
     mailboxes: tuple[UserName, ...] = Field(default=(), description="whose mailboxes are exported: sign-in names or object ids")
     rate_limit: ByteSize | None = Field(default=None, gt=0, description="bytes a second, as 20MB")
+    logs_kept_days: int = Field(
+        default=7, ge=1, le=3650, description="for how many days the tenant keeps its logs: 30 with Entra ID P1 or P2"
+    )
     _told: Told = PrivateAttr(default_factory=Told)
 
     @model_validator(mode="after")
@@ -79,6 +83,13 @@ class Microsoft365(Tenancy):
         """Read in this order: messages and files up to 4 MiB whole and several at a time, logs and larger files as streams."""
         with closing(Reading(self._visit(), self.mailboxes, self._not_exported).all(items)) as reading:
             yield from reading
+
+    def logs_kept(self) -> timedelta:
+        """Say for how long the tenant keeps its logs of sign-ins and of its directory: 7 days, 30 with a licence, as the file says.
+
+        https://learn.microsoft.com/entra/identity/monitoring-health/reference-reports-data-retention
+        """
+        return timedelta(days=self.logs_kept_days)
 
     def missing_permissions(self) -> tuple[Missing, ...]:
         """Sign in, and name what was not given. Without it that is left out of the export, and told in its place. Changes nothing."""
