@@ -33,7 +33,7 @@ LOOKING = {
 PATHS = (b"/etc/shadow", b"/etc/shadow.good-leaver")
 OURS = ("app", "agent.service")
 FITTING = {
-    "server-settings": ("127.0.0.1", "22", "root", "app"),
+    "server-settings": ("127.0.0.1", "10.0.0.1", "22", "root", "app"),
     "may-sudo": ("admin",),
     "account-state": ("app",),
     "processes": ("app",),

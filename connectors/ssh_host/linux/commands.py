@@ -76,7 +76,7 @@ TABLE: Final = {
     "where-from": Template(("printenv", "SSH_CONNECTION"), as_root=False, looks=True),
     "accounts": Template(("getent", "passwd"), as_root=False, looks=True),
     "groups": Template(("getent", "group"), as_root=False, looks=True),
-    "server-settings": _look(scripts.SERVER_SETTINGS, ADDRESS, NUMBER, ACCOUNTS),
+    "server-settings": _look(scripts.SERVER_SETTINGS, ADDRESS, ADDRESS, NUMBER, ACCOUNTS),
     "sudo-rules": _look(scripts.SUDO_RULES),
     "may-sudo": Template(("env", "LC_ALL=C", "sudo", "-n", "-l", "-U", ACCOUNT), looks=True),
     "account-state": _look(scripts.ACCOUNT_STATE, ACCOUNT),

@@ -67,7 +67,7 @@ def _looks(host: "LinuxHost") -> Iterator[str]:
     if host.root == Root.NONE:
         return
     yield commands.told("user-id")
-    yield commands.told("server-settings", "127.0.0.1", str(host.port), host.user)
+    yield commands.told("server-settings", "127.0.0.1", "127.0.0.1", str(host.port), host.user)
     yield commands.told("sudo-rules")
     for account in ours:
         yield from (commands.told(name, account) for name in ("account-state", "processes", "jobs"))

@@ -30,6 +30,7 @@ from core.signatures.public_key import read_line
 
 NEVER_LOOKED_AT: Final = (
     "passwords of accounts that are not named as ours, and of root",
+    "where the server reads keys, and whom it lets in, for other addresses than those we come from and to (Match Address, LocalAddress …)",
     "certificates for us by authorities that are not named as ours",
     "other ways in than SSH: Kerberos, remote consoles, VPNs, containers, and services that are not named",
     "files of our accounts, and what runs on the host for the client's sake",

@@ -16,14 +16,14 @@ SETTINGS: Final = (
 )
 
 SERVER_SETTINGS: Final = f"""
-address=$1 port=$2; shift 2
+address=$1 local=$2 port=$3; shift 3
 [ -x /usr/sbin/sshd ] || {{ echo none; exit 0; }}
 for account; do
   echo "account $account"
-  /usr/sbin/sshd -T -C "user=$account,host=$address,addr=$address,laddr=$address,lport=$port" || echo "account "
+  /usr/sbin/sshd -T -C "user=$account,host=$address,addr=$address,laddr=$local,lport=$port" || echo "account "
 done | grep -E '^(account|{"|".join(SETTINGS)}) '
 """
-"""What the server does for each account, asked as sshd_config(5) says of `Match`."""
+"""What the server does for each account that comes from an address to one of the host's own, asked as sshd_config(5) says of `Match`."""
 
 SUDO_RULES: Final = """
 command -v cvtsudoers >/dev/null || { [ -e /etc/sudoers ] && echo unreadable; exit 0; }

@@ -71,8 +71,8 @@ def look(shell: Shell, user: str, *, strict: bool = True) -> Survey:
     """
     accounts, strange = _accounts(shell)
     came = shell.run("where-from").out.split()
-    address, port = (came[0], came[3]) if len(came) > 3 else ("127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
-    settings = _settings(shell, accounts, address, port) if shell.is_root else {}
+    where = (came[0], came[2], came[3]) if len(came) > 3 else ("127.0.0.1", "127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
+    settings = _settings(shell, accounts, where) if shell.is_root else {}
     shown = accounts if shell.is_root else {user: accounts[user]} if user in accounts else {}
     opens: dict[str, list[str]] = {}
     for account in shown.values():
@@ -145,8 +145,9 @@ def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
     return found, strange
 
 
-def _settings(shell: Shell, accounts: Iterable[str], address: str, port: str) -> dict[str, dict[str, str]]:
-    out = shell.must("server-settings", address, port, *accounts, failing="it cannot be seen where the server reads keys")
+def _settings(shell: Shell, accounts: Iterable[str], where: tuple[str, str, str]) -> dict[str, dict[str, str]]:
+    """Ask for each account; `where` is the address that we come from, the host's own that we come to, and its port."""
+    out = shell.must("server-settings", *where, *accounts, failing="it cannot be seen where the server reads keys")
     found: dict[str, dict[str, str]] = {}
     if out.strip() == "none":
         return found
