@@ -28,7 +28,7 @@ from core.errors import GuardError
 ROOTS = tuple(Root)
 LOOKING = {
     *("user-id", "where-from", "accounts", "groups", "server-settings", "sudo-rules", "may-sudo", "account-state", "processes", "jobs"),
-    *("agents", "key-sessions", "logins"),
+    *("running", "agents", "key-sessions", "logins"),
 }
 PATHS = (b"/etc/shadow", b"/etc/shadow.good-leaver")
 OURS = ("app", "agent.service")
@@ -38,6 +38,7 @@ FITTING = {
     "account-state": ("app",),
     "processes": ("app",),
     "jobs": ("app",),
+    "running": ("app",),
     "agents": ("agent.service",),
     "close-account": ("app",),
     "open-account": ("", "app"),

@@ -1,8 +1,15 @@
 """What discovery tells of a whole host beside the grants: what it could not look at, and what belongs to nobody who is named."""
 
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
 import pytest
 
 from connectors.ssh_host.authentication import Answer
+from core.errors import RefusedError
 from core.signatures.public_key import fingerprint
 from tests.servers.linux_world import WITH_PAM, AccountsWorld
 
@@ -29,3 +36,98 @@ def test_where_the_server_reads_keys_is_asked_for_the_address_that_we_come_to(tm
         assert not [grant for grant in world.target.discover(world.holders) if grant.id.startswith(key)]  # to the first address
     finally:
         world.server.stop()
+
+
+@pytest.fixture
+def world(accounts_host: AccountsWorld) -> AccountsWorld:
+    accounts_host.reset()
+    return accounts_host
+
+
+@pytest.fixture
+def daemon(world: AccountsWorld) -> Iterator[str]:
+    """Something that somebody started by hand under our account and left running: it hangs on no login."""
+    world.server.run("sh", "-c", "setsid setpriv --reuid=tech --clear-groups sleep 86399 </dev/null >/dev/null 2>&1 &")
+    found = partial(world.server.run, "pgrep", "-u", "tech", "-x", "sleep", check=False)
+    wait_until(lambda: found().stdout != "")
+    pid = found().stdout.strip()
+    yield pid
+    world.server.run("kill", pid, check=False)
+    wait_until(lambda: found().stdout == "")
+
+
+def test_what_was_left_running_under_our_account_is_told_and_holds_it(world: AccountsWorld, daemon: str) -> None:
+    account = world.grant("account tech")
+    assert account.privilege.endswith("; 1 process(es), left running without a login: sleep")
+    told = world.target.operations([account])
+    assert "nothing: account tech is left to a person" in told
+    assert f"account tech, as found: {account.privilege}" in told
+    before = world.state()
+    with pytest.raises(RefusedError, match="would end: sleep; if nothing"):
+        world.target.revoke(account)
+    assert (world.state(), world.server.run("ps", "-o", "comm=", "-p", daemon).stdout.strip()) == (before, "sleep")
+    alone = ({"name": "northlight", "holder": "connector"}, {"name": "tech", "holder": "technician", "used_by_us_alone": True})
+    ours = world.access(accounts=alone)
+    (account,) = [grant for grant in ours.discover(world.holders) if grant.id == "account tech"]
+    assert account.privilege.endswith("left running without a login: sleep")
+    assert "nothing: account tech is left to a person" not in ours.operations([account])
+    assert ours.revoke(account).facts["processes ended"] == "1"
+    assert world.server.run("ps", "-p", daemon, check=False).returncode != 0
+
+
+def test_logins_that_are_open_are_told_and_hold_nothing_and_our_own_present_one_is_none(world: AccountsWorld) -> None:
+    own = world.grant("account northlight")
+    assert "login(s)" not in own.privilege
+    line = world.people.ssh(world.server, "connector", "northlight", "sh -c 'echo in; sleep 600; true'")
+    session = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    try:
+        assert session.stdout is not None
+        assert session.stdout.readline() == b"in\n"
+        own = world.grant("account northlight")
+        assert re.search(r"; 1 open login\(s\), [0-9] process\(es\); with our key", own.privilege)
+        world.target.revoke(own)
+        assert session.wait(60) != 0
+    finally:
+        session.kill()
+
+
+def test_where_processes_cannot_be_seen_an_account_is_left_to_a_person(world: AccountsWorld) -> None:
+    world.server.write("/run/no-ps", b"#!/bin/sh\nexit 1\n", mode=0o755)
+    world.server.run("mount", "--bind", "/run/no-ps", "/usr/bin/ps")
+    try:
+        account = world.grant("account tech")
+        assert account.privilege.endswith("; what runs under it cannot be seen (ps)")
+        with pytest.raises(RefusedError, match="left to a person: what runs under it without a login would end: cannot"):
+            world.target.revoke(account)
+    finally:
+        world.server.run("umount", "/usr/bin/ps")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/spool/cron/tabs/tech", "cron"),
+        ("/run/systemd/system/theirs.service", "unit"),
+        ("/usr/local/lib/systemd/system/theirs.service", "unit"),
+        ("/etc/systemd/system/theirs.service.d/user.conf", "unit"),
+    ],
+)
+def test_jobs_are_found_where_other_distributions_keep_them(world: AccountsWorld, path: str, kind: str) -> None:
+    content = b"5 1 * * * /bin/true\n" if kind == "cron" else b"[Service]\nUser = tech\nExecStart=/bin/true\n"
+    world.server.run("mount", "-t", "tmpfs", "tmpfs", "/usr/local/lib")
+    try:
+        world.server.write(path, content)
+        assert world.grant("job").id == f"job {kind} of tech at {path}"
+        with pytest.raises(RefusedError, match="left to a person"):
+            world.target.revoke(world.grant("account tech"))
+    finally:
+        world.server.run("rm", "-rf", path, "/run/systemd", "/etc/systemd/system/theirs.service.d")
+        world.server.run("umount", "/usr/local/lib")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what has to come."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

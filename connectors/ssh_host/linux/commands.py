@@ -82,6 +82,7 @@ TABLE: Final = {
     "account-state": _look(scripts.ACCOUNT_STATE, ACCOUNT),
     "processes": _look(scripts.PROCESSES, ACCOUNT),
     "jobs": _look(scripts.JOBS, ACCOUNTS),
+    "running": _look(scripts.RUNNING, ACCOUNTS),
     "agents": _look(scripts.AGENTS, UNITS),
     "key-sessions": _look(scripts.KEY_SESSIONS, "no", NUMBER, NUMBER, FINGERPRINT),
     "logins": _look(scripts.LOGINS, FINGERPRINTS),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.end_state import planned_operations
 from connectors.ssh_host.linux.commands import DROP_IN, SFTP_SERVERS, Root
-from connectors.ssh_host.linux.discovery import state
+from connectors.ssh_host.linux.discovery import LEFT_RUNNING, state
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import Survey, look
 from connectors.ssh_host.linux.things import Kind, Named
@@ -70,7 +70,7 @@ def _looks(host: "LinuxHost") -> Iterator[str]:
     yield commands.told("server-settings", "127.0.0.1", "127.0.0.1", str(host.port), host.user)
     yield commands.told("sudo-rules")
     for account in ours:
-        yield from (commands.told(name, account) for name in ("account-state", "processes", "jobs"))
+        yield from (commands.told(name, account) for name in ("account-state", "processes", "running", "jobs"))
     if host.agents:
         yield commands.told("agents", *(one.unit for one in host.agents))
     if host.root == Root.SUDO:
@@ -79,6 +79,8 @@ def _looks(host: "LinuxHost") -> Iterator[str]:
 
 def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Iterator[str]:
     commands = host.commands()
+    if what.kind == Kind.ACCOUNT:
+        yield f"{grant.id}, as found: {grant.privilege}"
     if _is_a_persons(host, grant, what):
         yield f"nothing: {grant.id} is left to a person"
     elif what.kind in (Kind.KEY, Kind.AUTHORITY):
@@ -101,6 +103,8 @@ def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Itera
 
 def _is_a_persons(host: "LinuxHost", grant: Grant, what: Named) -> bool:
     if what.kind in (Kind.JOB, Kind.COMMAND_KEY) or (host.root == Root.NONE and what.kind != Kind.KEY):
+        return True
+    if what.kind == Kind.ACCOUNT and grant.undo.get(LEFT_RUNNING):
         return True
     return what.kind == Kind.SUDOERS and (bool(grant.undo.get("others")) or re.fullmatch(DROP_IN.pattern, what.what) is None)
 
