@@ -1,5 +1,6 @@
 """What discovery tells of a whole host beside the grants: what it could not look at, and what belongs to nobody who is named."""
 
+import base64
 import re
 import subprocess
 import time
@@ -123,6 +124,47 @@ def test_jobs_are_found_where_other_distributions_keep_them(world: AccountsWorld
     finally:
         world.server.run("rm", "-rf", path, "/run/systemd", "/etc/systemd/system/theirs.service.d")
         world.server.run("umount", "/usr/local/lib")
+
+
+def test_what_can_become_root_and_nobody_named_is_told_so_that_people_say_whose_it_is(world: AccountsWorld) -> None:
+    server, lines = world.server, world.people.lines
+    neighbour, stranger = fingerprint(lines["neighbour"]), fingerprint(lines["stranger"])
+    authority = f"authority {neighbour} in /etc/ssh/authorities"
+    world.target.discover(world.holders)
+    said = [one for one in world.target.not_looked_at() if "nobody named" in one]
+    assert said == [f"whose the 1 key line(s) are that open accounts which can become root, and that nobody named: {authority}"]
+    server.keys("/root/.ssh/authorized_keys", (lines["stranger"], lines["client"], lines["technician"]))
+    server.keys("/home/admin/.ssh/authorized_keys", (lines["client"], lines["neighbour"]), owner="admin")
+    server.account("deploy", lines["stranger"])
+    server.write("/etc/sudoers.d/deploy", b"%helpers,admin ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+    server.run("groupadd", "-U", "deploy", "helpers")
+    server.run("useradd", "-o", "-u", "0", "-p", "*", "-d", "/nowhere", "toor")
+    there = ((stranger, "/root"), (stranger, "/home/deploy"), (neighbour, "/home/admin"))
+    keys = ", ".join(sorted((authority, *(f"{key} in {home}/.ssh/authorized_keys" for key, home in there))))
+    accounts = "whose the 2 account(s) are that can become root, and that nobody named: deploy (in the rules of sudo), toor (uid 0)"
+    client = world.access(user="admin", private_key=f"file:{world.people.private('client')}").as_client()
+    try:
+        for one in (world.target, client):
+            one.discover(world.holders)
+            said = [words for words in one.not_looked_at() if "nobody named" in words]
+            assert said == [
+                f"whose the 4 key line(s) are that open accounts which can become root, and that nobody named: {keys}",
+                accounts,
+            ]
+        many = [
+            f"ssh-ed25519 {base64.b64encode(bytes((0, 0, 0, 11)) + b'ssh-ed25519' + bytes((0, 0, 0, 32)) + bytes([at] * 32)).decode()}"
+            for at in range(30)
+        ]
+        server.keys("/root/.ssh/authorized_keys2", many)
+        world.target.discover(world.holders)
+        (said_of_keys, _accounts) = [words for words in world.target.not_looked_at() if "nobody named" in words]
+        assert said_of_keys.startswith("whose the 34 key line(s)")
+        assert said_of_keys.endswith(", and 14 more")
+        assert said_of_keys.count("SHA256:") == 20
+    finally:
+        for account in ("deploy", "toor"):
+            server.run("sed", "-i", f"/^{account}:/d", "/etc/passwd", "/etc/shadow")
+        server.run("rm", "-rf", "/root/.ssh", "/home/deploy")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

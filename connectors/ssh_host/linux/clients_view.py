@@ -10,6 +10,7 @@ from connectors.ssh_host.linux.looking import open_sessions, stands
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import look
 from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.linux.unnamed import unnamed
 from core.errors import GoodLeaverError, GuardError
 from core.model import Assurance, Grant, GrantState, Holder, Verdict
 from core.signatures.public_key import read_line
@@ -36,7 +37,7 @@ class ClientsHost:
             survey = look(shell, self._host.user, strict=False)
             found = discovery.find(self._host, shell, survey, owners, None)
             seen = [grant for grant in found if self._is_certain(shell, grant)]
-        self._unseen = (*survey.unseen, *discovery.not_asked_for(self._host, owners))
+        self._unseen = (*survey.unseen, *discovery.not_asked_for(self._host, owners), *unnamed(self._host, survey, owners))
         return tuple(sorted(seen, key=lambda grant: grant.id))
 
     def look(self, grant: Grant) -> Verdict:

@@ -22,6 +22,7 @@ from connectors.ssh_host.linux.own_act import own_act
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import Survey, look
 from connectors.ssh_host.linux.things import Kind, Named, named
+from connectors.ssh_host.linux.unnamed import unnamed
 from connectors.ssh_host.linux.way_back import WayBack
 from connectors.ssh_host.session import SshSession
 from core.errors import RefusedError, UnavailableError
@@ -87,7 +88,7 @@ class LinuxHost(SshHost):
         with self.shell() as shell:
             survey = look(shell, self.user)
             found = list(discovery.find(self, shell, survey, owners, discovery.own_line(self, survey, owners)))
-        self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners)]
+        self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners), *unnamed(self, survey, owners)]
         return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))
 
     def not_looked_at(self) -> tuple[str, ...]:
