@@ -28,12 +28,13 @@ from core.errors import GuardError
 ROOTS = tuple(Root)
 LOOKING = {
     *("user-id", "where-from", "accounts", "groups", "server-settings", "sudo-rules", "may-sudo", "account-state", "processes", "jobs"),
-    *("running", "agents", "key-sessions", "logins"),
+    *("running", "agents", "key-sessions", "logins", "accounts-named", "name-services"),
 }
 PATHS = (b"/etc/shadow", b"/etc/shadow.good-leaver")
 OURS = ("app", "agent.service")
 FITTING = {
     "server-settings": ("127.0.0.1", "10.0.0.1", "22", "root", "app"),
+    "accounts-named": ("app",),
     "may-sudo": ("admin",),
     "account-state": ("app",),
     "processes": ("app",),

@@ -167,6 +167,32 @@ def test_what_can_become_root_and_nobody_named_is_told_so_that_people_say_whose_
         server.run("rm", "-rf", "/root/.ssh", "/home/deploy")
 
 
+def test_a_host_that_is_joined_to_a_directory_says_what_is_not_seen_and_our_accounts_there_are_found(world: AccountsWorld) -> None:
+    """A directory that lists nobody, as sssd does not, and knows our account when it is asked for it by name."""
+    server = world.server
+    world.target.discover(world.holders)
+    assert not any("directory" in one for one in world.target.not_looked_at())
+    server.write("/etc/nsswitch.conf", b"passwd: files [SUCCESS=return] sss # all\ngroup: files sss winbind\nsudoers: files sss\n")
+    server.run("cp", "/usr/bin/getent", "/run/getent")
+    server.write("/run/unlisted", b'#!/bin/sh\n[ $# = 1 ] || exec /run/getent "$@"\n/run/getent "$1" | grep -v ^tech:\n', mode=0o755)
+    server.run("mount", "--bind", "/run/unlisted", "/usr/bin/getent")
+    try:
+        found = {grant.id: grant for grant in world.target.discover(world.holders)}
+        said = [one for one in world.target.not_looked_at() if "directory" in one]
+        assert [one.split(")")[0] for one in said] == [
+            "accounts and groups of a directory (sss, winbind",
+            "rules of sudo in a directory (sss",
+        ]
+        world.target.revoke(found["account tech"])
+        assert not any(world.ways_in("technician"))
+        plain = world.access(root="none")
+        plain.discover(world.holders)
+        assert said == [one for one in plain.not_looked_at() if "directory" in one]
+    finally:
+        server.run("umount", "/usr/bin/getent")
+        server.run("sh", "-c", "printf 'passwd: files\\ngroup: files\\n' > /etc/nsswitch.conf")
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for what has to come."""
     deadline = time.monotonic() + 60

@@ -34,7 +34,7 @@ class ClientsHost:
         """Find what the client's account lets be seen of these holders'; what it does not is told by `not_looked_at`."""
         owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
         with self._come_in() as shell:
-            survey = look(shell, self._host.user, strict=False)
+            survey = look(shell, self._host, strict=False)
             found = discovery.find(self._host, shell, survey, owners, None)
             seen = [grant for grant in found if self._is_certain(shell, grant)]
         self._unseen = (*survey.unseen, *discovery.not_asked_for(self._host, owners), *unnamed(self._host, survey, owners))

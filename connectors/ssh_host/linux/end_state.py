@@ -27,7 +27,7 @@ _ANOTHERS_PASSWORD: Final = ("rootpw", "targetpw", "runaspw")
 
 def end_state(host: "LinuxHost", shell: Shell, gone: Sequence[Named]) -> EndState:
     """Leave our lines out, in memory only, and see which of the client's administrators come in and become root."""
-    survey = look(shell, host.user)
+    survey = look(shell, host)
     lines = {(one.what, one.where) for one in gone if one.kind == Kind.KEY}
     able, said = [], []
     for account in host.client_admins:
@@ -63,7 +63,7 @@ def planned(host: "LinuxHost", grants: Sequence[Grant]) -> Iterator[str]:
 def _looks(host: "LinuxHost") -> Iterator[str]:
     """Name what is asked before anything is changed; the addresses are known once we are there."""
     commands, ours = host.commands(), [one.name for one in host.accounts]
-    yield from (commands.told(name) for name in ("where-from", "accounts", "groups"))
+    yield from (commands.told(name) for name in ("where-from", "accounts", "groups", "name-services"))
     if host.root == Root.NONE:
         return
     yield commands.told("user-id")

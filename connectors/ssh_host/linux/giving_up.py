@@ -29,7 +29,7 @@ _STILL_IN: Final = "ours are not seen to have ended: whoever came in before may 
 
 def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
     """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do."""
-    survey = look(shell, host.user)
+    survey = look(shell, host)
     if stands(host, shell, grant, what) is False:
         host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
         if not open_sessions(host, shell, what)[0]:

@@ -86,7 +86,7 @@ class LinuxHost(SshHost):
         if not owners:
             return ()
         with self.shell() as shell:
-            survey = look(shell, self.user)
+            survey = look(shell, self)
             found = list(discovery.find(self, shell, survey, owners, discovery.own_line(self, survey, owners)))
         self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners), *unnamed(self, survey, owners)]
         return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))

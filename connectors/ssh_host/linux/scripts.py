@@ -25,6 +25,11 @@ done | grep -E '^(account|{"|".join(SETTINGS)}) '
 """
 """What the server does for each account that comes from an address to one of the host's own, asked as sshd_config(5) says of `Match`."""
 
+NAME_SERVICES: Final = """
+for file in /etc/nsswitch.conf /usr/etc/nsswitch.conf; do [ -f "$file" ] && exec cat "$file"; done
+exit 0
+"""
+
 SUDO_RULES: Final = """
 command -v cvtsudoers >/dev/null || { [ -e /etc/sudoers ] && echo unreadable; exit 0; }
 show() { # a name for it, and where it is read

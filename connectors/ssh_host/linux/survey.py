@@ -2,18 +2,22 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.linux.commands import ACCOUNT
+from connectors.ssh_host.linux.name_services import unlisted
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import RulesFile, rules_files
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.packets import Attributes
 from connectors.ssh_host.replacement import read_regular
 from core.errors import RefusedError
+
+if TYPE_CHECKING:
+    from connectors.ssh_host.linux.host import LinuxHost
 
 POWERFUL: Final = frozenset({"root", "sudo", "wheel", "admin", "docker", "lxd", "incus-admin", "libvirt", "disk", "shadow", "adm", "staff"})
 """Groups by which one can become root, or read what root reads."""
@@ -64,12 +68,13 @@ class Survey:
         return next((one for one in self.files if one.path == path), None)
 
 
-def look(shell: Shell, user: str, *, strict: bool = True) -> Survey:
-    """Look at everything that the rights of `user` reach.
+def look(shell: Shell, host: "LinuxHost", *, strict: bool = True) -> Survey:
+    """Look at everything that the rights of the account by which we come in reach.
 
     Raises RefusedError for what cannot be told; a file that may not be read, or is behind a link, is only noted where it is not `strict`.
     """
-    accounts, strange = _accounts(shell)
+    user = host.user
+    accounts, strange = _accounts(shell, {user, *host.client_admins, *(one.name for one in host.accounts)})
     came = shell.run("where-from").out.split()
     where = (came[0], came[2], came[3]) if len(came) > 3 else ("127.0.0.1", "127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
     settings = _settings(shell, accounts, where) if shell.is_root else {}
@@ -117,6 +122,7 @@ def sudo_rules(shell: Shell) -> str:
 
 
 def _unseen(shell: Shell, settings: dict[str, dict[str, str]]) -> Iterator[str]:
+    yield from unlisted(shell.run("name-services").out)
     if not shell.is_root:
         yield "keys, rules, jobs and services beside our own account's, since we come in without root"
     elif not settings:
@@ -125,8 +131,11 @@ def _unseen(shell: Shell, settings: dict[str, dict[str, str]]) -> Iterator[str]:
         yield f"whom {program} lets in by certificates (AuthorizedPrincipalsCommand)"
 
 
-def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
-    """Give the accounts, and the names of those that are no names as useradd makes them."""
+def _accounts(shell: Shell, named: Collection[str]) -> tuple[dict[str, Account], list[str]]:
+    """Give the accounts, and the names of those that are no names as useradd makes them.
+
+    A directory may list nobody and know `named` all the same, who are asked for by name (sssd.conf(5), `enumerate`).
+    """
     members: dict[str, list[str]] = {}
     names: dict[int, str] = {}
     for line in shell.must("groups", failing="the host's groups cannot be listed").splitlines():
@@ -135,7 +144,9 @@ def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
         for user in filter(None, users.split(",")):
             members.setdefault(user, []).append(name)
     found, strange = {}, []
-    for line in shell.must("accounts", failing="the host's accounts cannot be listed").splitlines():
+    listed = shell.must("accounts", failing="the host's accounts cannot be listed").splitlines()
+    missing = sorted({*named} - {line.partition(":")[0] for line in listed})
+    for line in (*listed, *(shell.run("accounts-named", *missing).out.splitlines() if missing else ())):
         name, _secret, uid, gid, _who, home, login = line.split(":")[:7]
         groups = sorted({names.get(int(gid), gid), *members.get(name, ())})
         if re.fullmatch(ACCOUNT.pattern, name) is None:
