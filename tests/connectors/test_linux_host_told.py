@@ -193,6 +193,28 @@ def test_a_host_that_is_joined_to_a_directory_says_what_is_not_seen_and_our_acco
         server.run("sh", "-c", "printf 'passwd: files\\ngroup: files\\n' > /etc/nsswitch.conf")
 
 
+def test_whom_files_of_principals_let_in_by_others_authorities_is_told(world: AccountsWorld) -> None:
+    """Who has a certificate by the client's authority cannot be told by its key: the names in such files are what people can judge."""
+    server = world.server
+    server.configure((*WITH_PAM, "AuthorizedPrincipalsFile /etc/ssh/principals/%u"))
+    server.write("/etc/ssh/principals/app", b'# who\nclients-people\nfrom="127.0.0.1" technicians\n')
+    server.run("sh", "-c", "echo secret-of-app > /etc/ssh/of-others && ln -s /etc/ssh/of-others /etc/ssh/principals/admin")
+    world.people.certify("neighbour", "technician", "technicians")
+    try:
+        assert world.people.by_ssh(server, "technician", "app")  # it finds the certificate beside the key
+        world.target.discover(world.holders)
+        said = "who of us has a certificate by others' authorities (/etc/ssh/authorities) for the principals in "
+        assert f"{said}/etc/ssh/principals/app (clients-people, technicians)" in world.target.not_looked_at()
+        assert any("/etc/ssh/principals/admin" in one and "link" in one for one in world.target.not_looked_at())
+        server.write("/etc/ssh/authorities", f"{world.people.lines['authority']}\n".encode())
+        world.target.discover(world.holders)
+        assert not [one for one in world.target.not_looked_at() if one.startswith(said[:20])]
+    finally:
+        (world.people.folder / "technician-cert.pub").unlink()
+        server.run("rm", "-r", "/etc/ssh/principals", "/etc/ssh/of-others")
+        server.configure(WITH_PAM)
+
+
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for what has to come."""
     deadline = time.monotonic() + 60

@@ -14,6 +14,7 @@ from connectors.ssh_host.linux.sudoers import RulesFile, rules_files
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.packets import Attributes
 from connectors.ssh_host.replacement import read_regular
+from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -53,12 +54,17 @@ class KeyFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What was found. `commands`: account → the program that the server asks for its keys. `unseen`: what was left out, in words."""
+    """What was found.
+
+    `commands`: account → the program that the server asks for its keys. `principals`: account → where the server reads which names in
+    certificates it takes, `principal_names`: what stands in each of these files. `unseen`: what was left out, in words.
+    """
 
     accounts: dict[str, Account]
     files: tuple[KeyFile, ...]
     commands: dict[str, str] = field(default_factory=dict)
     principals: dict[str, str] = field(default_factory=dict)
+    principal_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rules: tuple[RulesFile, ...] = ()
     our_port: str = "0"
     unseen: tuple[str, ...] = ()
@@ -84,24 +90,15 @@ def look(shell: Shell, host: "LinuxHost", *, strict: bool = True) -> Survey:
         for path in _key_paths(account, settings.get(account.name, {}).get("authorizedkeysfile", " ".join(_USUAL))):
             opens.setdefault(path, []).append(account.name)
     trusted = {one.get("trustedusercakeys", "none") for one in settings.values()} - set(_NO_FILE)
-    with shell.sftp((*opens, *trusted)) as sftp:
-        files, shut = [], []
-        for path, who in (*opens.items(), *((path, []) for path in sorted(trusted))):
-            try:
-                sftp.lstat(encode(path))
-            except FileNotFoundError:
-                continue
-            except OSError:  # it is in a folder that we may not enter
-                shut.append(f"{path}, which we may not reach")
-                continue
-            try:
-                content, attributes = read_regular(sftp, encode(path))
-            except RefusedError as error:
-                if strict:
-                    raise
-                shut.append(error.what)
-                continue
-            files.append(KeyFile(path=path, accounts=tuple(who), content=content, attributes=attributes, of_authorities=path in trusted))
+    principals = {name: one.get("authorizedprincipalsfile", "none") for name, one in settings.items()}
+    listed = sorted({path for name, pattern in principals.items() for path in _key_paths(accounts[name], pattern)})
+    shut: list[str] = []
+    with shell.sftp((*opens, *trusted, *listed)) as sftp:
+        files = [
+            KeyFile(path=path, accounts=tuple(opens.get(path, ())), content=content, attributes=attributes, of_authorities=path in trusted)
+            for path, content, attributes in _read(sftp, (*opens, *sorted(trusted)), shut, strict=strict)
+        ]
+        principal_names = {path: _principals(content) for path, content, _attributes in _read(sftp, listed, shut, strict=False)}
     asked = {
         name: one["authorizedkeyscommand"] for name, one in settings.items() if one.get("authorizedkeyscommand") not in (*_NO_FILE, None)
     }
@@ -109,11 +106,36 @@ def look(shell: Shell, host: "LinuxHost", *, strict: bool = True) -> Survey:
         accounts=accounts,
         files=tuple(files),
         commands=asked,
-        principals={name: one.get("authorizedprincipalsfile", "none") for name, one in settings.items()},
+        principals=principals,
+        principal_names=principal_names,
         rules=tuple(rules_files(sudo_rules(shell))) if shell.is_root else (),
         our_port=came[1] if len(came) > 1 else "0",
         unseen=(*_unseen(shell, settings), *shut, *(f"the account {name!r}, whose name is unusual" for name in strange)),
     )
+
+
+def _read(sftp: Sftp, paths: Iterable[str], shut: list[str], *, strict: bool) -> Iterator[tuple[str, bytes, Attributes]]:
+    """Read the files that are there, and note in `shut` those that may not be read. Raises RefusedError for one of these if `strict`."""
+    for path in paths:
+        try:
+            sftp.lstat(encode(path))
+        except FileNotFoundError:
+            continue
+        except OSError:  # it is in a folder that we may not enter
+            shut.append(f"{path}, which we may not reach")
+            continue
+        try:
+            yield path, *read_regular(sftp, encode(path))
+        except RefusedError as error:
+            if strict:
+                raise
+            shut.append(error.what)
+
+
+def _principals(content: bytes) -> tuple[str, ...]:
+    """Read the names in a file of principals: the last word of each line, which options may stand before (sshd_config(5))."""
+    lines = (line.partition("#")[0].split() for line in content.decode("utf-8", "replace").splitlines())
+    return tuple(sorted({words[-1] for words in lines if words}))
 
 
 def sudo_rules(shell: Shell) -> str:

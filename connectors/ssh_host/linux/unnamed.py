@@ -32,6 +32,10 @@ def unnamed(host: "LinuxHost", survey: Survey, owners: Collection[bytes]) -> Ite
     )
     if lines:
         yield f"whose the {len(lines)} key line(s) are that open accounts which can become root, and that nobody named: {_shown(lines)}"
+    others = sorted({file.path for file in survey.files if file.of_authorities and any(line.blob not in known for line in file.lines)})
+    if others and survey.principal_names:
+        files = [f"{path} ({_shown(names)})" for path, names in sorted(survey.principal_names.items())]
+        yield f"who of us has a certificate by others' authorities ({', '.join(others)}) for the principals in {_shown(files)}"
     named = {"root", *host.client_admins, *(one.name for one in host.accounts)}
     accounts = [f"{name} ({why})" for name, why in sorted(powers.items()) if name not in named]
     if accounts:
