@@ -28,16 +28,18 @@ from core.errors import GuardError
 ROOTS = tuple(Root)
 LOOKING = {
     *("user-id", "where-from", "accounts", "groups", "server-settings", "sudo-rules", "may-sudo", "account-state", "processes", "jobs"),
-    *("agents", "key-sessions", "logins"),
+    *("running", "agents", "key-sessions", "logins", "accounts-named", "name-services"),
 }
 PATHS = (b"/etc/shadow", b"/etc/shadow.good-leaver")
 OURS = ("app", "agent.service")
 FITTING = {
-    "server-settings": ("127.0.0.1", "22", "root", "app"),
+    "server-settings": ("127.0.0.1", "10.0.0.1", "22", "root", "app"),
+    "accounts-named": ("app",),
     "may-sudo": ("admin",),
     "account-state": ("app",),
     "processes": ("app",),
     "jobs": ("app",),
+    "running": ("app",),
     "agents": ("agent.service",),
     "close-account": ("app",),
     "open-account": ("", "app"),

@@ -10,6 +10,7 @@ from connectors.ssh_host.linux.looking import open_sessions, stands
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import look
 from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.linux.unnamed import unnamed
 from core.errors import GoodLeaverError, GuardError
 from core.model import Assurance, Grant, GrantState, Holder, Verdict
 from core.signatures.public_key import read_line
@@ -33,10 +34,10 @@ class ClientsHost:
         """Find what the client's account lets be seen of these holders'; what it does not is told by `not_looked_at`."""
         owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
         with self._come_in() as shell:
-            survey = look(shell, self._host.user, strict=False)
+            survey = look(shell, self._host, strict=False)
             found = discovery.find(self._host, shell, survey, owners, None)
             seen = [grant for grant in found if self._is_certain(shell, grant)]
-        self._unseen = (*survey.unseen, *discovery.not_asked_for(self._host, owners))
+        self._unseen = (*survey.unseen, *discovery.not_asked_for(self._host, owners), *unnamed(self._host, survey, owners))
         return tuple(sorted(seen, key=lambda grant: grant.id))
 
     def look(self, grant: Grant) -> Verdict:

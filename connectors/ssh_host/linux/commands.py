@@ -76,12 +76,15 @@ TABLE: Final = {
     "where-from": Template(("printenv", "SSH_CONNECTION"), as_root=False, looks=True),
     "accounts": Template(("getent", "passwd"), as_root=False, looks=True),
     "groups": Template(("getent", "group"), as_root=False, looks=True),
-    "server-settings": _look(scripts.SERVER_SETTINGS, ADDRESS, NUMBER, ACCOUNTS),
+    "accounts-named": Template(("getent", "passwd", ACCOUNTS), as_root=False, looks=True),
+    "name-services": _look(scripts.NAME_SERVICES)._replace(as_root=False),
+    "server-settings": _look(scripts.SERVER_SETTINGS, ADDRESS, ADDRESS, NUMBER, ACCOUNTS),
     "sudo-rules": _look(scripts.SUDO_RULES),
     "may-sudo": Template(("env", "LC_ALL=C", "sudo", "-n", "-l", "-U", ACCOUNT), looks=True),
     "account-state": _look(scripts.ACCOUNT_STATE, ACCOUNT),
     "processes": _look(scripts.PROCESSES, ACCOUNT),
     "jobs": _look(scripts.JOBS, ACCOUNTS),
+    "running": _look(scripts.RUNNING, ACCOUNTS),
     "agents": _look(scripts.AGENTS, UNITS),
     "key-sessions": _look(scripts.KEY_SESSIONS, "no", NUMBER, NUMBER, FINGERPRINT),
     "logins": _look(scripts.LOGINS, FINGERPRINTS),
@@ -114,8 +117,8 @@ SFTP_SERVERS: Final = (
 )
 _SUDO: Final = ("sudo", "-n", "--")
 _HARMLESS_WITHOUT_ROOT: Final = {
-    "user-id", "where-from", "accounts", "groups", "way-back-prepare", "way-back-start", "way-back-check", "way-back-confirm", "label-like",
-    "key-sessions", "end-key-sessions",
+    "user-id", "where-from", "accounts", "accounts-named", "groups", "name-services", "way-back-prepare", "way-back-start",
+    "way-back-check", "way-back-confirm", "label-like", "key-sessions", "end-key-sessions",
 }  # fmt: skip
 """What an account without root may run: it only reaches what is the account's own."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.linux.ours import OurAccount, OurAgent, OurAuthority
+from connectors.ssh_host.linux.running import Runs, runs
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN
 from connectors.ssh_host.linux.survey import Survey
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from connectors.ssh_host.linux.host import LinuxHost
 
 UNCLEAR: Final = "?"
+LEFT_RUNNING: Final = "left running"
+"""Under what an account's note says what runs there and hangs on no login, which a person has to look at first."""
 _CLOSED: Final = ("!", "*")
 LOCKED: Final = (*_CLOSED, "!!")
 """How `state` spells that nobody can come in by a password; anything else may have one."""
@@ -43,11 +46,15 @@ def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes,
     yield from authority_grants(host.name, survey, authorities, certificates)
     yield from _command_keys(host, survey, owners)
     states = {name: seen for name in accounts if name in survey.accounts and (seen := state(shell, name))}
-    for name, (locked, expires) in states.items():
-        if shell.is_root and is_closed(locked, expires):
-            continue
+    standing = [name for name, (locked, expires) in states.items() if not is_closed(locked, expires)]
+    running = runs(shell, standing) if shell.is_root else {}
+    for name in standing:
+        locked, expires = states[name]
         noted = {"account": name, "locked": locked, "expires": expires, "keys": standing_keys(survey, [name], owners)}
         privilege = account_privilege(survey, name)
+        if name in running:
+            privilege += f"; {running[name].told}" if running[name].told else ""
+            noted |= {LEFT_RUNNING: left} if (left := held_by(host, name, running[name])) else {}
         mine = leaving if name == host.user else None
         if mine:
             file = survey.file(mine.path)
@@ -65,8 +72,14 @@ def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes,
         )
     yield from _sudoers(host, survey, accounts, owners, own_drop_ins(host, survey) if leaving else [])
     if shell.is_root:
-        yield from jobs(host, shell, {name: accounts[name] for name, (locked, expires) in states.items() if not is_closed(locked, expires)})
+        yield from jobs(host, shell, {name: accounts[name] for name in standing})
         yield from _agents(host, shell, holders)
+
+
+def held_by(host: "LinuxHost", account: str, running: Runs) -> str:
+    """Name what runs under an account and may be the client's; empty if the engagement file says that nothing is."""
+    alone = any(one.name == account and one.used_by_us_alone for one in host.accounts)
+    return "" if alone else running.left_over
 
 
 def own_line(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]) -> OwnLine:

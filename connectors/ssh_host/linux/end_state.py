@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.end_state import planned_operations
 from connectors.ssh_host.linux.commands import DROP_IN, SFTP_SERVERS, Root
-from connectors.ssh_host.linux.discovery import state
+from connectors.ssh_host.linux.discovery import LEFT_RUNNING, state
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import Survey, look
 from connectors.ssh_host.linux.things import Kind, Named, drop_ins_of
@@ -28,7 +28,7 @@ _ANOTHERS_PASSWORD: Final = ("rootpw", "targetpw", "runaspw")
 
 def end_state(host: "LinuxHost", shell: Shell, gone: Sequence[Named]) -> EndState:
     """Leave our lines out, in memory only, and see which of the client's administrators come in and become root."""
-    survey = look(shell, host.user)
+    survey = look(shell, host)
     lines = {(one.what, one.where) for one in gone if one.kind == Kind.KEY}
     able, said = [], []
     for account in host.client_admins:
@@ -66,14 +66,14 @@ def planned(host: "LinuxHost", grants: Sequence[Grant]) -> Iterator[str]:
 def _looks(host: "LinuxHost") -> Iterator[str]:
     """Name what is asked before anything is changed; the addresses are known once we are there."""
     commands, ours = host.commands(), [one.name for one in host.accounts]
-    yield from (commands.told(name) for name in ("where-from", "accounts", "groups"))
+    yield from (commands.told(name) for name in ("where-from", "accounts", "groups", "name-services"))
     if host.root == Root.NONE:
         return
     yield commands.told("user-id")
-    yield commands.told("server-settings", "127.0.0.1", str(host.port), host.user)
+    yield commands.told("server-settings", "127.0.0.1", "127.0.0.1", str(host.port), host.user)
     yield commands.told("sudo-rules")
     for account in ours:
-        yield from (commands.told(name, account) for name in ("account-state", "processes", "jobs"))
+        yield from (commands.told(name, account) for name in ("account-state", "processes", "running", "jobs"))
     if host.agents:
         yield commands.told("agents", *(one.unit for one in host.agents))
     if host.root == Root.SUDO:
@@ -82,6 +82,8 @@ def _looks(host: "LinuxHost") -> Iterator[str]:
 
 def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Iterator[str]:
     commands = host.commands()
+    if what.kind == Kind.ACCOUNT:
+        yield f"{grant.id}, as found: {grant.privilege}"
     if _is_a_persons(host, grant, what):
         yield f"nothing: {grant.id} is left to a person"
     elif what.kind in (Kind.KEY, Kind.AUTHORITY):
@@ -104,6 +106,8 @@ def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Itera
 
 def _is_a_persons(host: "LinuxHost", grant: Grant, what: Named) -> bool:
     if what.kind in (Kind.JOB, Kind.COMMAND_KEY) or (host.root == Root.NONE and what.kind != Kind.KEY):
+        return True
+    if what.kind == Kind.ACCOUNT and grant.undo.get(LEFT_RUNNING):
         return True
     return what.kind == Kind.SUDOERS and (bool(grant.undo.get("others")) or re.fullmatch(DROP_IN.pattern, what.what) is None)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def give_back(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
     """Put a grant back behind a way back of the client's. Raises RefusedError if that is a person's to do."""
-    survey = look(shell, host.user)
+    survey = look(shell, host)
     if what.kind not in (Kind.KEY, Kind.AUTHORITY) and stands(host, shell, grant, what):
         return Receipt(done=f"it was already so: {grant.id} is there", facts={"changed": False})
     if what.kind in (Kind.JOB, Kind.COMMAND_KEY):

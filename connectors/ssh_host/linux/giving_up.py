@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from connectors.ssh_host.authorized_keys import KeyLine, take_out
 from connectors.ssh_host.linux import discovery, giving_back
 from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, server_port, sessions_by_key, stands
+from connectors.ssh_host.linux.running import runs
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey, look
 from connectors.ssh_host.linux.things import Kind, Named
@@ -29,7 +30,7 @@ _STILL_IN: Final = "ours are not seen to have ended: whoever came in before may 
 
 def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
     """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do."""
-    survey = look(shell, host.user)
+    survey = look(shell, host)
     if stands(host, shell, grant, what) is False:
         with host.within_way_back():
             host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
@@ -86,8 +87,8 @@ def _refuse_what_a_person_does(host: "LinuxHost", shell: Shell, survey: Survey, 
         why = "we come in without root (root: none)"
     elif what.kind == Kind.AGENT and shell.run("agents", what.what).out.strip() == "none":
         why = "no systemd runs on this host"
-    elif what.kind == Kind.ACCOUNT and (jobs := list(discovery.jobs(host, shell, {what.what: grant.holder}))):
-        why = f"these stop when it expires: {'; '.join(one.id for one in jobs)}"
+    elif what.kind == Kind.ACCOUNT:
+        why = _what_would_end(host, shell, grant, what)
     elif what.kind == Kind.SUDOERS:
         ours = {one.name for one in host.accounts}
         rules = next((one for one in survey.rules if one.path == what.what), None)
@@ -101,6 +102,15 @@ def _refuse_what_a_person_does(host: "LinuxHost", shell: Shell, survey: Survey, 
             untouched="everything on the host",
             todo=f"have the client do it, or move it first: {giving_back.by_hand_away(what)}",
         )
+
+
+def _what_would_end(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> str:
+    """Name what runs by itself under an account, or was left running there, and may be the client's; empty if there is nothing."""
+    if jobs := list(discovery.jobs(host, shell, {what.what: grant.holder})):
+        return f"these stop when it expires: {'; '.join(one.id for one in jobs)}"
+    if left := discovery.held_by(host, what.what, runs(shell, [what.what])[what.what]):
+        return f"what runs under it without a login would end: {left}; if nothing of it is the client's, say used_by_us_alone"
+    return ""
 
 
 def _lines(survey: Survey, what: Named, own: bytes | None) -> list[tuple[KeyFile, list[KeyLine]]]:

@@ -22,6 +22,7 @@ from connectors.ssh_host.linux.own_act import own_act
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import Survey, look
 from connectors.ssh_host.linux.things import Named, require_named
+from connectors.ssh_host.linux.unnamed import unnamed
 from connectors.ssh_host.linux.way_back import WayBack
 from connectors.ssh_host.session import SshSession
 from core.errors import RefusedError, UnavailableError
@@ -30,6 +31,7 @@ from core.signatures.public_key import read_line
 
 NEVER_LOOKED_AT: Final = (
     "passwords of accounts that are not named as ours, and of root",
+    "where the server reads keys, and whom it lets in, for other addresses than those we come from and to (Match Address, LocalAddress …)",
     "certificates for us by authorities that are not named as ours",
     "other ways in than SSH: Kerberos, remote consoles, VPNs, containers, and services that are not named",
     "files of our accounts, and what runs on the host for the client's sake",
@@ -99,9 +101,9 @@ class LinuxHost(SshHost):
         if not owners:
             return ()
         with self._at_work() as host, host.shell() as shell:
-            survey = look(shell, self.user)
+            survey = look(shell, host)
             found = list(discovery.find(host, shell, survey, owners, discovery.own_line(host, survey, owners)))
-        self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners)]
+        self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners), *unnamed(self, survey, owners)]
         return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))
 
     def not_looked_at(self) -> tuple[str, ...]:

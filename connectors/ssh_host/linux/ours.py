@@ -28,6 +28,9 @@ class OurAccount(Noun):
 
     name: AccountName
     holder: HolderName
+    used_by_us_alone: bool = Field(
+        default=False, description="nothing of the client's runs under it, so that what was left running holds nothing"
+    )
 
 
 class OurAuthority(Noun):

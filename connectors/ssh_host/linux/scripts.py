@@ -16,14 +16,19 @@ SETTINGS: Final = (
 )
 
 SERVER_SETTINGS: Final = f"""
-address=$1 port=$2; shift 2
+address=$1 local=$2 port=$3; shift 3
 [ -x /usr/sbin/sshd ] || {{ echo none; exit 0; }}
 for account; do
   echo "account $account"
-  /usr/sbin/sshd -T -C "user=$account,host=$address,addr=$address,laddr=$address,lport=$port" || echo "account "
+  /usr/sbin/sshd -T -C "user=$account,host=$address,addr=$address,laddr=$local,lport=$port" || echo "account "
 done | grep -E '^(account|{"|".join(SETTINGS)}) '
 """
-"""What the server does for each account, asked as sshd_config(5) says of `Match`."""
+"""What the server does for each account that comes from an address to one of the host's own, asked as sshd_config(5) says of `Match`."""
+
+NAME_SERVICES: Final = """
+for file in /etc/nsswitch.conf /usr/etc/nsswitch.conf; do [ -f "$file" ] && exec cat "$file"; done
+exit 0
+"""
 
 SUDO_RULES: Final = """
 command -v cvtsudoers >/dev/null || { [ -e /etc/sudoers ] && echo unreadable; exit 0; }
@@ -68,7 +73,7 @@ JOBS: Final = """
 for account; do
   number=$(id -u "$account") || continue
   home=$(getent passwd "$account" | cut -d: -f6)
-  for file in "/var/spool/cron/crontabs/$account" "/var/spool/cron/$account"; do
+  for file in "/var/spool/cron/crontabs/$account" "/var/spool/cron/tabs/$account" "/var/spool/cron/$account"; do
     [ -f "$file" ] && grep -qvE '^[[:space:]]*(#|$)' "$file" && echo "$account|cron|$file"
   done
   for file in /etc/crontab /etc/cron.d/*; do
@@ -82,12 +87,49 @@ for account; do
     [ -e "$file" ] && echo "$account|user unit|$file"
   done
   [ -e "/var/lib/systemd/linger/$account" ] && echo "$account|lingering|/var/lib/systemd/linger/$account"
-  grep -lsE "^User=($account|$number)[[:space:]]*$" /etc/systemd/system/*.service /etc/systemd/system/*.d/*.conf \\
-    /lib/systemd/system/*.service | sed "s,^,$account|unit|,"
+  for place in /etc /run /usr/local/lib /usr/lib /lib; do
+    [ "$place" = /usr/lib ] && [ /lib -ef /usr/lib ] && continue
+    grep -lsE "^[[:space:]]*User[[:space:]]*=[[:space:]]*($account|$number)[[:space:]]*$" "$place"/systemd/system/*.service \\
+      "$place"/systemd/system/*.d/*.conf | sed "s,^,$account|unit|,"
+  done
 done
 exit 0
 """
 """What runs by itself under these accounts: all of it stops when PAM finds the account expired."""
+
+RUNNING: Final = r"""
+for account; do
+  number=$(id -u "$account") || { echo "$account|unknown"; continue; }
+  for _ in 1 2 3 4; do # what only just lost its session is gone soon
+    seen=$(ps -e -o pid= -o ppid= -o uid= -o stat= -o comm= 2>/dev/null | awk -v account="$account" -v number="$number" -v me=$$ '
+      function lets_in(p) {
+        return name[p] ~ /^(sshd(-session|-auth)?|dropbear|login)$|^(gdm|lightdm|sddm|xrdp)/ || uid[p] == number && name[p] == "systemd"
+      }
+      $4 !~ /^Z/ { pid = $1; parent[pid] = $2; uid[pid] = $3; $1 = $2 = $3 = $4 = ""; sub(/^ +/, ""); name[pid] = $0 }
+      END {
+        if (!(me in parent)) { print account "|unknown"; exit }
+        for (p = me; p > 1 && p in parent; p = parent[p]) if (uid[p] == number) mine = p
+        for (pid in parent) {
+          if (uid[pid] != number) continue
+          by = ""
+          for (p = pid; p > 1 && p in parent; p = parent[p]) {
+            if (p == mine) by = "me"
+            if (by == "" && lets_in(p)) by = "a login"
+          }
+          if (by == "me") continue
+          if (uid[parent[pid]] != number && lets_in(parent[pid])) sessions++
+          processes++
+          if (by == "") print account "|left|" name[pid]
+        }
+        print account "|running|" sessions + 0 "|" processes + 0
+      }')
+    case $seen in *"|left|"*) sleep 0.5;; *) break;; esac
+  done
+  echo "$seen"
+done
+"""
+"""What runs under these accounts beside our own present session: how many logins and processes, and what hangs on no login: nobody who logs
+in stands behind it, so that the client may need it. A user's own systemd goes with the last login, unless the account lingers."""
 
 AGENTS: Final = """
 [ -d /run/systemd/system ] || { echo none; exit 0; }

@@ -2,18 +2,23 @@
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.linux.commands import ACCOUNT
+from connectors.ssh_host.linux.name_services import unlisted
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import RulesFile, rules_files
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.packets import Attributes
 from connectors.ssh_host.replacement import read_regular
+from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError
+
+if TYPE_CHECKING:
+    from connectors.ssh_host.linux.host import LinuxHost
 
 POWERFUL: Final = frozenset({"root", "sudo", "wheel", "admin", "docker", "lxd", "incus-admin", "libvirt", "disk", "shadow", "adm", "staff"})
 """Groups by which one can become root, or read what root reads."""
@@ -49,12 +54,17 @@ class KeyFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """What was found. `commands`: account → the program that the server asks for its keys. `unseen`: what was left out, in words."""
+    """What was found.
+
+    `commands`: account → the program that the server asks for its keys. `principals`: account → where the server reads which names in
+    certificates it takes, `principal_names`: what stands in each of these files. `unseen`: what was left out, in words.
+    """
 
     accounts: dict[str, Account]
     files: tuple[KeyFile, ...]
     commands: dict[str, str] = field(default_factory=dict)
     principals: dict[str, str] = field(default_factory=dict)
+    principal_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rules: tuple[RulesFile, ...] = ()
     our_port: str = "0"
     unseen: tuple[str, ...] = ()
@@ -64,39 +74,31 @@ class Survey:
         return next((one for one in self.files if one.path == path), None)
 
 
-def look(shell: Shell, user: str, *, strict: bool = True) -> Survey:
-    """Look at everything that the rights of `user` reach.
+def look(shell: Shell, host: "LinuxHost", *, strict: bool = True) -> Survey:
+    """Look at everything that the rights of the account by which we come in reach.
 
     Raises RefusedError for what cannot be told; a file that may not be read, or is behind a link, is only noted where it is not `strict`.
     """
-    accounts, strange = _accounts(shell)
+    user = host.user
+    accounts, strange = _accounts(shell, {user, *host.client_admins, *(one.name for one in host.accounts)})
     came = shell.run("where-from").out.split()
-    address, port = (came[0], came[3]) if len(came) > 3 else ("127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
-    settings = _settings(shell, accounts, address, port) if shell.is_root else {}
+    where = (came[0], came[2], came[3]) if len(came) > 3 else ("127.0.0.1", "127.0.0.1", "22")  # noqa: PLR2004 - four words, ssh(1)
+    settings = _settings(shell, accounts, where) if shell.is_root else {}
     shown = accounts if shell.is_root else {user: accounts[user]} if user in accounts else {}
     opens: dict[str, list[str]] = {}
     for account in shown.values():
         for path in _key_paths(account, settings.get(account.name, {}).get("authorizedkeysfile", " ".join(_USUAL))):
             opens.setdefault(path, []).append(account.name)
     trusted = {one.get("trustedusercakeys", "none") for one in settings.values()} - set(_NO_FILE)
-    with shell.sftp((*opens, *trusted)) as sftp:
-        files, shut = [], []
-        for path, who in (*opens.items(), *((path, []) for path in sorted(trusted))):
-            try:
-                sftp.lstat(encode(path))
-            except FileNotFoundError:
-                continue
-            except OSError:  # it is in a folder that we may not enter
-                shut.append(f"{path}, which we may not reach")
-                continue
-            try:
-                content, attributes = read_regular(sftp, encode(path))
-            except RefusedError as error:
-                if strict:
-                    raise
-                shut.append(error.what)
-                continue
-            files.append(KeyFile(path=path, accounts=tuple(who), content=content, attributes=attributes, of_authorities=path in trusted))
+    principals = {name: one.get("authorizedprincipalsfile", "none") for name, one in settings.items()}
+    listed = sorted({path for name, pattern in principals.items() for path in _key_paths(accounts[name], pattern)})
+    shut: list[str] = []
+    with shell.sftp((*opens, *trusted, *listed)) as sftp:
+        files = [
+            KeyFile(path=path, accounts=tuple(opens.get(path, ())), content=content, attributes=attributes, of_authorities=path in trusted)
+            for path, content, attributes in _read(sftp, (*opens, *sorted(trusted)), shut, strict=strict)
+        ]
+        principal_names = {path: _principals(content) for path, content, _attributes in _read(sftp, listed, shut, strict=False)}
     asked = {
         name: one["authorizedkeyscommand"] for name, one in settings.items() if one.get("authorizedkeyscommand") not in (*_NO_FILE, None)
     }
@@ -104,11 +106,36 @@ def look(shell: Shell, user: str, *, strict: bool = True) -> Survey:
         accounts=accounts,
         files=tuple(files),
         commands=asked,
-        principals={name: one.get("authorizedprincipalsfile", "none") for name, one in settings.items()},
+        principals=principals,
+        principal_names=principal_names,
         rules=tuple(rules_files(sudo_rules(shell))) if shell.is_root else (),
         our_port=came[1] if len(came) > 1 else "0",
         unseen=(*_unseen(shell, settings), *shut, *(f"the account {name!r}, whose name is unusual" for name in strange)),
     )
+
+
+def _read(sftp: Sftp, paths: Iterable[str], shut: list[str], *, strict: bool) -> Iterator[tuple[str, bytes, Attributes]]:
+    """Read the files that are there, and note in `shut` those that may not be read. Raises RefusedError for one of these if `strict`."""
+    for path in paths:
+        try:
+            sftp.lstat(encode(path))
+        except FileNotFoundError:
+            continue
+        except OSError:  # it is in a folder that we may not enter
+            shut.append(f"{path}, which we may not reach")
+            continue
+        try:
+            yield path, *read_regular(sftp, encode(path))
+        except RefusedError as error:
+            if strict:
+                raise
+            shut.append(error.what)
+
+
+def _principals(content: bytes) -> tuple[str, ...]:
+    """Read the names in a file of principals: the last word of each line, which options may stand before (sshd_config(5))."""
+    lines = (line.partition("#")[0].split() for line in content.decode("utf-8", "replace").splitlines())
+    return tuple(sorted({words[-1] for words in lines if words}))
 
 
 def sudo_rules(shell: Shell) -> str:
@@ -117,6 +144,7 @@ def sudo_rules(shell: Shell) -> str:
 
 
 def _unseen(shell: Shell, settings: dict[str, dict[str, str]]) -> Iterator[str]:
+    yield from unlisted(shell.run("name-services").out)
     if not shell.is_root:
         yield "keys, rules, jobs and services beside our own account's, since we come in without root"
     elif not settings:
@@ -125,8 +153,11 @@ def _unseen(shell: Shell, settings: dict[str, dict[str, str]]) -> Iterator[str]:
         yield f"whom {program} lets in by certificates (AuthorizedPrincipalsCommand)"
 
 
-def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
-    """Give the accounts, and the names of those that are no names as useradd makes them."""
+def _accounts(shell: Shell, named: Collection[str]) -> tuple[dict[str, Account], list[str]]:
+    """Give the accounts, and the names of those that are no names as useradd makes them.
+
+    A directory may list nobody and know `named` all the same, who are asked for by name (sssd.conf(5), `enumerate`).
+    """
     members: dict[str, list[str]] = {}
     names: dict[int, str] = {}
     for line in shell.must("groups", failing="the host's groups cannot be listed").splitlines():
@@ -135,7 +166,9 @@ def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
         for user in filter(None, users.split(",")):
             members.setdefault(user, []).append(name)
     found, strange = {}, []
-    for line in shell.must("accounts", failing="the host's accounts cannot be listed").splitlines():
+    listed = shell.must("accounts", failing="the host's accounts cannot be listed").splitlines()
+    missing = sorted({*named} - {line.partition(":")[0] for line in listed})
+    for line in (*listed, *(shell.run("accounts-named", *missing).out.splitlines() if missing else ())):
         name, _secret, uid, gid, _who, home, login = line.split(":")[:7]
         groups = sorted({names.get(int(gid), gid), *members.get(name, ())})
         if re.fullmatch(ACCOUNT.pattern, name) is None:
@@ -145,8 +178,9 @@ def _accounts(shell: Shell) -> tuple[dict[str, Account], list[str]]:
     return found, strange
 
 
-def _settings(shell: Shell, accounts: Iterable[str], address: str, port: str) -> dict[str, dict[str, str]]:
-    out = shell.must("server-settings", address, port, *accounts, failing="it cannot be seen where the server reads keys")
+def _settings(shell: Shell, accounts: Iterable[str], where: tuple[str, str, str]) -> dict[str, dict[str, str]]:
+    """Ask for each account; `where` is the address that we come from, the host's own that we come to, and its port."""
+    out = shell.must("server-settings", *where, *accounts, failing="it cannot be seen where the server reads keys")
     found: dict[str, dict[str, str]] = {}
     if out.strip() == "none":
         return found
