@@ -72,7 +72,7 @@ def test_all_are_met_each_with_its_evidence(ready: ExitWorld) -> None:
     assert "attested: Dana Reyes acted there at" in found["I5"].evidence
     assert found["I5"].system == "files-server"
     assert "attested: Sam Lund (successor) is ready: backup" in found["I6"].evidence
-    assert found["I8"].evidence == "armed by Alice Ng and Tariq Haddad and Dana Reyes"
+    assert found["I8"].evidence == "armed by Alice Ng, Tariq Haddad and Dana Reyes"
     assert "2 of 2 grants still to be taken away are there" in found["I7"].evidence
     assert "SHA256:" in found["I10"].evidence
 
