@@ -1,12 +1,17 @@
 """What runs under accounts of ours while we look: logins, and what hangs on none and so may be the client's."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from connectors.ssh_host.linux.shell import Shell
+from core.errors import UnavailableError
 
 _NAMED: Final = 20
+_LINE: Final = re.compile(
+    r"(?P<account>[^|]+)\|(?:unknown|left\|(?P<left>.*)|running\|(?P<sessions>[0-9]{1,9})\|(?P<processes>[0-9]{1,9}))", re.DOTALL
+)
 
 
 class Runs(NamedTuple):
@@ -35,13 +40,28 @@ class Runs(NamedTuple):
 
 
 def runs(shell: Shell, accounts: Iterable[str]) -> dict[str, Runs]:
-    """See what runs under each of these accounts. Raises RefusedError if the command may not be run."""
+    """See what runs under each of these accounts. Raises RefusedError if the command may not be run, UnavailableError as `read_runs`."""
     names = tuple(accounts)
-    found, left = {name: Runs() for name in names}, {name: Counter[str]() for name in names}
-    for line in shell.must("running", *names, failing="it cannot be seen what runs").splitlines() if names else ():
-        account, kind, *more = line.split("|", 3)
-        if kind == "left":
-            left[account]["|".join(more)] += 1
-        elif kind == "running":
-            found[account] = Runs(int(more[0]), int(more[1]), left[account])
+    return read_runs(shell.must("running", *names, failing="it cannot be seen what runs"), names) if names else {}
+
+
+def read_runs(out: str, names: Iterable[str]) -> dict[str, Runs]:
+    """Read what the command `running` wrote of these accounts. Raises UnavailableError where it is not of its form."""
+    found = {name: Runs() for name in names}
+    left = {name: Counter[str]() for name in found}
+    for line in out.split("\n"):
+        if not line:
+            continue
+        form = _LINE.fullmatch(line)
+        if form is None or form["account"] not in found:
+            raise UnavailableError(
+                f"the host does not tell clearly what runs under {', '.join(found)}",
+                untouched="what comes after it on this host",
+                todo="nothing; it is tried again",
+            )
+        account = form["account"]
+        if form["left"] is not None:
+            left[account][form["left"]] += 1
+        elif form["sessions"] is not None:
+            found[account] = Runs(int(form["sessions"]), int(form["processes"]), left[account])
     return found
