@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from connectors.ssh_host.linux.shell import Shell
+from core.counting import counted
 from core.errors import UnavailableError
 
 _NAMED: Final = 20
@@ -23,19 +24,24 @@ class Runs(NamedTuple):
 
     @property
     def told(self) -> str:
-        """Say it in words; empty if nothing runs."""
+        """Say how many logins and processes there are at this moment; empty if there are none."""
+        words = [counted(self.sessions, "open login")] if self.sessions else []
+        words += [counted(self.processes, "process", "processes")] if self.processes else []
+        return ", ".join(words)
+
+    @property
+    def lasting(self) -> str:
+        """Say what does not change from one moment to the next, for a grant that people sign; empty if there is nothing."""
         if self.left is None:
             return "what runs under it cannot be seen (ps)"
-        words = [f"{self.sessions} open login(s)"] if self.sessions else []
-        words += [f"{self.processes} process(es)"] if self.processes else []
-        return ", ".join([*words, *([f"left running without a login: {self.left_over}"] if self.left else [])])
+        return f"left running without a login: {self.left_over}" if self.left else ""
 
     @property
     def left_over(self) -> str:
-        """Name what hangs on no login, and so may be the client's; empty if there is nothing."""
+        """Name what hangs on no login, and so may be the client's, each name once; empty if there is nothing."""
         if self.left is None:
             return "cannot be seen (ps)"
-        names = [f"{name} ({count})" if count > 1 else name for name, count in sorted(self.left.items())]
+        names = sorted(self.left)
         return ", ".join([*names[:_NAMED], *([f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
 
 

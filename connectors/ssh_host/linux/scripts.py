@@ -130,8 +130,8 @@ for account; do
 done
 """
 """What runs under these accounts beside our own present session: how many logins and processes, and what hangs on no login: nobody who logs
-in stands behind it, so that the client may need it. A user's own systemd comes with the first login and goes with the last, unless the account
-lingers: what hangs on it is left out where no login but ours is open."""
+in stands behind it, so that the client may need it. A user's own systemd comes with the first login and goes with the last, unless the
+account lingers: what hangs on it is left out where no login but ours is open."""
 
 AGENTS: Final = """
 [ -d /run/systemd/system ] || { echo none; exit 0; }
