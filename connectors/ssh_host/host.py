@@ -80,10 +80,21 @@ class SshHost(Noun):
     def connect(self) -> GuardedTransport:
         """Reach the server and have it prove its host key; nobody is logged in. One that drops us is tried for a minute (`dropped`).
 
+        Where connections are kept, that minute is spent once: afterwards it is tried once each time, until it lets us talk to it again.
+
         Raises RefusedError for another host key or no common algorithm, UnavailableError when there is no SSH server to talk to.
         """
-        ends = min(time.monotonic() + dropped.LONGEST_SECONDS, self._no_later)
-        return dropped.try_again(self._connect, self.address, ends)
+        seconds = 0.0 if self._kept and self._kept.is_kept_out else dropped.LONGEST_SECONDS
+        ends = min(time.monotonic() + seconds, self._no_later)
+        try:
+            transport = dropped.try_again(self._connect, self.address, ends)
+        except dropped.DroppedError:
+            if self._kept and ends < self._no_later:
+                self._kept.is_kept_out = True
+            raise
+        if self._kept:
+            self._kept.is_kept_out = False
+        return transport
 
     @contextmanager
     def no_longer_than(self, seconds: float) -> Iterator[None]:

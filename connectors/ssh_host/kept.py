@@ -66,6 +66,7 @@ class Kept:
         self._outside: dict[str, _Outside] = {}
         self._accepted: set[tuple[str, bytes, int]] = set()
         self._read: dict[bytes, tuple[int, float, bytes]] = {}
+        self.is_kept_out = False  # the server dropped our connections for as long as it is tried
         self.signer: PKey | None = None  # our private key, once it was read: reading it takes as long as several answers
 
     @contextmanager

@@ -36,12 +36,32 @@ def test_everything_is_given_up_on_a_host_that_keeps_us_out_for_a_while(world: K
     target = world.access(port=line.port)
     grants = target.discover(world.holders)
     for grant in grants:
-        line.punish(2.0)
+        line.drop_next(2)
         assert target.revoke(grant).facts["changed"]
-        line.punish(2.0)
-        assert world.target.verify(grant, log_in=False).state == GrantState.REVOKED
-    assert line.dropped >= len(grants)
+        line.drop_next(1)
+        assert target.verify(grant, log_in=False).state == GrantState.REVOKED
+    assert line.dropped >= 3 * len(grants)
     assert all(world.ways_in("client"))
+
+
+def test_a_server_that_keeps_us_out_is_waited_for_once_for_all_that_is_done_together(
+    world: KeysWorld, line: PenaltyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropped, "LONGEST_SECONDS", 1.0)
+    with world.access(port=line.port).connections_kept() as host:
+        line.punish(PATIENCE * 60)
+        with pytest.raises(UnavailableError, match="drops every new connection of ours"):
+            host.discover(world.holders)
+        assert line.dropped >= 2
+        for _ in range(2):
+            before = line.dropped
+            with pytest.raises(UnavailableError, match="drops every new connection of ours"):
+                host.discover(world.holders)
+            assert line.dropped == before + 1
+        line.punish(0.0)
+        assert host.discover(world.holders)
+        line.drop_next(1)  # it is waited for again
+        assert host.discover(world.holders)
 
 
 def test_between_change_and_confirmation_nobody_waits_for_as_long_as_the_way_back(

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.name_services import unlisted
 from core.errors import RefusedError
 from core.signatures.public_key import fingerprint
 from tests.servers.linux_world import WITH_PAM, AccountsWorld
@@ -59,7 +60,14 @@ def daemon(world: AccountsWorld) -> Iterator[str]:
 
 def test_what_was_left_running_under_our_account_is_told_and_holds_it(world: AccountsWorld, daemon: str) -> None:
     account = world.grant("account tech")
-    assert account.privilege.endswith("; 1 process(es), left running without a login: sleep")
+    assert account.privilege.endswith("; left running without a login: sleep")
+    assert "what tech had open as we looked, beside our own login: 1 process" in world.target.not_looked_at()
+    world.server.run("sh", "-c", "setsid setpriv --reuid=tech --clear-groups sleep 86398 </dev/null >/dev/null 2>&1 &")
+    wait_until(lambda: len(world.server.run("pgrep", "-u", "tech", "-x", "sleep").stdout.split()) > 1)
+    assert world.grant("account tech") == account
+    second = world.server.run("pgrep", "-u", "tech", "-f", "sleep 86398").stdout.strip()
+    world.server.run("kill", second)
+    wait_until(lambda: world.server.run("ps", "-p", second, check=False).returncode != 0)
     told = world.target.operations([account])
     assert "nothing: account tech is left to a person" in told
     assert f"account tech, as found: {account.privilege}" in told
@@ -77,15 +85,17 @@ def test_what_was_left_running_under_our_account_is_told_and_holds_it(world: Acc
 
 
 def test_logins_that_are_open_are_told_and_hold_nothing_and_our_own_present_one_is_none(world: AccountsWorld) -> None:
-    own = world.grant("account northlight")
-    assert "login(s)" not in own.privilege
+    before = world.target.discover(world.holders)
+    assert not any("open as we looked" in one for one in world.target.not_looked_at())
     line = world.people.ssh(world.server, "connector", "northlight", "sh -c 'echo in; sleep 600; true'")
     session = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         assert session.stdout is not None
         assert session.stdout.readline() == b"in\n"
+        assert world.target.discover(world.holders) == before
+        said = [one for one in world.target.not_looked_at() if "open as we looked" in one]
+        assert re.fullmatch(r"what northlight had open as we looked, beside our own login: 1 open login, [0-9] process(es)?", *said)
         own = world.grant("account northlight")
-        assert re.search(r"; 1 open login\(s\), [0-9] process\(es\); with our key", own.privilege)
         world.target.revoke(own)
         assert session.wait(60) != 0
     finally:
@@ -98,7 +108,9 @@ def test_where_processes_cannot_be_seen_an_account_is_left_to_a_person(world: Ac
     try:
         account = world.grant("account tech")
         assert account.privilege.endswith("; what runs under it cannot be seen (ps)")
-        with pytest.raises(RefusedError, match="left to a person: what runs under it without a login would end: cannot"):
+        with pytest.raises(
+            RefusedError, match=r"left to a person: what runs under it cannot be seen \(ps\), and would end with it; if nothing there"
+        ):
             world.target.revoke(account)
     finally:
         world.server.run("umount", "/usr/bin/ps")
@@ -132,25 +144,26 @@ def test_what_can_become_root_and_nobody_named_is_told_so_that_people_say_whose_
     authority = f"authority {neighbour} in /etc/ssh/authorities"
     world.target.discover(world.holders)
     said = [one for one in world.target.not_looked_at() if "nobody named" in one]
-    assert said == [f"whose the 1 key line(s) are that open accounts which can become root, and that nobody named: {authority}"]
+    assert said == [
+        f"1 key line that opens an account with root's rights or a rule of sudo, and that nobody named: {authority} (whose is it?)"
+    ]
     server.keys("/root/.ssh/authorized_keys", (lines["stranger"], lines["client"], lines["technician"]))
     server.keys("/home/admin/.ssh/authorized_keys", (lines["client"], lines["neighbour"]), owner="admin")
     server.account("deploy", lines["stranger"])
     server.write("/etc/sudoers.d/deploy", b"%helpers,admin ALL=(ALL) NOPASSWD: ALL\n", mode=0o440)
+    server.write("/etc/sudoers.d/settings", b"Defaults:app !lecture\n", mode=0o440)
     server.run("groupadd", "-U", "deploy", "helpers")
     server.run("useradd", "-o", "-u", "0", "-p", "*", "-d", "/nowhere", "toor")
     there = ((stranger, "/root"), (stranger, "/home/deploy"), (neighbour, "/home/admin"))
     keys = ", ".join(sorted((authority, *(f"{key} in {home}/.ssh/authorized_keys" for key, home in there))))
-    accounts = "whose the 2 account(s) are that can become root, and that nobody named: deploy (in the rules of sudo), toor (uid 0)"
+    power = "with root's rights or a rule of sudo, and that nobody named"
+    accounts = f"2 accounts {power}: deploy (in the rules of sudo), toor (uid 0) (whose are they?)"
     client = world.access(user="admin", private_key=f"file:{world.people.private('client')}").as_client()
     try:
         for one in (world.target, client):
             one.discover(world.holders)
             said = [words for words in one.not_looked_at() if "nobody named" in words]
-            assert said == [
-                f"whose the 4 key line(s) are that open accounts which can become root, and that nobody named: {keys}",
-                accounts,
-            ]
+            assert said == [f"4 key lines that open accounts {power}: {keys} (whose are they?)", accounts]
         many = [
             f"ssh-ed25519 {base64.b64encode(bytes((0, 0, 0, 11)) + b'ssh-ed25519' + bytes((0, 0, 0, 32)) + bytes([at] * 32)).decode()}"
             for at in range(30)
@@ -158,13 +171,39 @@ def test_what_can_become_root_and_nobody_named_is_told_so_that_people_say_whose_
         server.keys("/root/.ssh/authorized_keys2", many)
         world.target.discover(world.holders)
         (said_of_keys, _accounts) = [words for words in world.target.not_looked_at() if "nobody named" in words]
-        assert said_of_keys.startswith("whose the 34 key line(s)")
-        assert said_of_keys.endswith(", and 14 more")
+        assert said_of_keys.startswith("34 key lines that open")
+        assert said_of_keys.endswith(", and 14 more (whose are they?)")
         assert said_of_keys.count("SHA256:") == 20
     finally:
         for account in ("deploy", "toor"):
             server.run("sed", "-i", f"/^{account}:/d", "/etc/passwd", "/etc/shadow")
         server.run("rm", "-rf", "/root/.ssh", "/home/deploy")
+
+
+def test_a_name_that_useradd_would_not_make_is_told_and_ends_no_look(world: AccountsWorld) -> None:
+    """An account of a directory, which does not list it: it is not asked for by name, as no command of ours takes such a name."""
+    server, name = world.server, "alice@corp.example"
+    server.run("mkdir", "-m", "755", "-p", "/home/alice")
+    server.run("sh", "-c", f"echo '{name}:x:4711:4711::/home/alice:/bin/sh' >> /etc/passwd; echo '{name}:*:19000::::::' >> /etc/shadow")
+    server.keys("/home/alice/.ssh/authorized_keys", (world.people.lines["client"],), owner=name)
+    server.run("cp", "/usr/bin/getent", "/run/getent")
+    server.write("/run/unlisted", b'#!/bin/sh\n[ $# = 1 ] || exec /run/getent "$@"\n/run/getent "$1" | grep -v ^alice\n', mode=0o755)
+    server.run("mount", "--bind", "/run/unlisted", "/usr/bin/getent")
+    try:
+        client = world.access(user=name, private_key=f"file:{world.people.private('client')}", root="none").as_client()
+        client.discover(world.holders)
+        assert f"the account {name!r}, whose name is unusual" in client.not_looked_at()
+    finally:
+        server.run("umount", "/usr/bin/getent")
+        server.run("sed", "-i", "/^alice@/d", "/etc/passwd", "/etc/shadow")
+        server.run("rm", "-rf", "/home/alice")
+
+
+def test_what_compat_reads_besides_the_hosts_own_files_is_told() -> None:
+    assert not list(unlisted("passwd: compat\ngroup: compat systemd\n"))
+    (said,) = unlisted("passwd: compat\npasswd_compat: ldap [NOTFOUND=return] nis\ngroup: compat\ngroup_compat: winbind\n")
+    assert said.startswith("accounts and groups of a directory (ldap, nis, winbind)")
+    assert not list(unlisted("passwd: files\npasswd_compat: nis\n"))
 
 
 def test_a_host_that_is_joined_to_a_directory_says_what_is_not_seen_and_our_accounts_there_are_found(world: AccountsWorld) -> None:

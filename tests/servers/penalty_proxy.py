@@ -22,7 +22,7 @@ class PenaltyProxy:
     def __init__(self, far: int, log: Callable[[], bytes], *, most: int = 1_000_000, seconds: float = 0.0, mute: bool = False) -> None:
         self._far, self._log = far, log
         self._most, self._seconds, self._mute = most, seconds, mute
-        self._until, self._against = 0.0, 0
+        self._until, self._against, self._next = 0.0, 0, 0
         self.opened = self.left = self.dropped = 0
         """Connections that were passed on, those of them by which nobody logged in, and those that were dropped."""
         self._judged = threading.Condition()
@@ -48,12 +48,18 @@ class PenaltyProxy:
         with self._judged:
             self._until = time.monotonic() + seconds
 
+    def drop_next(self, connections: int) -> None:
+        """Drop so many new connections, however long that takes."""
+        with self._judged:
+            self._next = connections
+
     def _serve(self) -> None:
         with suppress(OSError):
             while True:
                 near, _address = self._listener.accept()
                 with self._judged:
-                    is_dropped = time.monotonic() < self._until
+                    is_dropped = self._next > 0 or time.monotonic() < self._until
+                    self._next -= self._next > 0
                     self.dropped += is_dropped
                     self.opened += not is_dropped
                     self._pending += not is_dropped

@@ -35,9 +35,10 @@ class ClientsHost:
         owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
         with self._come_in() as shell:
             survey = look(shell, self._host, strict=False)
-            found = discovery.find(self._host, shell, survey, owners, None)
+            beside: list[str] = []
+            found = discovery.find(self._host, shell, survey, owners, None, beside)
             seen = [grant for grant in found if self._is_certain(shell, grant)]
-        self._unseen = (*survey.unseen, *discovery.not_asked_for(self._host, owners), *unnamed(self._host, survey, owners))
+        self._unseen = (*survey.unseen, *beside, *discovery.not_asked_for(self._host, owners), *unnamed(self._host, survey, owners))
         return tuple(sorted(seen, key=lambda grant: grant.id))
 
     def look(self, grant: Grant) -> Verdict:

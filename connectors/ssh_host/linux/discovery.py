@@ -34,8 +34,13 @@ class OwnLine(NamedTuple):
     path: str
 
 
-def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes, str], own: OwnLine | None) -> Iterator[Grant]:
-    """Give every grant of these keys' holders. `own` is how we ourselves come in; None if it is not we who look."""
+def find(
+    host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes, str], own: OwnLine | None, beside: list[str]
+) -> Iterator[Grant]:
+    """Give every grant of these keys' holders. `own` is how we ourselves come in; None if it is not we who look.
+
+    What is so at this moment only goes to `beside`, in words: who looks twice without a change in between gets equal grants.
+    """
     holders = set(owners.values())
     accounts = {one.name: one.holder for one in host.accounts if one.holder in holders}
     authorities = {read_line(one.key).blob: one.holder for one in host.authorities if one.holder in holders}
@@ -53,7 +58,8 @@ def find(host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes,
         noted = {"account": name, "locked": locked, "expires": expires, "keys": standing_keys(survey, [name], owners)}
         privilege = account_privilege(survey, name)
         if name in running:
-            privilege += f"; {running[name].told}" if running[name].told else ""
+            privilege += f"; {running[name].lasting}" if running[name].lasting else ""
+            beside += [f"what {name} had open as we looked, beside our own login: {told}"] if (told := running[name].told) else []
             noted |= {LEFT_RUNNING: left} if (left := held_by(host, name, running[name])) else {}
         mine = leaving if name == host.user else None
         if mine:

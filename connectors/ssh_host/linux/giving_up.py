@@ -108,7 +108,10 @@ def _what_would_end(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) 
     """Name what runs by itself under an account, or was left running there, and may be the client's; empty if there is nothing."""
     if jobs := list(discovery.jobs(host, shell, {what.what: grant.holder})):
         return f"these stop when it expires: {'; '.join(one.id for one in jobs)}"
-    if left := discovery.held_by(host, what.what, runs(shell, [what.what])[what.what]):
+    running = runs(shell, [what.what])[what.what]
+    if left := discovery.held_by(host, what.what, running):
+        if running.left is None:
+            return "what runs under it cannot be seen (ps), and would end with it; if nothing there is the client's, say used_by_us_alone"
         return f"what runs under it without a login would end: {left}; if nothing of it is the client's, say used_by_us_alone"
     return ""
 

@@ -102,8 +102,9 @@ class LinuxHost(SshHost):
             return ()
         with self._at_work() as host, host.shell() as shell:
             survey = look(shell, host)
-            found = list(discovery.find(host, shell, survey, owners, discovery.own_line(host, survey, owners)))
-        self._unseen[:] = [*survey.unseen, *discovery.not_asked_for(self, owners), *unnamed(self, survey, owners)]
+            beside: list[str] = []
+            found = list(discovery.find(host, shell, survey, owners, discovery.own_line(host, survey, owners), beside))
+        self._unseen[:] = [*survey.unseen, *beside, *discovery.not_asked_for(self, owners), *unnamed(self, survey, owners)]
         return tuple(sorted(found, key=lambda grant: (grant.own, grant.id)))
 
     def not_looked_at(self) -> tuple[str, ...]:

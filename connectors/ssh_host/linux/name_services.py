@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Final
 
 _OWN: Final = frozenset({"files", "compat", "db", "systemd", "altfiles", "extrausers", "usrfiles", "role", "mymachines"})
-"""Sources that are the host's own, and list all that they have. Of any other nothing is believed."""
+"""Sources that are the host's own, and list all that they have. Of any other nothing is believed.
+
+`compat` is followed to what `passwd_compat` and `group_compat` name."""
 
 
 def unlisted(configuration: str) -> Iterator[str]:
@@ -17,7 +19,11 @@ def unlisted(configuration: str) -> Iterator[str]:
     for line in configuration.splitlines():
         database, colon, said = line.partition("#")[0].partition(":")
         if colon:
-            sources[database.strip()] = [one for one in re.sub(r"\[[^]]*\]", " ", said).split() if one not in _OWN]
+            sources[database.strip()] = re.sub(r"\[[^]]*\]", " ", said).split()
+    for database in ("passwd", "group"):
+        if "compat" in sources.get(database, ()):
+            sources[database] += sources.get(f"{database}_compat", ())
+    sources = {database: [one for one in said if one not in _OWN] for database, said in sources.items()}
     if people := sorted({*sources.get("passwd", ()), *sources.get("group", ()), *sources.get("initgroups", ())}):
         yield (
             f"accounts and groups of a directory ({', '.join(people)}) that it does not list: whom it lets in, their keys and rights; "

@@ -1,12 +1,18 @@
 """What runs under accounts of ours while we look: logins, and what hangs on none and so may be the client's."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from connectors.ssh_host.linux.shell import Shell
+from core.counting import counted
+from core.errors import UnavailableError
 
 _NAMED: Final = 20
+_LINE: Final = re.compile(
+    r"(?P<account>[^|]+)\|(?:unknown|left\|(?P<left>.*)|running\|(?P<sessions>[0-9]{1,9})\|(?P<processes>[0-9]{1,9}))", re.DOTALL
+)
 
 
 class Runs(NamedTuple):
@@ -18,30 +24,50 @@ class Runs(NamedTuple):
 
     @property
     def told(self) -> str:
-        """Say it in words; empty if nothing runs."""
+        """Say how many logins and processes there are at this moment; empty if there are none."""
+        words = [counted(self.sessions, "open login")] if self.sessions else []
+        words += [counted(self.processes, "process", "processes")] if self.processes else []
+        return ", ".join(words)
+
+    @property
+    def lasting(self) -> str:
+        """Say what does not change from one moment to the next, for a grant that people sign; empty if there is nothing."""
         if self.left is None:
             return "what runs under it cannot be seen (ps)"
-        words = [f"{self.sessions} open login(s)"] if self.sessions else []
-        words += [f"{self.processes} process(es)"] if self.processes else []
-        return ", ".join([*words, *([f"left running without a login: {self.left_over}"] if self.left else [])])
+        return f"left running without a login: {self.left_over}" if self.left else ""
 
     @property
     def left_over(self) -> str:
-        """Name what hangs on no login, and so may be the client's; empty if there is nothing."""
+        """Name what hangs on no login, and so may be the client's, each name once; empty if there is nothing."""
         if self.left is None:
             return "cannot be seen (ps)"
-        names = [f"{name} ({count})" if count > 1 else name for name, count in sorted(self.left.items())]
+        names = sorted(self.left)
         return ", ".join([*names[:_NAMED], *([f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
 
 
 def runs(shell: Shell, accounts: Iterable[str]) -> dict[str, Runs]:
-    """See what runs under each of these accounts. Raises RefusedError if the command may not be run."""
+    """See what runs under each of these accounts. Raises RefusedError if the command may not be run, UnavailableError as `read_runs`."""
     names = tuple(accounts)
-    found, left = {name: Runs() for name in names}, {name: Counter[str]() for name in names}
-    for line in shell.must("running", *names, failing="it cannot be seen what runs").splitlines() if names else ():
-        account, kind, *more = line.split("|", 3)
-        if kind == "left":
-            left[account]["|".join(more)] += 1
-        elif kind == "running":
-            found[account] = Runs(int(more[0]), int(more[1]), left[account])
+    return read_runs(shell.must("running", *names, failing="it cannot be seen what runs"), names) if names else {}
+
+
+def read_runs(out: str, names: Iterable[str]) -> dict[str, Runs]:
+    """Read what the command `running` wrote of these accounts. Raises UnavailableError where it is not of its form."""
+    found = {name: Runs() for name in names}
+    left = {name: Counter[str]() for name in found}
+    for line in out.split("\n"):
+        if not line:
+            continue
+        form = _LINE.fullmatch(line)
+        if form is None or form["account"] not in found:
+            raise UnavailableError(
+                f"the host does not tell clearly what runs under {', '.join(found)}",
+                untouched="what comes after it on this host",
+                todo="nothing; it is tried again",
+            )
+        account = form["account"]
+        if form["left"] is not None:
+            left[account][form["left"]] += 1
+        elif form["sessions"] is not None:
+            found[account] = Runs(int(form["sessions"]), int(form["processes"]), left[account])
     return found

@@ -103,33 +103,35 @@ for account; do
   for _ in 1 2 3 4; do # what only just lost its session is gone soon
     seen=$(ps -e -o pid= -o ppid= -o uid= -o stat= -o comm= 2>/dev/null | awk -v account="$account" -v number="$number" -v me=$$ '
       function lets_in(p) {
-        return name[p] ~ /^(sshd(-session|-auth)?|dropbear|login)$|^(gdm|lightdm|sddm|xrdp)/ || uid[p] == number && name[p] == "systemd"
+        return name[p] ~ /^(sshd(-session|-auth)?|dropbear|login)$|^(gdm|lightdm|sddm|xrdp)/ || of_systemd(p)
       }
+      function of_systemd(p) { return uid[p] == number && name[p] == "systemd" }
       $4 !~ /^Z/ { pid = $1; parent[pid] = $2; uid[pid] = $3; $1 = $2 = $3 = $4 = ""; sub(/^ +/, ""); name[pid] = $0 }
       END {
         if (!(me in parent)) { print account "|unknown"; exit }
         for (p = me; p > 1 && p in parent; p = parent[p]) if (uid[p] == number) mine = p
         for (pid in parent) {
           if (uid[pid] != number) continue
-          by = ""
+          by = ""; hangs = 0
           for (p = pid; p > 1 && p in parent; p = parent[p]) {
             if (p == mine) by = "me"
-            if (by == "" && lets_in(p)) by = "a login"
+            if (by == "" && lets_in(p)) { by = "a login"; hangs = of_systemd(p) }
           }
           if (by == "me") continue
           if (uid[parent[pid]] != number && lets_in(parent[pid])) sessions++
-          processes++
+          if (hangs) { if (!of_systemd(pid) && name[pid] != "(sd-pam)") under_systemd++ } else processes++
           if (by == "") print account "|left|" name[pid]
         }
-        print account "|running|" sessions + 0 "|" processes + 0
+        print account "|running|" sessions + 0 "|" processes + (sessions ? under_systemd : 0)
       }')
     case $seen in *"|left|"*) sleep 0.5;; *) break;; esac
   done
-  echo "$seen"
+  printf '%s\n' "$seen" # a name may hold a backslash, which some shells' echo reads
 done
 """
 """What runs under these accounts beside our own present session: how many logins and processes, and what hangs on no login: nobody who logs
-in stands behind it, so that the client may need it. A user's own systemd goes with the last login, unless the account lingers."""
+in stands behind it, so that the client may need it. A user's own systemd comes with the first login and goes with the last, unless the
+account lingers: what hangs on it is left out where no login but ours is open."""
 
 AGENTS: Final = """
 [ -d /run/systemd/system ] || { echo none; exit 0; }

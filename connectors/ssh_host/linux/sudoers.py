@@ -11,11 +11,15 @@ MAIN: Final = "/etc/sudoers"
 
 
 class RulesFile(NamedTuple):
-    """One file of rules. `users` are the accounts, `others` whatever else it speaks of; None where sudo's parser could not read it."""
+    """One file of rules. `users` are the accounts, `others` whatever else it speaks of; None where sudo's parser could not read it.
+
+    `ruled` is whom of both a rule lets do something; a setting alone (Defaults) lets nobody do anything.
+    """
 
     path: str
     users: frozenset[str] | None
     others: tuple[str, ...] = ()
+    ruled: frozenset[str] = frozenset()
 
 
 def rules_files(out: str) -> Iterator[RulesFile]:
@@ -39,13 +43,14 @@ def _file(path: str, text: str, aliases: tuple[str, ...]) -> RulesFile:
     for spec in rules.get("User_Specs", ()):
         for member in spec.get("User_List", ()):
             _take(member, users, others)
+    ruled = frozenset(users | others.difference(aliases))
     for default in rules.get("Defaults", ()):
         bound = default.get("Binding", ())
         for member in bound:
             _take(member, users, others)
         if not bound:
             others.add("everybody (Defaults)")
-    return RulesFile(path, frozenset(users), tuple(sorted(others)))
+    return RulesFile(path, frozenset(users), tuple(sorted(others)), ruled)
 
 
 def _take(member: dict[str, Any], users: set[str], others: set[str]) -> None:

@@ -167,7 +167,9 @@ def _accounts(shell: Shell, named: Collection[str]) -> tuple[dict[str, Account],
             members.setdefault(user, []).append(name)
     found, strange = {}, []
     listed = shell.must("accounts", failing="the host's accounts cannot be listed").splitlines()
-    missing = sorted({*named} - {line.partition(":")[0] for line in listed})
+    others = {*named} - {line.partition(":")[0] for line in listed}
+    missing = sorted(one for one in others if re.fullmatch(ACCOUNT.pattern, one))
+    strange += sorted(others.difference(missing))
     for line in (*listed, *(shell.run("accounts-named", *missing).out.splitlines() if missing else ())):
         name, _secret, uid, gid, _who, home, login = line.split(":")[:7]
         groups = sorted({names.get(int(gid), gid), *members.get(name, ())})
