@@ -227,7 +227,8 @@ def _require_changeable(role: Mapping[str, Any]) -> None:
 def _require_unused(visit: Visit, grant: Grant, role: Mapping[str, Any]) -> None:
     """Hold a role that ends altogether with us, and was in use: others whom it trusts lose nothing; our own way in is used by each look."""
     name, trust = role["RoleName"], _read(role["AssumeRolePolicyDocument"])
-    if grant.own or name in visit.account.ours.roles_used_by_us_alone or not _is_ours_alone(visit, trust):
+    by_us = grant.own or role["Arn"] == visit.account.access.role_arn or name in visit.account.ours.roles_used_by_us_alone
+    if by_us or not _is_ours_alone(visit, trust):
         return
     begun = not pieces_of(trust, visit.marks(grant.holder))  # what was begun is finished
     if not begun and was_lately(role.get("RoleLastUsed", {}).get("LastUsedDate")):

@@ -160,6 +160,19 @@ def test_a_role_that_only_we_use_by_name_and_our_own_way_in_go_all_the_same(role
     assert not any(roles.ways_in("operator") + roles.ways_in("connector"))
 
 
+def test_the_role_by_which_we_look_is_not_held_for_our_own_use_where_it_trusts_another_of_ours_too(roles: AwsWorld) -> None:
+    both = {"Effect": "Allow", "Principal": {"AWS": [roles.arn("connector"), roles.arn("technician")]}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [both]})
+    roles.root.update_assume_role_policy(RoleName="for-connector", PolicyDocument=document)
+    other = grant(roles, "role for-connector for our technician")
+    assert not other.own
+    assert not any("for-connector" in words for words in used(roles))
+    assert roles.target.revoke(other).facts["changed"] is True
+    trusted = json.dumps(roles.root.get_role(RoleName="for-connector")["Role"]["AssumeRolePolicyDocument"])
+    assert roles.arn("connector") in trusted
+    assert roles.arn("technician") not in trusted
+
+
 def test_a_role_that_nobody_used_for_long_is_taken_away(roles: AwsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(in_use, "LATELY", 0 * in_use.LATELY)
     roles.target.revoke(grant(roles, "role for-technician for our technician"))
@@ -192,4 +205,4 @@ def test_when_a_password_was_last_used_is_told(world: AwsWorld) -> None:
     assert "2026-11-20" not in found["user technician"]
     (told,) = [words for words in target.not_looked_at() if " used: " in words]
     assert "the password of technician on 2026-11-20" in told
-    assert "operator" not in told  # it has none any more
+    assert "the password of operator" not in told  # it has none any more
