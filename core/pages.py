@@ -101,14 +101,10 @@ def said_in_parts(message: str) -> list[str]:
         first, *more = BETWEEN.split(paragraph)
         head, colon, rest = first.partition(": ")
         if more and colon:
-            lines += [f"**{escape(_capital(head))}:**", *_list(map(escape, (rest, *more)))]
+            lines += [f"**{escape(head)}:**", *_list(map(escape, (rest, *more)))]
         else:
-            lines += [f"**{escape(_capital(paragraph))}**", ""]
+            lines += [f"**{escape(paragraph)}**", ""]
     return lines
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def escape(text: str) -> str:

@@ -237,4 +237,6 @@ class AwsAccount(Account):
 
 def _verdict(state: GrantState, evidence: str, tried: Tried | None) -> Verdict:
     assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
-    return Verdict(state=state, assurance=assurance, evidence="; ".join([evidence, *([tried.evidence] if tried else [])]))
+    refused = state == GrantState.ACTIVE and tried is not None and tried.answer == Answer.REFUSED
+    told = "; ".join([evidence, *([tried.evidence] if tried else [])])
+    return Verdict(state=state, assurance=assurance, evidence=told, refused=refused)

@@ -10,7 +10,7 @@ ListInstances.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connectors.aws_account.errors import GoneError
+from connectors.aws_account.errors import DeniedError, GoneError
 from connectors.aws_account.guard import Errand
 from connectors.aws_account.visit import Visit
 from core.errors import RefusedError
@@ -100,11 +100,18 @@ def _instances(visit: Visit, region: str) -> dict[str, str]:
 
 def _instance(visit: Visit, grant: Grant) -> tuple[str, str]:
     """Give the instance that a grant is of, and its region: its undo says so, or there is one alone."""
-    known = grant.undo.get("region")
-    found = dict[str, str]()
+    known, wanted = grant.undo.get("region"), grant.undo.get("instance")
+    found, denied = dict[str, str](), None
     for region in [known] if known else visit.account.regions:
-        found = _instances(visit, region) | found
-    instance = grant.undo.get("instance") or (next(iter(found)) if len(found) == 1 else "")
+        try:
+            found = _instances(visit, region) | found
+        except DeniedError as error:  # a region may be shut to everybody, while the instance is in another
+            denied = error
+        if wanted in found:
+            break
+    instance = wanted or (next(iter(found)) if len(found) == 1 else "")
+    if denied and wanted not in found:
+        raise denied
     if instance not in found:
         raise RefusedError(f"{grant.subject} came without its undo", untouched="everything in the account")
     return instance, found[instance]

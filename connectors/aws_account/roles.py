@@ -41,15 +41,19 @@ class Roles:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the roles that trust these holders."""
-        outside = list[str]()
+        outside, used = list[str](), list[str]()
         for detail in visit.session.pages("iam", "GetAccountAuthorizationDetails", "RoleDetailList", Filter=["Role"]):
             trust = _read(detail["AssumeRolePolicyDocument"])
             if not detail["Path"].startswith(_KEPT_BY_AWS):  # those of IAM Identity Center are told as assignments
                 outside += (f"{detail['RoleName']} by {provider}" for provider in unnamed_providers(trust, visit.account))
             visit.unseen += let_in_besides(trust, f"the role {detail['RoleName']}", visit.account)
-            for holder in visit.holders:
-                if pieces_of(trust, visit.marks(holder)):
-                    yield _grant(visit, holder, detail)
+            ours = [holder for holder in visit.holders if pieces_of(trust, visit.marks(holder))]
+            for holder in ours:
+                yield _grant(visit, holder, detail)
+            if ours and detail["Arn"] != visit.account.access.role_arn and (when := role_last_used(detail)):
+                used.append(f"{detail['RoleName']} on {when}")
+        if used:
+            visit.unseen.append(f"by whom roles that trust us were used: {first_of(sorted(used))}")
         if outside:
             what = "roles that people outside come into by an identity provider of which the engagement file does not say whose it is"
             visit.unseen.append(f"{what}: {first_of(sorted(outside))}")
@@ -133,7 +137,6 @@ def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
     rights = sorted({one["PolicyName"] for one in detail.get("AttachedManagedPolicies", ())})
     rights += sorted(one["PolicyName"] for one in detail.get("RolePolicyList", ()))
     own = detail["Arn"] == visit.account.access.role_arn and marks.name(visit.session.via)
-    used = "" if own else role_last_used(detail)
     shared = "" if _is_ours_alone(visit, trust) else "; others use it too, so its sessions are not ended"
     return Grant(
         system=visit.system,
@@ -142,7 +145,6 @@ def _grant(visit: Visit, holder: str, detail: dict[str, Any]) -> Grant:
         privilege=f"assume {detail['Arn']} as {', '.join(named)}"
         + (f", where {when}" if when else "")
         + (f", with the {'policy' if len(rights) == 1 else 'policies'} {', '.join(rights)}" if rights else "")
-        + (f", last used {used}" if used else "")
         + shared,
         own=own,
         undo=_undo(visit, name, trust, holder),
@@ -225,7 +227,8 @@ def _require_changeable(role: Mapping[str, Any]) -> None:
 def _require_unused(visit: Visit, grant: Grant, role: Mapping[str, Any]) -> None:
     """Hold a role that ends altogether with us, and was in use: others whom it trusts lose nothing; our own way in is used by each look."""
     name, trust = role["RoleName"], _read(role["AssumeRolePolicyDocument"])
-    if grant.own or name in visit.account.ours.roles_used_by_us_alone or not _is_ours_alone(visit, trust):
+    by_us = grant.own or role["Arn"] == visit.account.access.role_arn or name in visit.account.ours.roles_used_by_us_alone
+    if by_us or not _is_ours_alone(visit, trust):
         return
     begun = not pieces_of(trust, visit.marks(grant.holder))  # what was begun is finished
     if not begun and was_lately(role.get("RoleLastUsed", {}).get("LastUsedDate")):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
 
+from connectors.aws_account.anybody import first_of
 from connectors.aws_account.credentials import SORTS, State, denial, read_state
 from connectors.aws_account.denials import DENY_ALL, deny_all
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
@@ -29,11 +30,15 @@ class Users:
         """Find our users that are there and not closed yet; note others that can come in, and of whom nobody said whose they are."""
         details = {one["UserName"]: one for one in _details(visit)}
         visit.unseen += unnamed_users(visit, details.values())
+        used = list[str]()
         for user in visit.account.ours.users:
             if user.holder in visit.holders and user.name in details:
                 state = read_state(visit, user.name)
                 if not state.closed and (state.active or state.password or _may_do(details[user.name])):
+                    used += _last_used(visit, user, state)
                     yield _grant(visit, user, state, details[user.name])
+        if used:
+            visit.unseen.append(f"what runs by credentials of ours that were used: {first_of(sorted(used))}")
 
     def half_closed(self, visit: Visit) -> Grant | None:
         """Find our own user when it was closed but for the key that we come in by: nothing else can be looked at any more."""
@@ -112,11 +117,9 @@ def _details(visit: Visit) -> list[dict[str, Any]]:
 
 def _grant(visit: Visit, user: OurUser, state: State, detail: dict[str, Any]) -> Grant:
     has = [f"{sort.words} {id_}" for id_, sort in sorted(state.active.items())] + (["console password"] if state.password else [])
-    password = f"password last used {day(state.password_used)}" if state.password and state.password_used else ""
-    used = [f"{id_} last used {when}" for id_, when in _last_used(visit, state)]
     rights = sorted({one["PolicyName"] for one in detail.get("AttachedManagedPolicies", ())})
     rights += [f"group {group}" for group in sorted(detail.get("GroupList", ()))]
-    words = [", ".join(has) or "sessions only", *used, password, f"with {', '.join(rights)}" if rights else "", f"path {detail['Path']}"]
+    words = [", ".join(has) or "sessions only", f"with {', '.join(rights)}" if rights else "", f"path {detail['Path']}"]
     return Grant(
         system=visit.system,
         id=f"user {user.name}",
@@ -138,12 +141,14 @@ def _may_do(detail: dict[str, Any]) -> bool:
     return bool(policies or detail.get("AttachedManagedPolicies") or detail.get("GroupList"))
 
 
-def _last_used(visit: Visit, state: State) -> Iterator[tuple[str, str]]:
+def _last_used(visit: Visit, user: OurUser, state: State) -> Iterator[str]:
+    if state.password and state.password_used:
+        yield f"the password of {user.name} on {day(state.password_used)}"
     for id_, sort in sorted(state.active.items()):
         if sort is SORTS[0] and state.denial is None and id_ != visit.session.keys.access_key:
             used = visit.session.call("iam", "GetAccessKeyLastUsed", AccessKeyId=id_)["AccessKeyLastUsed"]
             if used.get("LastUsedDate"):
-                yield id_, f"{day(used['LastUsedDate'])} for {used['ServiceName']} in {used['Region']}"
+                yield f"the key {id_} of {user.name} on {day(used['LastUsedDate'])} for {used['ServiceName']} in {used['Region']}"
 
 
 def _require_unused(visit: Visit, user: OurUser, state: State) -> None:

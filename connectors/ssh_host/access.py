@@ -138,12 +138,13 @@ class SshAccess(SshHost):
 
     def _verdict(self, grant: Grant, *, log_in: bool, come_in: bool) -> Verdict:
         fingerprint, path = self._named(grant)
-        account = self._account(path)
+        account, refused = self._account(path), False
         try:
             answer, evidence = self._answer(grant, fingerprint, account, log_in=log_in)
             if answer == Answer.REFUSED or account is None:
                 stands = self._stands(grant, fingerprint, path) if come_in else None
                 if stands:
+                    refused = answer == Answer.REFUSED
                     answer, evidence = Answer.ACCEPTED, f"{evidence}; it still stands in {path}"
                 elif stands is not None:
                     answer, evidence = Answer.REFUSED, f"{evidence}; it stands in {path} no more"
@@ -153,7 +154,7 @@ class SshAccess(SshHost):
             return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
         states = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}
         assurance = Assurance.UNKNOWN if answer == Answer.UNCLEAR else Assurance.OBSERVED
-        return Verdict(state=states[answer], assurance=assurance, evidence=evidence)
+        return Verdict(state=states[answer], assurance=assurance, evidence=evidence, refused=refused)
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put the lines of `grant.undo` back in their place. Twice is fine. Raises RefusedError if our own key no longer lets us in."""

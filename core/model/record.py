@@ -79,6 +79,11 @@ class Verdict(Noun):
     state: GrantState | None = None
     assurance: Assurance
     evidence: str
+    refused: bool = Field(
+        default=False,
+        exclude=True,  # the evidence on record says it
+        description="of what stands: its one login, or the server that was asked, refused it all the same",
+    )
 
 
 class Receipt(Noun):

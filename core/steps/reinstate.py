@@ -9,7 +9,7 @@ from core.actions import judge, perform
 from core.dates import local
 from core.errors import HeldError, UnavailableError
 from core.exit import Exit
-from core.model import Action, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
+from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.signatures.statements import Purpose
 from core.signed_statements import TWO, statements
 from core.steps.revoke import look_now
@@ -75,10 +75,18 @@ def reinstate(exit_: Exit, plan: ExitPlan, grant: Grant) -> str:
 def _seen(exit_: Exit, plan: ExitPlan, grant: Grant) -> Verdict:
     """See whether it opens again. Our credential is tried once in each run that a person starts, and no more once it was seen to open."""
     if not plan.negative_login:
-        verdict = look_now(exit_, grant, log_in=False)
+        verdict = _opened(look_now(exit_, grant, log_in=False))
         return verdict.model_copy(update={"evidence": verdict.evidence + NOT_TRIED})
     seen = [one for one in _since_revoked(exit_, grant) if one.kind == EntryKind.VERDICT]
-    return look_now(exit_, grant, log_in=not seen or seen[-1].data["state"] != GrantState.ACTIVE)
+    return _opened(look_now(exit_, grant, log_in=not seen or seen[-1].data["state"] != GrantState.ACTIVE))
+
+
+def _opened(verdict: Verdict) -> Verdict:
+    """Take what stands and is refused for unknown: of a revocation it is not gone, of what is given back it does not open."""
+    if verdict.state != GrantState.ACTIVE or not verdict.refused:
+        return verdict
+    evidence = f"it is there, and is refused all the same: {verdict.evidence}"
+    return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=evidence)
 
 
 def _too_late(ends: datetime, plan: ExitPlan) -> HeldError:

@@ -64,4 +64,4 @@ def checked(exit_: Exit, grant: Grant, check: str) -> list[LedgerEntry]:
 
 def verdict_in(entry: LedgerEntry) -> Verdict:
     """Read the verdict that an entry holds."""
-    return Verdict.model_validate({name: entry.data[name] for name in Verdict.model_fields})
+    return Verdict.model_validate({name: entry.data[name] for name in Verdict.model_fields if name in entry.data})

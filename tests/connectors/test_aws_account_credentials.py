@@ -22,7 +22,7 @@ from moto.ssoadmin.models import ssoadmin_backends
 from connectors.aws_account import AwsAccount
 from core.errors import RefusedError
 from core.model import GrantState, Holder
-from tests.servers.aws_proxy import Answer, AwsProxy
+from tests.servers.aws_proxy import Answer, AwsProxy, json_error
 from tests.servers.aws_world import PUBLIC_KEY
 
 ACCOUNT, OUR_ACCOUNT = "123456789012", "999999999999"
@@ -37,6 +37,7 @@ class MotoWorld:
     def __init__(self, folder: Path, target: int) -> None:
         self.folder = folder
         self.service_credential = "Active"
+        self.shut: int | None = None
         self.proxy = AwsProxy(target, self.answer)
         self.iam, self.contacts = self.client("iam"), self.client("account")
         for name in ("connector", "technician"):
@@ -57,6 +58,10 @@ class MotoWorld:
 
     def answer(self, action: str, ask: Callable[[], Answer]) -> Answer:
         """Keep the one thing that moto does not: a service-specific credential."""
+        if action == "ListInstances" and self.shut is not None:
+            self.shut -= 1
+            if self.shut == -1:
+                return json_error("AccessDeniedException")
         if action == "UpdateServiceSpecificCredential":
             self.service_credential = "Inactive" if self.service_credential == "Active" else "Active"
             return Answer(200, b"<UpdateServiceSpecificCredentialResponse/>")
@@ -192,6 +197,9 @@ def test_an_assignment_of_ours_is_taken_away_and_made_anew_and_the_clients_stays
     assert target.reinstate(grant).facts["changed"] is False
     older = grant.model_copy(update={"undo": {"instance": instance}})  # a plan that was drawn before regions were kept
     assert target.verify(older, log_in=False).state == GrantState.ACTIVE
+    world.shut = 1 if home == "us-east-1" else 0  # the other region is closed to everybody
+    assert target.verify(older, log_in=False).state == GrantState.ACTIVE
+    world.shut = None
     client = grant.model_copy(update={"id": grant.id.replace(OUR_GROUP, THEIR_GROUP)})
     with pytest.raises(RefusedError, match="no assignment of ours"):
         target.revoke(client)

@@ -59,7 +59,26 @@ def test_an_exit_closes_and_what_was_taken_away_can_be_given_back(world: AwsWorl
     world.restore(before)  # the client itself lets us in again, so that we can
     receipt = exit_.last(EntryKind.RECEIPT, subject=plan.grants[0].subject)
     assert receipt
-    reinstate(exit_, plan.grants[0].model_copy(update={"undo": receipt.data["undo"]}))
+    back = plan.grants[0].model_copy(update={"undo": receipt.data["undo"]})
+    assert reinstate(exit_, plan, back) == ""
+
+
+def test_what_is_given_back_and_refused_all_the_same_is_not_called_open(world: AwsWorld, exit_: Exit) -> None:
+    before = world.state()
+    draw_plan(exit_)
+    plan = cut(exit_)
+    world.restore(before)
+    receipt = exit_.last(EntryKind.RECEIPT, subject=plan.grants[0].subject)
+    assert receipt
+    back = plan.grants[0].model_copy(update={"undo": receipt.data["undo"]})
+    name = back.id.removeprefix("user ")
+    world.root.delete_access_key(UserName=name, AccessKeyId=world.keys[name].id)
+    said = reinstate(exit_, plan, back)
+    assert f"{back.subject} is unknown: it is there, and is refused all the same: " in said
+    seen = exit_.last(EntryKind.VERDICT, action=Action.REINSTATE, subject=back.subject)
+    assert seen
+    assert (seen.data["state"], seen.data["assurance"]) == ("unknown", "unknown")
+    assert set(seen.data) == {"state", "assurance", "evidence"}
 
 
 @pytest.mark.parametrize("number", [0, 2])

@@ -31,7 +31,9 @@ from tests.servers.ssh_world import SshWorld
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshWorld]:
-    made = SshWorld(tmp_path_factory.mktemp("host"), "openssh")
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "shut").touch()
+    made = SshWorld(folder, "openssh", [f"RevokedKeys {folder / 'shut'}"])
     yield made
     made.server.stop()
 
@@ -276,6 +278,23 @@ def test_what_two_executives_gave_back_is_no_alarm(ended: Ended) -> None:
         ended.sweep()
     assert "connector" in str(held.value)
     assert "technician" not in str(held.value)
+
+
+def test_a_line_that_is_back_while_the_server_refuses_its_key_is_not_called_open(ended: Ended) -> None:
+    ended.lines("connector")
+    grant = ended.grant(own=False)
+    back = ended.exit_.ledger.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=grant.subject)
+    assert back
+    shut = ended.host.folder / "shut"
+    shut.write_text(ended.host.keys["technician"] + "\n", encoding="utf-8")
+    try:
+        said = reinstate(ended.exit_, ended.plan, grant.model_copy(update={"undo": back.data["undo"]}))
+        assert not ended.host.by_ssh("technician")
+    finally:
+        shut.write_text("", encoding="utf-8")
+    assert f"{grant.subject} is unknown: it is there, and is refused all the same: " in said
+    assert reinstate(ended.exit_, ended.plan, grant.model_copy(update={"undo": back.data["undo"]})) == ""
+    assert ended.host.by_ssh("technician")
 
 
 def test_what_was_found_beyond_the_plan_is_looked_at_too(started: Ended) -> None:

@@ -73,7 +73,9 @@ def from_outside(settings: Tenant, visit: Visit, kind: Kind, grant: Grant, *, lo
 def verdict(state: GrantState, evidence: str, tried: Tried | None = None) -> Verdict:
     """Say what was seen, and of what was tried; what is unknown is not observed."""
     assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
-    return Verdict(state=state, assurance=assurance, evidence="; ".join([evidence, *([tried.evidence] if tried else [])]))
+    refused = state == GrantState.ACTIVE and tried is not None and tried.refused is True
+    told = "; ".join([evidence, *([tried.evidence] if tried else [])])
+    return Verdict(state=state, assurance=assurance, evidence=told, refused=refused)
 
 
 def _by_its_credential(tried: Tried | None, why: str) -> Verdict:

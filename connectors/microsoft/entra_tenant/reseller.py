@@ -128,7 +128,7 @@ def _name(one: Entity) -> str:
 
 
 def _transfers(visit: Visit) -> tuple[bool, str]:
-    """Say whether every transfer is complete. One that came to nothing counts no more once a later one is complete.
+    """Say whether every transfer has come to its end, be it complete or to nothing: what is still ours, the subscriptions say.
 
     Source: https://learn.microsoft.com/partner-center/developer/transfer-entity-resources.
     """
@@ -136,13 +136,11 @@ def _transfers(visit: Visit) -> tuple[bool, str]:
     listed = sorted(said["items"], key=lambda one: one.get("createdTime") or "")
     if not listed:
         return True, "Partner Center lists no transfer of licences"
-    last = max((number for number, one in enumerate(listed) if _status(one) in _DONE), default=-1)
-    open_ = [
-        one for number, one in enumerate(listed) if _status(one) not in _DONE and not (_status(one) in _CAME_TO_NOTHING and number < last)
-    ]
-    if not open_:
-        return True, f"every transfer of licences is complete: {_words(one for one in listed if _status(one) in _DONE)}"
-    return False, f"licences of the client's are still on their way: {_words(open_)}"
+    if open_ := [one for one in listed if _status(one) not in _DONE | _CAME_TO_NOTHING]:
+        return False, f"licences of the client's are still on their way: {_words(open_)}"
+    if complete := [one for one in listed if _status(one) in _DONE]:
+        return True, f"every transfer of licences is complete: {_words(complete)}"
+    return True, f"every transfer of licences came to nothing: {_words(listed)}"
 
 
 def _status(one: Entity) -> str:

@@ -54,6 +54,7 @@ def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_
         inside = _seen_from_inside(host, grant, what) if come_in and not grant.own else Inside()
     except UnavailableError as error:
         return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
+    refused = bool(inside.stands) and answer == Answer.REFUSED
     if inside.stands is False and inside.running:
         answer, evidence = Answer.ACCEPTED, f"{evidence}; looked on the host: what was opened by it before still runs ({inside.running})"
     elif inside.stands is not None and not (what.kind in _BY_KEY and answer == Answer.ACCEPTED):
@@ -71,7 +72,8 @@ def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_
         elif grant.own and come_in and not log_in:
             evidence += f"; {host.unconfirmed}"
     state = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}[answer]
-    return Verdict(state=state, assurance=Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED, evidence=evidence)
+    assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
+    return Verdict(state=state, assurance=assurance, evidence=evidence, refused=refused)
 
 
 def seen_from_outside(host: "LinuxHost", grant: Grant, what: Named, *, reached: bool = False) -> tuple[Answer, str]:
