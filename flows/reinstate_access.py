@@ -11,7 +11,7 @@ from core.planning import require_saved_plan
 from core.steps.reinstate import ordered_grants
 from flows.forms import EngagementForm
 from tasks.outcome import conclude
-from tasks.reinstate import reinstate
+from tasks.reinstate import opens_again, reinstate
 
 
 @flow(name="reinstate-access", flow_run_name="{form.engagement}: reinstate access", persist_result=False)
@@ -21,9 +21,12 @@ def reinstate_access(form: EngagementForm) -> State[Any]:
 
 
 def put_back(exit_: Exit) -> str:
-    """Put back each ordered grant and see that it opens again. Raises HeldError with what does not."""
+    """Put back each ordered grant, then see that each opens again. Raises HeldError with what does not."""
     plan = require_saved_plan(exit_)
-    if shut := [why for grant in ordered_grants(exit_, plan) if (why := reinstate(exit_, plan, grant))]:
+    grants = ordered_grants(exit_, plan)
+    for grant in grants:
+        reinstate(exit_, grant)
+    if shut := [why for grant in grants if (why := opens_again(exit_, plan, grant))]:
         raise HeldError(
             f"not everything that was put back is seen to open again: {'; '.join(shut)}",
             untouched="what was put back stays so; nothing is put back twice",

@@ -45,11 +45,8 @@ def ordered_grants(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
     return grants
 
 
-def reinstate(exit_: Exit, plan: ExitPlan, grant: Grant) -> str:
-    """Put one grant back, once for each time that it was revoked, and see that it opens again: by one login, where the plan consents to it.
-
-    Returns a sentence unless it is seen to be open.
-    """
+def reinstate(exit_: Exit, grant: Grant) -> None:
+    """Put one grant back, once for each time that it was revoked. Whether it opens may depend on the others: `opens_again` sees to that."""
     target = exit_.systems.target(grant.system)
 
     def find_out(_begun: LedgerEntry) -> Receipt | None:
@@ -67,6 +64,13 @@ def reinstate(exit_: Exit, plan: ExitPlan, grant: Grant) -> str:
         find_out=find_out,
         since=_revoked_at(exit_, grant),
     )
+
+
+def opens_again(exit_: Exit, plan: ExitPlan, grant: Grant) -> str:
+    """See that what was put back opens again: by one login, where the plan consents to it.
+
+    Returns a sentence unless it is seen to be open.
+    """
     verdict = _seen(exit_, plan, grant)
     judge(exit_, Action.REINSTATE, grant.subject, verdict)
     return "" if verdict.state == GrantState.ACTIVE else f"{grant.subject} is {verdict.state}: {verdict.evidence}"
@@ -99,7 +103,7 @@ def _too_late(ends: datetime, plan: ExitPlan) -> HeldError:
 
 def _is_begun(exit_: Exit, grant: Grant) -> bool:
     kinds = {one.kind for one in _since_revoked(exit_, grant)}
-    return EntryKind.INTENT in kinds and EntryKind.RECEIPT not in kinds
+    return EntryKind.INTENT in kinds and EntryKind.VERDICT not in kinds
 
 
 def _since_revoked(exit_: Exit, grant: Grant) -> Sequence[LedgerEntry]:

@@ -12,7 +12,7 @@ from core.model import Action, EntryKind
 from core.planning import draw_plan
 from core.steps.close import close
 from core.steps.discover import find_grants
-from core.steps.reinstate import reinstate
+from core.steps.reinstate import opens_again, reinstate
 from core.steps.revoke import give_up, read_back, revoke
 from core.steps.sessions import Sessions
 from tests.servers.aws_exit import cut, engagement, opened_exit
@@ -60,7 +60,8 @@ def test_an_exit_closes_and_what_was_taken_away_can_be_given_back(world: AwsWorl
     receipt = exit_.last(EntryKind.RECEIPT, subject=plan.grants[0].subject)
     assert receipt
     back = plan.grants[0].model_copy(update={"undo": receipt.data["undo"]})
-    assert reinstate(exit_, plan, back) == ""
+    reinstate(exit_, back)
+    assert opens_again(exit_, plan, back) == ""
 
 
 def test_what_is_given_back_and_refused_all_the_same_is_not_called_open(world: AwsWorld, exit_: Exit) -> None:
@@ -73,7 +74,8 @@ def test_what_is_given_back_and_refused_all_the_same_is_not_called_open(world: A
     back = plan.grants[0].model_copy(update={"undo": receipt.data["undo"]})
     name = back.id.removeprefix("user ")
     world.root.delete_access_key(UserName=name, AccessKeyId=world.keys[name].id)
-    said = reinstate(exit_, plan, back)
+    reinstate(exit_, back)
+    said = opens_again(exit_, plan, back)
     assert f"{back.subject} is unknown: it is there, and is refused all the same: " in said
     seen = exit_.last(EntryKind.VERDICT, action=Action.REINSTATE, subject=back.subject)
     assert seen

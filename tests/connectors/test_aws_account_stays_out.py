@@ -9,7 +9,7 @@ import pytest
 from core.model import GrantState
 from core.planning import draw_plan
 from core.steps.ask_client import ask_the_client_to_look
-from core.steps.reinstate import reinstate
+from core.steps.reinstate import opens_again, reinstate
 from core.steps.revoke import FIRST, SECOND, look_back, read_back, revoke, stay_out
 from core.steps.rounds import checked
 from tests.servers.aws_desk import Desk, opened_desk
@@ -99,6 +99,7 @@ def test_what_is_ordered_back_is_looked_at_again(world: AwsWorld, proxy: AwsProx
         restart(desk, world, proxy)
         back = desk.plan.grants[0]
         reinstate(desk.exit, back)
+        assert opens_again(desk.exit, desk.plan, back) == ""
         assert world.target.verify(back, log_in=False).state == GrantState.ACTIVE
         restart(desk, world, proxy)
         assert world.target.verify(back, log_in=False).state == GrantState.ACTIVE

@@ -22,7 +22,7 @@ from core.model import (
     Grant,
     LedgerEntry,
 )
-from core.steps.reinstate import reinstate
+from core.steps.reinstate import opens_again, reinstate
 from core.steps.sweep import sweep_due, sweeps
 from demo.mail_server import MailServer
 from tests.servers.ended_exit import CUTOFF, DAY, QUARTER, Ended, engagement
@@ -265,7 +265,7 @@ def test_what_two_executives_gave_back_is_no_alarm(ended: Ended) -> None:
     ended.lines("connector")  # the client lets us in, to put the other line back
     back = ended.exit_.ledger.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=ended.grant(own=False).subject)
     assert back
-    reinstate(ended.exit_, ended.plan, ended.grant(own=False).model_copy(update={"undo": back.data["undo"]}))
+    reinstate(ended.exit_, ended.grant(own=False).model_copy(update={"undo": back.data["undo"]}))
     assert ended.host.by_ssh("technician")
     ended.lines("technician")
     ended.at(7 * DAY)
@@ -288,12 +288,13 @@ def test_a_line_that_is_back_while_the_server_refuses_its_key_is_not_called_open
     shut = ended.host.folder / "shut"
     shut.write_text(ended.host.keys["technician"] + "\n", encoding="utf-8")
     try:
-        said = reinstate(ended.exit_, ended.plan, grant.model_copy(update={"undo": back.data["undo"]}))
+        reinstate(ended.exit_, grant.model_copy(update={"undo": back.data["undo"]}))
+        said = opens_again(ended.exit_, ended.plan, grant)
         assert not ended.host.by_ssh("technician")
     finally:
         shut.write_text("", encoding="utf-8")
     assert f"{grant.subject} is unknown: it is there, and is refused all the same: " in said
-    assert reinstate(ended.exit_, ended.plan, grant.model_copy(update={"undo": back.data["undo"]})) == ""
+    assert opens_again(ended.exit_, ended.plan, grant) == ""
     assert ended.host.by_ssh("technician")
 
 
