@@ -62,7 +62,7 @@ def read_state(visit: Visit, name: str) -> State:
     for sort in SORTS:
         for one in _listed(visit, sort, name):
             (active if one.get("Status") == "Active" else inactive)[one[sort.id]] = sort
-    return State(active, inactive, denial(visit, name), _has_password(visit, name), user.get("PasswordLastUsed"))
+    return State(active, inactive, denial(visit, name), has_password(visit, name), user.get("PasswordLastUsed"))
 
 
 def _listed(visit: Visit, sort: Sort, name: str) -> list[dict[str, Any]]:
@@ -91,7 +91,8 @@ def denial(visit: Visit, name: str) -> dict[str, Any] | None:
     return document
 
 
-def _has_password(visit: Visit, name: str) -> bool:
+def has_password(visit: Visit, name: str) -> bool:
+    """Tell whether a user can sign in to the console."""
     try:
         visit.session.call("iam", "GetLoginProfile", UserName=name)
     except GoneError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from connectors.aws_account.anybody import first_of
 from connectors.aws_account.at_once import looked
-from connectors.aws_account.errors import GoneError
+from connectors.aws_account.credentials import has_password
 from connectors.aws_account.visit import Visit
 
 
@@ -35,13 +35,5 @@ def _can_come_in(visit: Visit, name: str) -> bool | None:
     found = False
     with one.noting(name):
         keys = visit.session.pages("iam", "ListAccessKeys", "AccessKeyMetadata", UserName=name)
-        found = any(key["Status"] == "Active" for key in keys) or _has_password(visit, name)
+        found = any(key["Status"] == "Active" for key in keys) or has_password(visit, name)
     return None if one.unseen else found
-
-
-def _has_password(visit: Visit, name: str) -> bool:
-    try:
-        visit.session.call("iam", "GetLoginProfile", UserName=name)
-    except GoneError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""The SSH servers that the tests of several files share."""
+"""The servers that the tests of several files share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.data_source import grow_tree
+from tests.servers.acme_world import Acme, as_it_was
 from tests.servers.aws_desk import Desk, opened_desk
 from tests.servers.aws_world import AwsWorld
 from tests.servers.linux_world import WITH_PAM, AccountsWorld, AgentWorld
@@ -66,3 +67,18 @@ def desk(aws: AwsWorld, tmp_path: Path) -> Iterator[Desk]:
     """The client of that account, and the exit upon it."""
     with opened_desk(aws, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def running_acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
+    """A tenant in which every kind of access of ours stands, started once for the tests of a file."""
+    made = Acme(tmp_path_factory.mktemp("acme"))
+    with made.server:
+        yield made
+
+
+@pytest.fixture
+def acme(running_acme: Acme) -> Iterator[Acme]:
+    """The same as it was at its start."""
+    with as_it_was(running_acme):
+        yield running_acme

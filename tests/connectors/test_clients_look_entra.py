@@ -17,22 +17,9 @@ from core.steps.revoke import SECOND
 from core.steps.rounds import checked
 from core.steps.sessions import Sessions
 from tests.connectors.test_entra_tenant_guard import EVERY_ERRAND, OPERATIONS, places_of
-from tests.servers.acme_world import Acme, as_it_was
+from tests.servers.acme_world import Acme
 from tests.servers.aws_desk import opened_desk
 from tests.servers.entra_desk import EntraDesk, at_home, ready
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
 
 
 @pytest.fixture

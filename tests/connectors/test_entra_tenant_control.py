@@ -1,6 +1,5 @@
 """Whether the client administers its tenant without us, and when it last did."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,20 +7,7 @@ import pytest
 from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR
 from core.errors import RefusedError
 from core.model import GrantState
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import HOLDERS, Acme
 
 
 @pytest.mark.parametrize("what", ["one administrator", "disabled", "no role", "ours", "no emergency account", "stopped"])

@@ -1,7 +1,6 @@
 """Subscriptions of the client's in Azure that are delegated to our tenant: ours end and come back, other providers' stay."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,22 +13,9 @@ from connectors.microsoft.guard import Errand, Guard
 from core.errors import GuardError, RefusedError, UnavailableError
 from core.model import Grant, GrantState
 from demo.entra.world import AZURE, RESOURCES
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+from tests.servers.acme_world import HOLDERS, Acme
 
 ELSEWHERE = "99999999-9999-4999-8999-999999999999"
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
 
 
 def found(target: EntraTenant) -> list[Grant]:

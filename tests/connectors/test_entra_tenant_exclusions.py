@@ -1,25 +1,11 @@
 """Exceptions of conditional access for applications of ours, beside those for people."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from core.model import GrantState
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import HOLDERS, Acme
 
 
 def conditions(acme: Acme) -> Any:  # noqa: ANN401 - JSON

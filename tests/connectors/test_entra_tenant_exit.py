@@ -1,6 +1,5 @@
 """A tenant with every kind of access that a provider has: none of ours is left, all of the client's is, and every undo works."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,22 +9,9 @@ from connectors.microsoft.entra_tenant.tenant import KINDS
 from core.errors import RefusedError
 from core.model import Grant, GrantState
 from demo.entra.roles import BUILT_IN, SECURITY_READER
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+from tests.servers.acme_world import HOLDERS, Acme
 
 FOR_GOOD = {"relationship", "reseller", "delegated-access", "gdap-access"}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
 
 
 def kinds(grants: tuple[Grant, ...]) -> set[str]:

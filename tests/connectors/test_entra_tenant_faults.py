@@ -1,7 +1,6 @@
 """Entra and Graph as they are: busy, slow to agree with themselves, ending things later, and now and then wrong."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,20 +13,7 @@ from connectors.microsoft.entra_tenant.visit import Visit
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState
 from core.steps.side_by_side import LONGEST
-from tests.servers.acme_world import CALM, HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import CALM, HOLDERS, Acme
 
 
 def guest(acme: Acme) -> Grant:

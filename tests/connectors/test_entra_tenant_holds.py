@@ -1,6 +1,5 @@
 """What is held in a tenant because somebody of the client's would lose something, and who takes over before we leave."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,20 +8,7 @@ from requests.adapters import HTTPAdapter
 
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import HOLDERS, Acme
 
 
 def owner(acme: Acme, where: dict[str, Any]) -> Grant:

@@ -1,6 +1,5 @@
 """GDAP invitations that name no client yet: whoever has the link can approve one, after the exit as well."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,20 +7,7 @@ import pytest
 from core.errors import RefusedError
 from core.model import Grant, GrantState
 from demo.northwind_tenant import OPEN
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import HOLDERS, Acme
 
 
 def invitations(acme: Acme) -> dict[str, str]:

@@ -1,25 +1,10 @@
 """Whether licences have moved is seen by what the client still has through us, and not only by transfers that somebody began."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from core.errors import RefusedError
 from core.model import Transfers
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import HOLDERS, Acme
 
 
 def look(acme: Acme) -> Transfers:

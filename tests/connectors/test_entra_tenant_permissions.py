@@ -1,6 +1,5 @@
 """What an exit may not do in a tenant is told before it has to: each permission, what cannot be done without it, where to consent."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,22 +13,9 @@ from core import permissions
 from core.errors import RefusedError
 from core.model import Client, CutoffDate, Decision, Engagement, Provider, ReasonCode, Transition
 from core.permissions import Asked
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+from tests.servers.acme_world import HOLDERS, Acme
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
 
 
 def engagement(cutoff: datetime = NOW + timedelta(days=60)) -> Engagement:

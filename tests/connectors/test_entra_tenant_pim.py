@@ -1,6 +1,5 @@
 """Roles by PIM: one that ends by itself is not given back for ever, and a group that may take a role counts as one that has it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,20 +11,7 @@ from core.errors import RefusedError
 from core.model import Grant, GrantState
 from demo.entra.roles import USER_ADMINISTRATOR
 from demo.entra.seed import ago
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import HOLDERS, Acme
 
 
 def role(acme: Acme, word: str = "role") -> Grant:

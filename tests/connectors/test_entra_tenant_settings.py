@@ -1,6 +1,5 @@
 """What is wrong in the engagement file, or with who we say we are: each with a sentence that tells what to do."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from connectors.microsoft.entra_tenant import EntraTenant
 from connectors.microsoft.sign_in import SignIn
 from core.errors import GuardError, RefusedError
 from core.model import Grant, GrantState, Holder
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+from tests.servers.acme_world import HOLDERS, Acme
 from tests.servers.entra_world import PUBLIC_KEY
 
 ID, OTHER = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-aaaaaaaaaaaa"
@@ -24,19 +23,6 @@ LEAST: dict[str, Any] = {
     "access": {"client_id": OTHER, "client_secret": "env:NOTHING"},
     "ours": {"default_holder": "northwind", "home_tenants": [OTHER]},
 }
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
 
 
 @pytest.mark.parametrize(

@@ -21,24 +21,11 @@ from core.steps.revoke import SECOND, stay_out
 from core.steps.rounds import checked
 from core.steps.sessions import Sessions
 from core.steps.sweep import sweep, sweep_due
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+from tests.servers.acme_world import HOLDERS, Acme
 from tests.servers.aws_desk import opened_desk
 from tests.servers.entra_desk import EntraDesk, at_home, ready
 
 CONTINUOUS = {"continuous_evaluation": True}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from core.steps.discover import find_grants
 from core.steps.reinstate import reinstate
 from core.steps.revoke import FIRST, give_up, read_back, revoke, stay_out
 from core.steps.sessions import Sessions, open_sessions, try_sessions
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
+from tests.servers.acme_world import HOLDERS, Acme
 from tests.servers.aws_desk import opened_desk
 from tests.servers.entra_desk import EntraDesk, at_home, ready, way_in
 
@@ -30,19 +30,6 @@ BUSY = {
     "faults": [{"kind": "429", "times": 1, "retry_after": 1}, {"kind": "503", "times": 1, "path": "/servicePrincipals"}],
 }
 """As Entra is on a bad day. Later the clock goes ahead by less than what it bears."""
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
 
 
 @pytest.fixture

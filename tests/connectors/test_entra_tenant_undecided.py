@@ -1,24 +1,7 @@
 """What is seen in a tenant and only people can judge is told: nobody overlooks it because the engagement file does not name it."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from demo.entra.roles import APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR, HELPDESK_ADMINISTRATOR
-from tests.servers.acme_world import HOLDERS, Acme, as_it_was
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
-    acme = Acme(tmp_path_factory.mktemp("acme"))
-    with acme.server:
-        yield acme
-
-
-@pytest.fixture
-def acme(running: Acme) -> Iterator[Acme]:
-    with as_it_was(running):
-        yield running
+from tests.servers.acme_world import HOLDERS, Acme
 
 
 def told(acme: Acme, word: str) -> list[str]:
