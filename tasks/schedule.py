@@ -1,5 +1,6 @@
 """The clock: the cutoff as a run scheduled in Prefect, re-created when it was lost."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from typing import cast
@@ -21,7 +22,7 @@ from tasks.step import step
 
 DEPLOYMENT = "cutoff/cutoff"
 LONGEST_WITHOUT_LEASE = timedelta(minutes=5)
-"""A run sleeps for a minute before its instant, and then waits for the lease: well within this."""
+"""A worker takes a run half a minute early and starts it; it sleeps until its instant, and waits for the lease: well within this."""
 
 
 @step(name="Schedule the cutoff")
@@ -32,11 +33,11 @@ def schedule_cutoff(exit_: Exit, plan: ExitPlan, when: datetime, *, again: bool 
     """
     with get_client(sync_client=True) as client:
         runs = _runs(client, plan.engagement)
-        for run in runs:
-            if plan.digest[:12] not in run.tags and _to_come(run):
-                client.set_flow_run_state(run.id, Cancelled(message=f"plan {plan.digest[:12]} is in force now"))
-    ours = [run for run in runs if plan.digest[:12] in run.tags]
-    if any(_to_come(run) or (_at_work(run, exit_.now()) and not again) for run in ours):
+        ours = [run for run in runs if plan.digest[:12] in run.tags]
+        lost = [run for run in ours if _never_started(run, exit_.now())]
+        _cancel(client, [run for run in runs if run not in ours and _to_come(run)], f"plan {plan.digest[:12]} is in force now")
+        _cancel(client, lost, "a worker took it and was gone before it started it; another run takes its place")
+    if any(_to_come(run) or (_at_work(run, exit_.now()) and not again) for run in ours if run not in lost):
         return
     # A key is used up by its run, even a cancelled one: one more run, one more key. Two passes at once still make one run.
     used = {run.idempotency_key for run in ours}
@@ -82,6 +83,16 @@ def _to_come(run: FlowRun) -> bool:
 def _at_work(run: FlowRun, now: datetime) -> bool:
     """Whether a run really runs. We hold the lease: another that is called running for longer than it takes to get it was killed."""
     return bool(run.state and run.state.is_running() and now - run.state.timestamp < LONGEST_WITHOUT_LEASE)
+
+
+def _never_started(run: FlowRun, now: datetime) -> bool:
+    """Whether a worker took a run and was killed before it began. Prefect calls that pending for good."""
+    return bool(run.state and run.state.is_pending() and now - run.state.timestamp >= LONGEST_WITHOUT_LEASE)
+
+
+def _cancel(client: SyncPrefectClient, runs: Sequence[FlowRun], why: str) -> None:
+    for run in runs:
+        client.set_flow_run_state(run.id, Cancelled(message=why))
 
 
 def _note(exit_: Exit, run: UUID, when: datetime) -> None:

@@ -79,6 +79,26 @@ def test_a_run_that_was_killed_and_still_says_running(world: ExitWorld) -> None:
     assert len(world.scheduled_runs()) == 2
 
 
+def test_a_run_that_a_worker_took_and_never_started(world: ExitWorld) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.states import Pending
+
+    from tasks.schedule import ensure_cutoff_run
+
+    instant = world.wait_for_the_cutoff()
+    (run,) = scheduled(world)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, Pending(), force=True)
+    world.keep_going()
+    assert len(world.scheduled_runs()) == 1  # it may be about to start
+    with world.opened("later", clock=lambda: datetime.now(UTC) + timedelta(minutes=6)) as exit_:
+        ensure_cutoff_run(exit_, world.plan())
+        ensure_cutoff_run(exit_, world.plan())
+    (again,) = scheduled(world)
+    assert again.expected_start_time == instant
+    assert [one.state_name for one in world.scheduled_runs() if one.id == run.id] == ["Cancelled"]
+
+
 def test_a_walk_that_was_killed(world: ExitWorld) -> None:
     world.engage()
     world.walk()
