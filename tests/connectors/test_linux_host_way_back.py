@@ -1,12 +1,12 @@
 """The dead-man on a whole host: what it brings back when nobody confirms, what it never brings back, and when it is called off."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from connectors.ssh_host.linux import LinuxHost, giving_up
+from connectors.ssh_host.linux import LinuxHost, asking, giving_up
 from core.errors import RefusedError
 from core.model import GrantState
 from tests.servers.linux_world import AccountsWorld
@@ -103,19 +103,19 @@ def test_confirmed_it_never_runs(world: AccountsWorld) -> None:
 
 
 def test_it_is_confirmed_over_new_connections_only_if_the_client_comes_in(world: AccountsWorld, monkeypatch: pytest.MonkeyPatch) -> None:
-    client_can = LinuxHost.require_client
+    client_can = asking.require_client
     calls = []
 
-    def closed_meanwhile(self: LinuxHost, gone: object = ()) -> None:
+    def closed_meanwhile(host: LinuxHost, gone: Sequence[tuple[str, str]] = ()) -> None:
         calls.append(gone)
         if len(calls) == 2:  # the change is made
             world.server.write("/etc/ssh/sshd_config.d/x.conf", b"DenyUsers admin\n")
             world.server.reload()
             wait_for(lambda: not all(world.ways_in("client")))
-        client_can(self, gone)
+        client_can(host, gone)
 
     with monkeypatch.context() as patch:
-        patch.setattr(LinuxHost, "require_client", closed_meanwhile)
+        patch.setattr(asking, "require_client", closed_meanwhile)
         with pytest.raises(RefusedError, match="not seen to come in"):
             world.target.revoke(world.grant("account tech"))
     assert there(world, "armed")

@@ -1,18 +1,15 @@
 """Asking a host's server who comes in: the client, and whether we still do."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from core.errors import RefusedError
 from core.model import ClientControl
 from core.signatures.public_key import read_line
 
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
-
-def control(host: "LinuxHost") -> ClientControl:
+def control(host: ManagedHost) -> ClientControl:
     """Ask whether each of the client's administrators would come in by a key of the client's."""
     proved, seen = True, []
     for account in host.client_admins:
@@ -22,7 +19,7 @@ def control(host: "LinuxHost") -> ClientControl:
     return ClientControl(system=host.name, proved=proved, evidence=f"{host.host}:{host.port}, asked without logging in: {'; '.join(seen)}")
 
 
-def require_client(host: "LinuxHost", gone: Iterable[tuple[str, str]]) -> None:
+def require_client(host: ManagedHost, gone: Sequence[tuple[str, str]] = ()) -> None:
     """See that the client comes in and that these (account, key line) do not. Raises RefusedError.
 
     What the server said since our last change is enough: after a change it is asked over connections that are younger than it.

@@ -2,21 +2,19 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from connectors.ssh_host.linux import discovery
 from connectors.ssh_host.linux.commands import Commands, Root
 from connectors.ssh_host.linux.looking import open_sessions, stands
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell, log_in
 from connectors.ssh_host.linux.survey import look
-from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.linux.things import Kind, Named, named
 from connectors.ssh_host.linux.unnamed import unnamed
 from core.errors import GoodLeaverError, GuardError
 from core.model import Assurance, Grant, GrantState, Holder, Verdict
 from core.signatures.public_key import read_line
-
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
 _PERHAPS: Final = (Kind.ACCOUNT, Kind.SUDOERS, Kind.AGENT)
 """What discovery also gives where it could not be ruled out."""
@@ -26,7 +24,7 @@ _SESSIONS: Final = "open sessions of which the server's log does not tell by whi
 class ClientsHost:
     """A ClientsView. `host` is what the request names, with the client's own way in; `never` is what nobody looks at."""
 
-    def __init__(self, host: "LinuxHost", never: tuple[str, ...]) -> None:
+    def __init__(self, host: ManagedHost, never: tuple[str, ...]) -> None:
         self._host, self._never = host, never
         self._unseen: tuple[str, ...] = ()
 
@@ -44,7 +42,7 @@ class ClientsHost:
     def look(self, grant: Grant) -> Verdict:
         """Look at one grant on the host, and at what was opened by it. UNKNOWN where the client's account may not see it."""
         try:
-            what = self._host.named(grant)
+            what = named(self._host, grant)
             with self._come_in() as shell:
                 there = stands(self._host, shell, grant, what)
                 running, untold = (0, "") if there is not False else open_sessions(self._host, shell, what)
@@ -69,11 +67,11 @@ class ClientsHost:
         return log_in(self._host, Commands(self._host.root, only_looks=True), self._host.root)
 
     def _is_certain(self, shell: Shell, grant: Grant) -> bool:
-        what = self._host.named(grant)
+        what = named(self._host, grant)
         return what.kind not in _PERHAPS or stands(self._host, shell, grant, what) is True
 
 
-def _why_unknown(host: "LinuxHost", grant: Grant, what: Named) -> str:
+def _why_unknown(host: ManagedHost, grant: Grant, what: Named) -> str:
     if what.kind == Kind.COMMAND_KEY:
         return f"the keys of {what.where} come from a program, and a refusal does not show whether it still gives {what.what}"
     why = "the host does not tell" if host.root != Root.NONE else "the client's account comes in without root"

@@ -31,6 +31,10 @@ class Slot(NamedTuple):
     many: bool = False
     ours: bool = False
 
+    def fits(self, word: str) -> bool:
+        """Whether a word has its form."""
+        return re.fullmatch(self.pattern, word) is not None
+
 
 _PATH = r"/(?!.*(?:^|/)\.{1,2}(?:/|$))[^\0\n]{1,4000}"
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?"
@@ -194,7 +198,7 @@ class Commands:
         last = template[-1]
         if isinstance(last, Slot) and last.many:
             extra = words[len(template) - 1 :]
-            if not all(re.fullmatch(last.pattern, word) for word in extra):
+            if not all(map(last.fits, extra)):
                 return False
             words, template = words[: len(template) - 1], template[:-1]
         return len(words) == len(template) and all(map(self._is, words, template))
@@ -202,4 +206,4 @@ class Commands:
     def _is(self, word: str, expected: Word) -> bool:
         if isinstance(expected, str):
             return word == expected
-        return re.fullmatch(expected.pattern, word) is not None and (not expected.ours or word in self._ours)
+        return expected.fits(word) and (not expected.ours or word in self._ours)

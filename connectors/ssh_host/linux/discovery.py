@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.ours import OurAccount, OurAgent, OurAuthority
 from connectors.ssh_host.linux.running import Runs, runs
 from connectors.ssh_host.linux.shell import Shell
@@ -14,9 +15,6 @@ from connectors.ssh_host.linux.things import account_privilege, authority_grants
 from core.errors import RefusedError
 from core.model import Grant
 from core.signatures.public_key import PublicKey, read_blob, read_line
-
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
 UNCLEAR: Final = "?"
 LEFT_RUNNING: Final = "left running"
@@ -35,7 +33,7 @@ class OwnLine(NamedTuple):
 
 
 def find(
-    host: "LinuxHost", shell: Shell, survey: Survey, owners: Mapping[bytes, str], own: OwnLine | None, beside: list[str]
+    host: ManagedHost, shell: Shell, survey: Survey, owners: Mapping[bytes, str], own: OwnLine | None, beside: list[str]
 ) -> Iterator[Grant]:
     """Give every grant of these keys' holders. `own` is how we ourselves come in; None if it is not we who look.
 
@@ -82,13 +80,13 @@ def find(
         yield from _agents(host, shell, holders)
 
 
-def held_by(host: "LinuxHost", account: str, running: Runs) -> str:
+def held_by(host: ManagedHost, account: str, running: Runs) -> str:
     """Name what runs under an account and may be the client's; empty if the engagement file says that nothing is."""
     alone = any(one.name == account and one.used_by_us_alone for one in host.accounts)
     return "" if alone else running.left_over
 
 
-def own_line(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]) -> OwnLine:
+def own_line(host: ManagedHost, survey: Survey, owners: Mapping[bytes, str]) -> OwnLine:
     """Find the one line by which we come in. Raises RefusedError if there is none or more, or our key is nobody's under holders."""
     own = host.own_key()
     paths = [one.path for one in survey.files if host.user in one.accounts and any(line.blob == own.blob for line in one.lines)]
@@ -102,7 +100,7 @@ def own_line(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]) -> 
     raise RefusedError(f"our key {own.fingerprint}, by which we come in at {host.address}, {problem}", untouched="the host", todo=todo)
 
 
-def not_asked_for(host: "LinuxHost", owners: Mapping[bytes, str]) -> list[str]:
+def not_asked_for(host: ManagedHost, owners: Mapping[bytes, str]) -> list[str]:
     """Say what is left out since it belongs to holders who were not asked for."""
     ours: tuple[OurAccount | OurAuthority | OurAgent, ...] = (*host.accounts, *host.authorities, *host.agents)
     strangers = sorted({one.holder for one in ours} - set(owners.values()))
@@ -130,7 +128,12 @@ def is_closed(locked: str, expires: str) -> bool:
     return locked != "" and expires in ("0", "1")
 
 
-def own_drop_ins(host: "LinuxHost", survey: Survey) -> list[str]:
+def was_locked(grant: Grant) -> bool:
+    """Whether an account was locked already before we closed it: then it is not unlocked when it is opened again."""
+    return grant.undo.get("locked", "") in ("!", "!!")
+
+
+def own_drop_ins(host: ManagedHost, survey: Survey) -> list[str]:
     """Find the files of sudo rules that name only accounts of ours, ourselves among them: without them we are not root any more."""
     names = {one.name for one in host.accounts}
     return [
@@ -140,7 +143,7 @@ def own_drop_ins(host: "LinuxHost", survey: Survey) -> list[str]:
     ]
 
 
-def jobs(host: "LinuxHost", shell: Shell, accounts: Mapping[str, str]) -> Iterator[Grant]:
+def jobs(host: ManagedHost, shell: Shell, accounts: Mapping[str, str]) -> Iterator[Grant]:
     """Give what runs by itself under these accounts (name: holder)."""
     failing = "it cannot be seen what runs by itself"
     for line in shell.must("jobs", *accounts, failing=failing).splitlines() if accounts else ():
@@ -151,7 +154,7 @@ def jobs(host: "LinuxHost", shell: Shell, accounts: Mapping[str, str]) -> Iterat
 
 
 def _sudoers(
-    host: "LinuxHost", survey: Survey, accounts: Mapping[str, str], owners: Mapping[bytes, str], own: Collection[str]
+    host: ManagedHost, survey: Survey, accounts: Mapping[str, str], owners: Mapping[bytes, str], own: Collection[str]
 ) -> Iterator[Grant]:
     """Give the files of rules that name these accounts, but those that go with our own account."""
     ours = {one.name for one in host.accounts}
@@ -174,7 +177,7 @@ def _sudoers(
         yield _rule(host, EVERYTHING, sorted(hidden), accounts, ", in a file that another includes")
 
 
-def _rule(host: "LinuxHost", path: str, names: list[str], accounts: Mapping[str, str], more: str) -> Grant:
+def _rule(host: ManagedHost, path: str, names: list[str], accounts: Mapping[str, str], more: str) -> Grant:
     return Grant(
         system=host.name,
         id=f"sudoers {path}",
@@ -184,7 +187,7 @@ def _rule(host: "LinuxHost", path: str, names: list[str], accounts: Mapping[str,
     )
 
 
-def _command_keys(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]) -> Iterator[Grant]:
+def _command_keys(host: ManagedHost, survey: Survey, owners: Mapping[bytes, str]) -> Iterator[Grant]:
     """Ask the server about our keys where a program gives it the keys of an account: no file says which."""
     for account, program in sorted(survey.commands.items()):
         standing = {line.blob for file in survey.files if account in file.accounts for line in file.lines}
@@ -200,7 +203,7 @@ def _command_keys(host: "LinuxHost", survey: Survey, owners: Mapping[bytes, str]
                 )
 
 
-def _agents(host: "LinuxHost", shell: Shell, holders: set[str]) -> Iterator[Grant]:
+def _agents(host: ManagedHost, shell: Shell, holders: set[str]) -> Iterator[Grant]:
     named = {one.unit: one.holder for one in host.agents if one.holder in holders}
     out = shell.must("agents", *named, failing="it cannot be seen which services run").splitlines() if named else []
     for unit, holder in named.items():

@@ -3,22 +3,22 @@
 import re
 import time
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.end_state import planned_operations
-from connectors.ssh_host.linux.commands import DROP_IN, SFTP_SERVERS, Root
-from connectors.ssh_host.linux.discovery import LEFT_RUNNING, state
+from connectors.ssh_host.linux.by_hand import is_a_persons
+from connectors.ssh_host.linux.commands import SFTP_SERVERS, Root
+from connectors.ssh_host.linux.discovery import state
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import Survey, look
-from connectors.ssh_host.linux.things import Kind, Named, drop_ins_of
+from connectors.ssh_host.linux.things import Kind, Named, drop_ins_of, named
+from connectors.ssh_host.linux.way_back import folder_of
 from connectors.ssh_host.names import encode
 from core.counting import counted
 from core.model import EndState, Grant
 from core.signatures.public_key import PublicKey, read_line
-
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
 _RULE: Final = re.compile(r"\s+\((?P<whom>[^):]*)(?::[^)]*)?\) (?P<tags>(?:[A-Z_]+: )*)ALL")
 """One rule as sudo(8) lists it: it lets somebody run everything. Any other is not taken for one that makes root."""
@@ -26,7 +26,7 @@ _DAY: Final = 24 * 60 * 60
 _ANOTHERS_PASSWORD: Final = ("rootpw", "targetpw", "runaspw")
 
 
-def end_state(host: "LinuxHost", shell: Shell, gone: Sequence[Named]) -> EndState:
+def end_state(host: ManagedHost, shell: Shell, gone: Sequence[Named]) -> EndState:
     """Leave our lines out, in memory only, and see which of the client's administrators come in and become root."""
     survey = look(shell, host)
     lines = {(one.what, one.where) for one in gone if one.kind == Kind.KEY}
@@ -48,22 +48,22 @@ def end_state(host: "LinuxHost", shell: Shell, gone: Sequence[Named]) -> EndStat
     )
 
 
-def planned(host: "LinuxHost", grants: Sequence[Grant]) -> Iterator[str]:
+def planned(host: ManagedHost, grants: Sequence[Grant]) -> Iterator[str]:
     """Name what would be sent for each grant, having asked the guard. Raises GuardError for what it would hold back."""
     commands = host.commands()
-    folder = host.folder(f"/home/{host.user}")
+    folder = folder_of(host, f"/home/{host.user}")
     yield from _looks(host)
     yield commands.told("way-back-prepare", folder)
     laid = [f"{folder}/{name}" for name in ("restore.sh", "ours", "kept", "keep.0")]
     yield from _written(laid)
     yield commands.told("way-back-start", folder, str(host.way_back_seconds))
     for grant in grants:
-        yield from _for_one(host, grant, host.named(grant), folder)
+        yield from _for_one(host, grant, named(host, grant), folder)
     yield commands.told("way-back-check", folder)
     yield commands.told("way-back-confirm", folder)
 
 
-def _looks(host: "LinuxHost") -> Iterator[str]:
+def _looks(host: ManagedHost) -> Iterator[str]:
     """Name what is asked before anything is changed; the addresses are known once we are there."""
     commands, ours = host.commands(), [one.name for one in host.accounts]
     yield from (commands.told(name) for name in ("where-from", "accounts", "groups", "name-services"))
@@ -80,11 +80,11 @@ def _looks(host: "LinuxHost") -> Iterator[str]:
         yield f"run {commands.sftp_server(SFTP_SERVERS[0]).decode()}, or where else OpenSSH's is, to read and write files"
 
 
-def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Iterator[str]:
+def _for_one(host: ManagedHost, grant: Grant, what: Named, folder: str) -> Iterator[str]:
     commands = host.commands()
     if what.kind == Kind.ACCOUNT:
         yield f"{grant.id}, as found: {grant.privilege}"
-    if _is_a_persons(host, grant, what):
+    if is_a_persons(host, grant, what):
         yield f"nothing: {grant.id} is left to a person"
     elif what.kind in (Kind.KEY, Kind.AUTHORITY):
         yield from planned_operations([encode(what.where)])
@@ -104,19 +104,11 @@ def _for_one(host: "LinuxHost", grant: Grant, what: Named, folder: str) -> Itera
         yield commands.told("agent-off", what.what)
 
 
-def _is_a_persons(host: "LinuxHost", grant: Grant, what: Named) -> bool:
-    if what.kind in (Kind.JOB, Kind.COMMAND_KEY) or (host.root == Root.NONE and what.kind != Kind.KEY):
-        return True
-    if what.kind == Kind.ACCOUNT and grant.undo.get(LEFT_RUNNING):
-        return True
-    return what.kind == Kind.SUDOERS and (bool(grant.undo.get("others")) or re.fullmatch(DROP_IN.pattern, what.what) is None)
-
-
 def _written(paths: Sequence[str]) -> list[str]:
     return [one for one in planned_operations([encode(path) for path in paths]) if not one.startswith("read ")]
 
 
-def _comes_in(host: "LinuxHost", shell: Shell, survey: Survey, account: str, key: PublicKey, gone: Collection[tuple[str, str]]) -> bool:
+def _comes_in(host: ManagedHost, shell: Shell, survey: Survey, account: str, key: PublicKey, gone: Collection[tuple[str, str]]) -> bool:
     """Tell whether a key opens an account now, by what stays. Without root, nothing of ours is in accounts that we do not see."""
     if host.would_accept(account, key.line)[0] != Answer.ACCEPTED:
         return False

@@ -1,26 +1,21 @@
 """Putting one grant back from what was noted, and saying how a person does the same by hand."""
 
-import json
-import shlex
-from typing import TYPE_CHECKING
-
 from connectors.ssh_host.authorized_keys import put_back, split_lines
 from connectors.ssh_host.grants import stored_lines
 from connectors.ssh_host.linux import discovery
 from connectors.ssh_host.linux.looking import stands
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import look
 from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.linux.way_back import WayBack
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace
 from core.errors import RefusedError
 from core.model import Grant, Receipt
 
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
-
-def give_back(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
+def give_back(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> Receipt:
     """Put a grant back behind a way back of the client's. Raises RefusedError if that is a person's to do."""
     survey = look(shell, host)
     if what.kind not in (Kind.KEY, Kind.AUTHORITY) and stands(host, shell, grant, what):
@@ -36,8 +31,8 @@ def give_back(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Rec
             return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})
     elif not grant.undo:
         raise RefusedError(f"{grant.subject} came without its undo", untouched="everything on the host")
-    way = host.way_back(shell, survey)
-    with host.within_way_back():
+    way = WayBack(host, shell, survey)
+    with way.in_time():
         way.arm(survey, (), [what.what] if what.kind == Kind.SUDOERS else [])
         host.changed()
         if missing:
@@ -48,37 +43,8 @@ def give_back(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Rec
             shell.must("drop-in-back", what.what, failing=f"{what.what} cannot get its name back, or sudo's rules are not whole with it")
         else:
             _agent_back(shell, what.what, grant)
-        way.confirm(host.require_client)
+        way.confirm()
     return Receipt(done=f"put {grant.id} back on {host.host}", facts={"changed": True})
-
-
-def by_hand(grant: Grant, what: Named) -> str:
-    """Say how the client gives a grant back; nothing in it is secret."""
-    steps = []
-    if "lines" in grant.undo:
-        shown = " / ".join(text.decode("utf-8", "replace").strip() for _position, text in stored_lines(grant))
-        steps.append(f"add to {grant.undo['file']}: {shown}")
-    if what.kind == Kind.ACCOUNT:
-        steps.append(f"run: usermod {'' if _stays_locked(grant) else '-U '}-e {shlex.quote(grant.undo.get('expires', ''))} {what.what}")
-        steps += [f"rename {path}.good-leaver to {path}" for path in json.loads(grant.undo.get("drop-ins", "[]"))]
-    if what.kind == Kind.SUDOERS:
-        steps.append(f"rename {what.what}.good-leaver to {what.what}")
-    if what.kind == Kind.AGENT:
-        steps.append(f"run: systemctl enable --now {what.what}")
-    return "; ".join(steps) or "it came without its undo"
-
-
-def by_hand_away(what: Named) -> str:
-    """Say how a person takes a grant away."""
-    return {
-        Kind.KEY: f"take the lines of {what.what} out of {what.where}",
-        Kind.AUTHORITY: f"take the line of {what.what} out of {what.where}",
-        Kind.COMMAND_KEY: f"take {what.what} away where the program finds the keys of {what.where}",
-        Kind.ACCOUNT: f"usermod -L -e 1 {what.what}",
-        Kind.SUDOERS: f"take the rules for our accounts out of {what.what} with visudo",
-        Kind.JOB: f"{what.where} under an account of the client's, or none",
-        Kind.AGENT: f"stop {what.what} and keep it from starting",
-    }[what.kind]
 
 
 def _lines_back(shell: Shell, path: str, missing: list[tuple[int, bytes]], grant: Grant) -> None:
@@ -89,14 +55,10 @@ def _lines_back(shell: Shell, path: str, missing: list[tuple[int, bytes]], grant
 
 
 def _account_back(shell: Shell, account: str, grant: Grant) -> None:
-    command = "open-account" if _stays_locked(grant) else "unlock-account"
+    command = "open-account" if discovery.was_locked(grant) else "unlock-account"
     shell.must(command, grant.undo.get("expires", ""), account, failing=f"{account} cannot be opened again")
     if discovery.state(shell, account) != (grant.undo.get("locked", ""), grant.undo.get("expires", "")):
         raise RefusedError(f"{account} is not as it was", untouched="its files, its number, its home")
-
-
-def _stays_locked(grant: Grant) -> bool:
-    return grant.undo.get("locked", "") in ("!", "!!")
 
 
 def _agent_back(shell: Shell, unit: str, grant: Grant) -> None:

@@ -3,12 +3,13 @@
 import json
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from connectors.ssh_host.authorized_keys import KeyLine, take_out
-from connectors.ssh_host.linux import discovery, giving_back
+from connectors.ssh_host.linux import asking, discovery
+from connectors.ssh_host.linux.by_hand import require_ours_to_do
 from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, server_port, sessions_by_key, stands
-from connectors.ssh_host.linux.running import runs
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey, look
 from connectors.ssh_host.linux.things import Kind, Named
@@ -21,43 +22,32 @@ from core.counting import counted
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, Receipt
 
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
-
 _FAREWELL_SECONDS: Final = 5.0
 _STILL_IN: Final = "ours are not seen to have ended: whoever came in before may still be in"
 
 
-def give_up(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> Receipt:
+def give_up(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> Receipt:
     """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do."""
     survey = look(shell, host)
+    way = WayBack(host, shell, survey)
     if stands(host, shell, grant, what) is False:
-        with host.within_way_back():
-            host.way_back(shell, survey).settle(host.require_client)  # we were interrupted before we could say that all is well
+        with way.in_time():
+            way.settle()  # we were interrupted before we could say that all is well
         if not open_sessions(host, shell, what)[0]:
             return Receipt(done=f"it was already so: {grant.id} is not there", undo=grant.undo, facts={"changed": False})
         ended = _end_sessions(host, shell, survey, what)  # we were interrupted before
         facts = {"changed": True, **ended, **_told_of_ours(host, shell, grant, what)}
         return Receipt(done=f"ended what was still open by {grant.id}", undo=grant.undo, facts=facts)
-    _refuse_what_a_person_does(host, shell, survey, grant, what)
+    require_ours_to_do(host, shell, survey, grant, what)
+    asking.require_client(host)
+    with way.in_time():
+        return _take_away(host, shell, survey, grant, what, way)
+
+
+def _take_away(host: ManagedHost, shell: Shell, survey: Survey, grant: Grant, what: Named, way: WayBack) -> Receipt:
+    """Do it behind a way back, confirm it, and end its sessions. Raises RefusedError where it is not confirmed."""
     drop_ins = [what.what] if what.kind == Kind.SUDOERS else discovery.own_drop_ins(host, survey) if grant.own else []
     lines = _lines(survey, what, host.own_key().blob if grant.own else None)
-    host.require_client()
-    with host.within_way_back():
-        return _take_away(host, shell, survey, grant, what, lines, drop_ins)
-
-
-def _take_away(
-    host: "LinuxHost",
-    shell: Shell,
-    survey: Survey,
-    grant: Grant,
-    what: Named,
-    lines: list[tuple[KeyFile, list[KeyLine]]],
-    drop_ins: list[str],
-) -> Receipt:
-    """Do it behind a way back, confirm it, and end its sessions. Raises RefusedError where it is not confirmed."""
-    way = host.way_back(shell, survey)
     waits = way.arm(survey, {line.blob for _file, found in lines for line in found}, drop_ins)
     host.changed()
     if what.kind == Kind.ACCOUNT and grant.own:
@@ -67,53 +57,14 @@ def _take_away(
     if could and _may_sudo(host, shell) != could:
         raise way.not_confirmed("the client's administrators have other rights by sudo than before")
     gone = _closed_now(survey, keys_of(host, grant.model_copy(update={"undo": undo}), what), what) if what.kind == Kind.KEY else []
-    way.confirm(lambda: host.require_client(gone))
+    way.confirm(gone)
     ended = _end_sessions(host, shell, survey, what)
     facts = {"changed": True, "way back": waits, **ended, **_told_of_ours(host, shell, grant, what)}
     return Receipt(done=f"took {grant.id} away on {host.host}", undo=undo, facts=facts)
 
 
-def _may_sudo(host: "LinuxHost", shell: Shell) -> list[str]:
+def _may_sudo(host: ManagedHost, shell: Shell) -> list[str]:
     return [shell.run("may-sudo", account).out for account in host.client_admins]
-
-
-def _refuse_what_a_person_does(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, what: Named) -> None:
-    why = ""
-    if what.kind == Kind.COMMAND_KEY:
-        why = f"the keys of {what.where} come from a program ({survey.commands.get(what.where, 'AuthorizedKeysCommand')}), not from a file"
-    elif what.kind == Kind.JOB:
-        why = f"it runs by itself for the client's sake, or ours: {what.what}; it stops when the account expires"
-    elif not shell.is_root and what.kind != Kind.KEY:
-        why = "we come in without root (root: none)"
-    elif what.kind == Kind.AGENT and shell.run("agents", what.what).out.strip() == "none":
-        why = "no systemd runs on this host"
-    elif what.kind == Kind.ACCOUNT:
-        why = _what_would_end(host, shell, grant, what)
-    elif what.kind == Kind.SUDOERS:
-        ours = {one.name for one in host.accounts}
-        rules = next((one for one in survey.rules if one.path == what.what), None)
-        if rules is None or rules.users is None or not what.what.startswith("/etc/sudoers.d/"):
-            why = "it is no drop-in that can be set aside by itself"
-        elif others := sorted(rules.users - ours) + list(rules.others):
-            why = f"it is also for {', '.join(others)}"
-    if why:
-        raise RefusedError(
-            f"{grant.id} is left to a person: {why}",
-            untouched="everything on the host",
-            todo=f"have the client do it, or move it first: {giving_back.by_hand_away(what)}",
-        )
-
-
-def _what_would_end(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> str:
-    """Name what runs by itself under an account, or was left running there, and may be the client's; empty if there is nothing."""
-    if jobs := list(discovery.jobs(host, shell, {what.what: grant.holder})):
-        return f"these stop when it expires: {'; '.join(one.id for one in jobs)}"
-    running = runs(shell, [what.what])[what.what]
-    if left := discovery.held_by(host, what.what, running):
-        if running.left is None:
-            return "what runs under it cannot be seen (ps), and would end with it; if nothing there is the client's, say used_by_us_alone"
-        return f"what runs under it without a login would end: {left}; if nothing of it is the client's, say used_by_us_alone"
-    return ""
 
 
 def _lines(survey: Survey, what: Named, own: bytes | None) -> list[tuple[KeyFile, list[KeyLine]]]:
@@ -134,7 +85,7 @@ def _lines(survey: Survey, what: Named, own: bytes | None) -> list[tuple[KeyFile
     ]
 
 
-def _change(host: "LinuxHost", shell: Shell, grant: Grant, what: Named, lines: list[tuple[KeyFile, list[KeyLine]]]) -> dict[str, str]:
+def _change(host: ManagedHost, shell: Shell, grant: Grant, what: Named, lines: list[tuple[KeyFile, list[KeyLine]]]) -> dict[str, str]:
     """Do the one thing, and give what undoes it."""
     undo = dict(grant.undo)
     if lines:
@@ -178,7 +129,7 @@ def _closed_now(survey: Survey, keys: list[tuple[str, str]], what: Named) -> lis
     return [(account, key) for account, key in keys if account not in elsewhere and account not in survey.commands]
 
 
-def _end_sessions(host: "LinuxHost", shell: Shell, survey: Survey, what: Named) -> dict[str, object]:
+def _end_sessions(host: ManagedHost, shell: Shell, survey: Survey, what: Named) -> dict[str, object]:
     """End what is still open by this grant; our own connection is closed by us, last."""
     if what.kind == Kind.ACCOUNT:
         before, after = ([*shell.run("end-account", what.what).out.split(), "?", "?"])[:2]
@@ -189,12 +140,12 @@ def _end_sessions(host: "LinuxHost", shell: Shell, survey: Survey, what: Named) 
     return {}
 
 
-def _told_of_ours(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> dict[str, object]:
+def _told_of_ours(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> dict[str, object]:
     """Say `sessions_ended` once the host itself tells, of every login that is open now, that it is none by our own key."""
     return {"sessions_ended": True} if grant.own and sessions_by_key(host, shell, what) == NO_SESSION else {}
 
 
-def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: WayBack, lines: tuple[KeyFile, list[KeyLine]]) -> Receipt:
+def _leave(host: ManagedHost, shell: Shell, survey: Survey, grant: Grant, way: WayBack, lines: tuple[KeyFile, list[KeyLine]]) -> Receipt:
     """Close our own account with our key and our rights, at once; the host ends our sessions when we have said whether all is well."""
     file, found = lines
     drop_ins = discovery.own_drop_ins(host, survey)
@@ -203,7 +154,7 @@ def _leave(host: "LinuxHost", shell: Shell, survey: Survey, grant: Grant, way: W
     _replace(shell, file, found, into_place=False)
     with shell.start("leave", way.folder, host.user, "yes", file.path, *drop_ins) as running:
         way.require_nothing_wrong(_line(running))
-        way.require(lambda: host.require_client([(host.user, host.own_key().line)]))
+        way.require_client([(host.user, host.own_key().line)])
         running.feed(CONFIRM)
         if _line(running).strip() != "confirmed":
             raise way.not_confirmed("the host did not take our word")

@@ -2,23 +2,22 @@
 
 import base64
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.grants import doubt
 from connectors.ssh_host.linux import discovery
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN, rules_files
 from connectors.ssh_host.linux.survey import sudo_rules
 from connectors.ssh_host.linux.things import Kind, Named
+from connectors.ssh_host.linux.way_back import unconfirmed
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular
 from core.errors import RefusedError, UnavailableError
 from core.model import Assurance, Grant, GrantState, Verdict
-
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
 NO_SESSION: Final = "0 0"
 _BY_KEY: Final = (Kind.KEY, Kind.COMMAND_KEY)
@@ -44,7 +43,7 @@ class Inside(NamedTuple):
     root: bool = False
 
 
-def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_in: bool) -> Verdict:
+def verdict(host: ManagedHost, grant: Grant, what: Named, *, log_in: bool, come_in: bool) -> Verdict:
     """Judge one grant. Only what is seen counts as revoked. Nobody comes in to look at our own way in, nor without `come_in`."""
     try:
         answer, evidence = seen_from_outside(host, grant, what, reached=come_in and not grant.own)
@@ -70,13 +69,13 @@ def verdict(host: "LinuxHost", grant: Grant, what: Named, *, log_in: bool, come_
                 f"{evidence}; {'we cannot look any more' if come_in else 'we do not come in to look'}, and {why}",
             )
         elif grant.own and come_in and not log_in:
-            evidence += f"; {host.unconfirmed}"
+            evidence += f"; {unconfirmed(host)}"
     state = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}[answer]
     assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
     return Verdict(state=state, assurance=assurance, evidence=evidence, refused=refused)
 
 
-def seen_from_outside(host: "LinuxHost", grant: Grant, what: Named, *, reached: bool = False) -> tuple[Answer, str]:
+def seen_from_outside(host: ManagedHost, grant: Grant, what: Named, *, reached: bool = False) -> tuple[Answer, str]:
     """Ask the server about every key by which this grant let us in; one that it takes is enough. Raises as `SshHost.connect`.
 
     `reached`: somebody else sees whether it can be reached.
@@ -97,7 +96,7 @@ def seen_from_outside(host: "LinuxHost", grant: Grant, what: Named, *, reached: 
     return wanted, evidence
 
 
-def keys_of(host: "LinuxHost", grant: Grant, what: Named) -> list[tuple[str, str]]:
+def keys_of(host: ManagedHost, grant: Grant, what: Named) -> list[tuple[str, str]]:
     """Give the keys (account, public line) by which a grant lets us in, as far as that is known."""
     if what.kind in (Kind.ACCOUNT, Kind.SUDOERS) and (noted := json.loads(grant.undo.get("keys", "[]"))):
         return [(account, key) for account, key in noted]
@@ -109,7 +108,7 @@ def keys_of(host: "LinuxHost", grant: Grant, what: Named) -> list[tuple[str, str
     return []
 
 
-def stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool | None:
+def stands(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> bool | None:
     """See whether a grant is on the host; None if that is not known, by our rights or by what runs there.
 
     Raises RefusedError for a file that may not be read, or a command that may not be run.
@@ -130,7 +129,7 @@ def stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool |
     return None if len(out) < 4 else out[1] == "loaded" and (out[2] == "active" or out[3] == "enabled")  # noqa: PLR2004 - four fields
 
 
-def open_sessions(host: "LinuxHost", shell: Shell, what: Named) -> tuple[int, str]:
+def open_sessions(host: ManagedHost, shell: Shell, what: Named) -> tuple[int, str]:
     """Count what still runs by this grant, whether or not it lets anybody in anew; and the sessions that nobody can attribute.
 
     Of these it is empty if there are none, and a question mark where the host cannot count. Our own connection does not count.
@@ -143,14 +142,14 @@ def open_sessions(host: "LinuxHost", shell: Shell, what: Named) -> tuple[int, st
     return _number(known), "" if untold == "0" else untold
 
 
-def sessions_by_key(host: "LinuxHost", shell: Shell, what: Named) -> str:
+def sessions_by_key(host: ManagedHost, shell: Shell, what: Named) -> str:
     """Give how many logins beside our own connection are by a key or authority, and of how many the host's log does not tell it."""
     came = [*shell.run("where-from").out.split(), "0", "0"]
     failing = "open sessions cannot be counted"
     return shell.must("key-sessions", server_port(host, shell), came[1], what.what, failing=failing).strip()
 
 
-def server_port(host: "LinuxHost", shell: Shell) -> str:
+def server_port(host: ManagedHost, shell: Shell) -> str:
     """Give the port of the server on the host itself: the one to which we connect may be forwarded there."""
     came = shell.run("where-from").out.split()
     return came[3] if len(came) > 3 else str(host.port)  # noqa: PLR2004 - four words, ssh(1)
@@ -172,7 +171,7 @@ def _lines(shell: Shell, what: Named) -> list[KeyLine]:
     return [line for line in lines if what.kind == Kind.AUTHORITY or not line.is_certificate_authority]
 
 
-def _rule_stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> bool | None:
+def _rule_stands(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> bool | None:
     names = set(grant.undo.get("accounts", "").split()) or {one.name for one in host.accounts}
     rules = {one.path: one for one in rules_files(sudo_rules(shell))}
     if what.what in (MAIN, EVERYTHING) and EVERYTHING in rules and rules[EVERYTHING].users is None:
@@ -181,7 +180,7 @@ def _rule_stands(host: "LinuxHost", shell: Shell, grant: Grant, what: Named) -> 
     return there is not None and (there.users is None or bool(there.users & names))
 
 
-def _seen_from_inside(host: "LinuxHost", grant: Grant, what: Named) -> Inside:
+def _seen_from_inside(host: ManagedHost, grant: Grant, what: Named) -> Inside:
     """Look, as long as the server would let us in: a login that it would refuse is not tried for this."""
     try:
         if host.would_accept(host.user, host.own_key().line)[0] == Answer.REFUSED:
@@ -203,7 +202,7 @@ def _doubt(grant: Grant, what: Named) -> str:
     return ""
 
 
-def _ask_by_certificate(host: "LinuxHost", account: str, line: str) -> tuple[Answer, str]:
+def _ask_by_certificate(host: ManagedHost, account: str, line: str) -> tuple[Answer, str]:
     kind, blob = line.split()[:2]
     answer, why = host.asked(account, Certificate(kind, base64.b64decode(blob)), None)
     return answer, f"{account}@{host.host}:{host.port}, asked about a certificate by it without logging in: {why}"

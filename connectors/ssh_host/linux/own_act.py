@@ -3,16 +3,14 @@
 import re
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.linux.commands import Root
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from core.errors import RefusedError, UnavailableError
 from core.signatures.public_key import read_line
-
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
 _AGREE: Final = timedelta(minutes=5)
 """How far the host's clock may be from ours: the log's instants are by that clock."""
@@ -23,7 +21,7 @@ _LINE: Final = re.compile(
 """As journalctl(1) writes it with `-o short-unix`, or syslog with times of RFC 3339. A time without year or zone is not certain."""
 
 
-def own_act(host: "LinuxHost") -> tuple[datetime | None, str]:
+def own_act(host: ManagedHost) -> tuple[datetime | None, str]:
     """See when the client last came in; a login of ours that the server would refuse is not tried for this."""
     if host.root == Root.NONE:
         return None, "without root its log cannot be read"

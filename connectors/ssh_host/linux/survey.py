@@ -4,10 +4,11 @@ import posixpath
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.linux.commands import ACCOUNT
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.name_services import unlisted
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import RulesFile, rules_files
@@ -16,9 +17,6 @@ from connectors.ssh_host.packets import Attributes
 from connectors.ssh_host.replacement import read_regular
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError
-
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
 POWERFUL: Final = frozenset({"root", "sudo", "wheel", "admin", "docker", "lxd", "incus-admin", "libvirt", "disk", "shadow", "adm", "staff"})
 """Groups by which one can become root, or read what root reads."""
@@ -74,7 +72,7 @@ class Survey:
         return next((one for one in self.files if one.path == path), None)
 
 
-def look(shell: Shell, host: "LinuxHost", *, strict: bool = True) -> Survey:
+def look(shell: Shell, host: ManagedHost, *, strict: bool = True) -> Survey:
     """Look at everything that the rights of the account by which we come in reach.
 
     Raises RefusedError for what cannot be told; a file that may not be read, or is behind a link, is only noted where it is not `strict`.
@@ -168,12 +166,12 @@ def _accounts(shell: Shell, named: Collection[str]) -> tuple[dict[str, Account],
     found, strange = {}, []
     listed = shell.must("accounts", failing="the host's accounts cannot be listed").splitlines()
     others = {*named} - {line.partition(":")[0] for line in listed}
-    missing = sorted(one for one in others if re.fullmatch(ACCOUNT.pattern, one))
+    missing = sorted(one for one in others if ACCOUNT.fits(one))
     strange += sorted(others.difference(missing))
     for line in (*listed, *(shell.run("accounts-named", *missing).out.splitlines() if missing else ())):
         name, _secret, uid, gid, _who, home, login = line.split(":")[:7]
         groups = sorted({names.get(int(gid), gid), *members.get(name, ())})
-        if re.fullmatch(ACCOUNT.pattern, name) is None:
+        if not ACCOUNT.fits(name):
             strange.append(name)
             continue
         found[name] = Account(name, int(uid), home, login, tuple(groups))

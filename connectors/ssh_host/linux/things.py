@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from connectors.ssh_host.authorized_keys import KeyLine
 from connectors.ssh_host.grants import undo_of
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.survey import POWERFUL, KeyFile, Survey
 from core.errors import RefusedError
 from core.model import Grant
@@ -45,20 +46,12 @@ _FORMS: Final = (
 )
 
 
-def named(grant: Grant) -> Named | None:
-    """Read a grant's id; None if it is none of this host's kinds."""
-    for kind, form in _FORMS:
-        if match := re.fullmatch(form, grant.id, re.DOTALL):
-            return Named(kind, match[1], match[2])
-    return None
-
-
-def require_named(grant: Grant, system: str, accounts: Collection[str], units: Collection[str]) -> Named:
+def named(host: ManagedHost, grant: Grant) -> Named:
     """Read a grant's id. Raises RefusedError for a grant of another system or kind, or one of what is not named as ours."""
-    found = named(grant)
-    if found is None or grant.system != system:
-        raise RefusedError(f"{grant.subject} is no grant on {system}", untouched="everything on the host")
-    ours = {Kind.ACCOUNT: accounts, Kind.AGENT: units}.get(found.kind)
+    found = next((Named(kind, *match.groups()) for kind, form in _FORMS if (match := re.fullmatch(form, grant.id, re.DOTALL))), None)
+    if found is None or grant.system != host.name:
+        raise RefusedError(f"{grant.subject} is no grant on {host.name}", untouched="everything on the host")
+    ours = {Kind.ACCOUNT: {one.name for one in host.accounts}, Kind.AGENT: {one.unit for one in host.agents}}.get(found.kind)
     if ours is not None and found.what not in ours:
         raise RefusedError(f"{grant.subject} is not named as ours in the engagement file", untouched="everything on the host")
     return found

@@ -5,15 +5,13 @@ be passed over in silence.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.sudoers import EVERYTHING
 from connectors.ssh_host.linux.survey import POWERFUL, Account, Survey
 from core.counting import counted
 from core.signatures.public_key import read_line
-
-if TYPE_CHECKING:
-    from connectors.ssh_host.linux.host import LinuxHost
 
 _READ_ONLY: Final = frozenset({"adm"})
 """Of the powerful groups, those by which one reads and does not become root."""
@@ -22,7 +20,7 @@ _POWER: Final = "with root's rights or a rule of sudo"
 _SHOWN: Final = 20
 
 
-def unnamed(host: "LinuxHost", survey: Survey, owners: Collection[bytes]) -> Iterator[str]:
+def unnamed(host: ManagedHost, survey: Survey, owners: Collection[bytes]) -> Iterator[str]:
     """Tell the accounts with root's rights or a rule of sudo, and their key lines, as far as nobody named them: one sentence each."""
     powers = {name: why for name, account in survey.accounts.items() if (why := _power(survey, account))}
     known = {*owners, host.own_key().blob, *(read_line(line).blob for line in (*host.client_keys, *(one.key for one in host.authorities)))}

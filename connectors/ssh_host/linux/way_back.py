@@ -6,10 +6,14 @@ What it restores if nobody confirms in time: sshd's, sudo's and PAM's own files,
 `visudo -c`), and every key line that is not ours.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from connectors.ssh_host.authorized_keys import key_lines, take_out
+from connectors.ssh_host.linux import asking
+from connectors.ssh_host.linux.commands import Root
+from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey
 from connectors.ssh_host.linux.way_back_scripts import RESTORE
@@ -23,13 +27,33 @@ NOT_ARMED: Final = "way-back"
 _ARMED: Final = "the way back: within its time the host restores its own settings and the client's key lines, and nothing of ours"
 
 
-class WayBack:
-    """The way back of one host, in a folder of our own there. `seconds`: when it runs, unless it is confirmed or renewed before."""
+def folder_of(host: ManagedHost, home: str) -> str:
+    """Name our folder on the host; without root it is in the home of our account."""
+    place = f"{home}/." if host.root == Root.NONE else "/var/lib/"
+    return f"{place}good-leaver-{''.join(one if one.isalnum() else '-' for one in host.name)}"
 
-    def __init__(self, shell: Shell, folder: str, seconds: int) -> None:
+
+def unconfirmed(host: ManagedHost) -> str:
+    """Say what the host does by itself if we were killed before we confirmed the last of ours, and how the client calls it off."""
+    folder = folder_of(host, "~")
+    return (
+        f"if we were interrupted before we could confirm it, the host puts its settings of before back {host.way_back_seconds} seconds "
+        f"after it was begun (see {folder}/log there), unless the client calls that off: mv {folder}/armed {folder}/confirmed"
+    )
+
+
+class WayBack:
+    """The way back of one host, in a folder of our own there. It runs when its time is over, unless it is confirmed or renewed before."""
+
+    def __init__(self, host: ManagedHost, shell: Shell, survey: Survey) -> None:
+        self._host = host
         self._shell = shell
-        self.folder = folder
-        self._seconds = seconds
+        home = survey.accounts[host.user].home if host.user in survey.accounts else f"/home/{host.user}"
+        self.folder = folder_of(host, home)
+
+    def in_time(self) -> AbstractContextManager[None]:
+        """Have nobody wait, in the block that begins now, for so long that it would run before its confirmation."""
+        return self._host.no_longer_than(self._host.way_back_seconds / 2)
 
     def arm(self, survey: Survey, ours: Collection[bytes], drop_ins: Sequence[str]) -> str:
         """Lay it on the host and start it; one that was left armed is renewed, with what it kept then. Gives how it waits.
@@ -45,30 +69,31 @@ class WayBack:
                 self._lay(survey, ours, drop_ins)
         except OSError as exc:
             raise RefusedError(failing, untouched="everything else on the host", todo="see whether its disk is full") from exc
-        return self._shell.must("way-back-start", self.folder, str(self._seconds), failing=failing).strip()
+        return self._shell.must("way-back-start", self.folder, str(self._host.way_back_seconds), failing=failing).strip()
 
-    def confirm(self, client_can: Callable[[], None]) -> None:
-        """Call it off: when the host's own files pass their tests, nobody else's line changed, and `client_can` raises nothing.
+    def confirm(self, gone: Sequence[tuple[str, str]] = ()) -> None:
+        """Call it off: when the host's own files pass their tests, nobody else's line changed, and the client comes in.
 
-        Raises RefusedError otherwise, and UnavailableError when the server does not answer: then it stays armed.
+        `gone` (account, key line) must not come in. Raises RefusedError otherwise, and UnavailableError when the server does not answer:
+        then it stays armed.
         """
         self.require_nothing_wrong(self._shell.must("way-back-check", self.folder, failing="it cannot be looked whether all is well"))
-        self.require(client_can)
+        self.require_client(gone)
         if self._shell.run("way-back-confirm", self.folder).status != 0:
             raise self.not_confirmed("it had run already")
 
-    def require(self, client_can: Callable[[], None]) -> None:
-        """See that the client comes in. Raises as `confirm`."""
+    def require_client(self, gone: Sequence[tuple[str, str]]) -> None:
+        """See that the client comes in, and that these of ours do not. Raises as `confirm`."""
         try:
-            client_can()
+            asking.require_client(self._host, gone)
         except UnavailableError as error:
             raise UnavailableError(f"the change is not confirmed yet: {error.what}", untouched=_ARMED, todo=error.todo) from error
 
-    def settle(self, client_can: Callable[[], None]) -> None:
+    def settle(self) -> None:
         """Call off one that an earlier, killed run left armed. Raises RefusedError as `confirm`."""
         seen = self._shell.run("way-back-check", self.folder)
         if seen.status == 0 and NOT_ARMED not in seen.out.split():
-            self.confirm(client_can)
+            self.confirm()
 
     def require_nothing_wrong(self, said: str) -> None:
         """Read what the check on the host wrote. Raises RefusedError."""
