@@ -10,22 +10,24 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field
 
+from connectors.ssh_host import looking
 from connectors.ssh_host.authentication import Answer
-from connectors.ssh_host.authorized_keys import KeyLine, key_lines, put_back, split_lines
+from connectors.ssh_host.authorized_keys import missing_from, put_back
 from connectors.ssh_host.client_way_in import ClientWayIn
 from connectors.ssh_host.clients_view import ClientsKeyFiles
 from connectors.ssh_host.end_state import end_state, planned_operations
-from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, stored_lines
+from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY, doubt, fingerprint_and_path, grants_in, owners_of, stored_lines
 from connectors.ssh_host.host import LoginRefusedError, PublicLine, SshHost
 from connectors.ssh_host.kept import Kept
 from connectors.ssh_host.key_files import KeyFile, each_once
+from connectors.ssh_host.looking import KeyInFile, ask
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular, replace, temporary
 from connectors.ssh_host.sftp import Sftp
 from connectors.ssh_host.taking_out import require_no_authority, take_out_lines
 from core.counting import counted
-from core.errors import RefusedError, UnavailableError
-from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
+from core.errors import RefusedError
+from core.model import ClientControl, EndState, Grant, Holder, Receipt, Verdict
 from core.signatures.public_key import PublicKey, read_line
 
 NOT_LOOKED_AT: Final = (
@@ -71,7 +73,7 @@ class SshAccess(SshHost):
         Our own are the lines of our key in the file that opens the account we come in by. Raises RefusedError if that is not one file
         of those named: our way in would stay, or would be cut before the rest is seen to be gone.
         """
-        owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
+        owners = owners_of(holders)
         grants: list[Grant] = []
         with self.sftp(tuple(encode(file.path) for file in self.authorized_keys)) as sftp:
             own = self.own_key()
@@ -102,21 +104,20 @@ class SshAccess(SshHost):
         parts = dict[tuple[str, str], list[Grant]]()
         for grant in grants:
             alone = grant.own or grant.privilege == CERTIFICATE_AUTHORITY
-            parts.setdefault((self._named(grant)[1], grant.id if alone else ""), []).append(grant)
+            parts.setdefault((self._named(grant).path, grant.id if alone else ""), []).append(grant)
         return list(parts.values())
 
     def revoke_together(self, grants: Sequence[Grant]) -> Sequence[Receipt]:
         """Take the lines of these keys out of one file, all or none. Raises as `revoke`."""
-        fingerprint, path = self._named(grants[0])
+        first, own = self._named(grants[0]), grants[0].own
         require_no_authority(grants)
-        own = grants[0].own
         try:
-            with self._writing_sftp(path) as sftp:
-                accounts = tuple(dict.fromkeys((self._account(path) or self.user, self.user)))
-                return take_out_lines(sftp, path, grants, ClientWayIn(self, accounts, self.client_keys))
+            with self._writing_sftp(first.path) as sftp:
+                accounts = tuple(dict.fromkeys((first.account or self.user, self.user)))
+                return take_out_lines(sftp, first.path, grants, ClientWayIn(self, accounts, self.client_keys))
         except LoginRefusedError:
-            if own and self._account(path) == self.user and not doubt(grants[0]) and self._ask(grants[0], self.user)[0] == Answer.REFUSED:
-                done = f"it was already so: {self.address} refuses {fingerprint}"
+            if own and first.account == self.user and not doubt(grants[0]) and ask(self, grants[0], self.user)[0] == Answer.REFUSED:
+                done = f"it was already so: {self.address} refuses {first.fingerprint}"
                 return [Receipt(done=done, undo=grants[0].undo, facts={"changed": False})]
             raise
         finally:
@@ -130,40 +131,19 @@ class SshAccess(SshHost):
         Once it does not, a refusal proves nothing where it may have another reason: the account is not known for certain, or the line
         held for some addresses (`from=`) or times only. Raises RefusedError for another host key.
         """
-        return self._verdict(grant, log_in=log_in, come_in=True)
+        return looking.verdict(self, self._named(grant), log_in=log_in, come_in=True)
 
     def verify_from_outside(self, grant: Grant, *, log_in: bool) -> Verdict:
         """Judge by the server's own answers alone, as `verify` does once our own key lets us in no more. Raises as `verify`."""
-        return self._verdict(grant, log_in=log_in, come_in=False)
-
-    def _verdict(self, grant: Grant, *, log_in: bool, come_in: bool) -> Verdict:
-        fingerprint, path = self._named(grant)
-        account, refused = self._account(path), False
-        try:
-            answer, evidence = self._answer(grant, fingerprint, account, log_in=log_in)
-            if answer == Answer.REFUSED or account is None:
-                stands = self._stands(grant, fingerprint, path) if come_in else None
-                if stands:
-                    refused = answer == Answer.REFUSED
-                    answer, evidence = Answer.ACCEPTED, f"{evidence}; it still stands in {path}"
-                elif stands is not None:
-                    answer, evidence = Answer.REFUSED, f"{evidence}; it stands in {path} no more"
-                elif why := doubt(grant) if account else "no query can tell either":
-                    answer, evidence = Answer.UNCLEAR, f"{evidence}; we cannot look into {path} any more, and {why}"
-        except UnavailableError as error:
-            return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
-        states = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}
-        assurance = Assurance.UNKNOWN if answer == Answer.UNCLEAR else Assurance.OBSERVED
-        return Verdict(state=states[answer], assurance=assurance, evidence=evidence, refused=refused)
+        return looking.verdict(self, self._named(grant), log_in=log_in, come_in=False)
 
     def reinstate(self, grant: Grant) -> Receipt:
         """Put the lines of `grant.undo` back in their place. Twice is fine. Raises RefusedError if our own key no longer lets us in."""
-        _fingerprint, path = self._named(grant)
-        lines = stored_lines(grant)
+        path, lines = self._named(grant).path, stored_lines(grant)
         try:
             with self._writing_sftp(path) as sftp:
                 old = read_regular(sftp, encode(path))
-                missing = [(position, text) for position, text in lines if text.rstrip(b"\n") not in _bare(old[0])]
+                missing = missing_from(old[0], lines)
                 if not missing:
                     return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})
                 replace(sftp, encode(path), old, put_back(old[0], missing, grant.undo.get("layout", "").split()))
@@ -189,14 +169,14 @@ class SshAccess(SshHost):
 
     def end_state(self, grants: Sequence[Grant]) -> EndState:
         """Read the files and leave the lines of these grants out, in memory only: one of the client's keys has to stay in each."""
-        gone = [self._named(grant) for grant in grants]
+        gone = [(one.fingerprint, one.path) for one in map(self._named, grants)]
         with self.sftp(tuple({encode(path) for _, path in gone})) as sftp:
             contents = {path: read_regular(sftp, encode(path))[0] for path in sorted({path for _, path in gone})}
         return end_state(self.name, contents, gone, {read_line(key).fingerprint for key in self.client_keys})
 
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
         """Ask the guard about all that `revoke` would send for these grants. Raises GuardError for what it would hold back."""
-        return planned_operations(sorted({encode(self._named(grant)[1]) for grant in grants}))
+        return planned_operations(sorted({encode(self._named(grant).path) for grant in grants}))
 
     def to_be_looked_at(self) -> Mapping[str, Any]:
         """Give what says which server it is, by its key, and which files it is about; no reference to a key of ours is among it."""
@@ -211,58 +191,11 @@ class SshAccess(SshHost):
         """Give the files as `user`, the client's own account here, may read them; nothing can be written."""
         return ClientsKeyFiles(self, {file.path: file.opens for file in self.authorized_keys})
 
-    def _stands(self, grant: Grant, fingerprint: str, path: str) -> bool | None:
-        """See whether the lines of a grant are still in their file; None if our own key no longer lets us look, which is not tried."""
-        authority = grant.privilege == CERTIFICATE_AUTHORITY
-        try:
-            own = self.own_key()
-        except RefusedError:
-            return None
-        if self.would_accept(self.user, own.line)[0] == Answer.REFUSED:
-            return None
-        try:
-            lines = self._lines_now(encode(path))
-        except RefusedError:
-            return None
-        return any(line.fingerprint == fingerprint and line.is_certificate_authority == authority for line in lines)
-
-    def _lines_now(self, path: bytes) -> Sequence[KeyLine]:
-        if self._kept and (seen := self._kept.recall(path)) is not None:
-            return key_lines(seen)
-        with self.sftp((path,)) as sftp:
-            content, _attributes = read_regular(sftp, path)
-        if self._kept:
-            self._kept.remember(path, content)
-        return key_lines(content)
-
-    def _answer(self, grant: Grant, fingerprint: str, account: str | None, *, log_in: bool) -> tuple[Answer, str]:
-        """Give the server's answer, and who was tried and how that is known."""
-        where = f"{self.host}:{self.port}"
-        if account is None:
-            return Answer.UNCLEAR, f"{where}: not asked, since the engagement file does not say which account the file opens"
-        if log_in and grant.own and account == self.user and fingerprint == self.own_key().fingerprint:
-            answer, why = self.try_login()
-            return answer, f"{account}@{where}, tried to log in by it: {why}"
-        answer, why = self._ask(grant, account)
-        return answer, f"{account}@{where}, asked without logging in: {why}"
-
-    def _ask(self, grant: Grant, account: str) -> tuple[Answer, str]:
-        key = self._public_key(grant)
-        if key is None:
-            return Answer.UNCLEAR, f"the public key of {grant.id} is not known here: the grant came without its undo"
-        return self.would_accept(account, key.line)
-
-    def _public_key(self, grant: Grant) -> PublicKey | None:
-        if "key" in grant.undo:
-            return read_line(grant.undo["key"])
-        own = self.own_key() if grant.own else None
-        return own if own is not None and grant.id.startswith(f"{own.fingerprint} ") else None
-
-    def _named(self, grant: Grant) -> tuple[str, str]:
+    def _named(self, grant: Grant) -> KeyInFile:
         named = fingerprint_and_path(grant)
         if named is None or named[1] not in {file.path for file in self.authorized_keys} or grant.system != self.name:
             raise RefusedError(f"{grant.subject} is no grant in the files of {self.name}", untouched="everything on the host")
-        return named
+        return KeyInFile(grant, *named, self._account(named[1]))
 
     def _writing_sftp(self, path: str) -> AbstractContextManager[Sftp]:
         beside = temporary(encode(path))
@@ -286,7 +219,3 @@ class SshAccess(SshHost):
         else:
             return
         raise RefusedError(f"our key {own.fingerprint}, by which we come in at {self.address}, {problem}", untouched="the host", todo=todo)
-
-
-def _bare(content: bytes) -> list[bytes]:
-    return [line.rstrip(b"\n") for line in split_lines(content)]

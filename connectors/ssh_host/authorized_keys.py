@@ -84,6 +84,12 @@ def layout(content: bytes) -> list[str]:
     return [hashlib.sha256(text.rstrip(b"\n")).hexdigest()[:12] for text in split_lines(content)]
 
 
+def missing_from(content: bytes, lines: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Leave out those of these lines (position, text) that stand in a file, wherever and however they end."""
+    there = {text.rstrip(b"\n") for text in split_lines(content)}
+    return [(position, text) for position, text in lines if text.rstrip(b"\n") not in there]
+
+
 def put_back(content: bytes, lines: Sequence[tuple[int, bytes]], places: Sequence[str]) -> bytes:
     """Put lines (position, text) back where `places`, the layout before they were taken out, had them.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from connectors.ssh_host.authentication import Answer
-from connectors.ssh_host.authorized_keys import KeyLine, key_lines, layout, put_back, take_out
+from connectors.ssh_host.authorized_keys import KeyLine, layout, missing_from, put_back, take_out
 from connectors.ssh_host.host import SshHost
 from connectors.ssh_host.names import encode, show
 from connectors.ssh_host.packets import Attributes
@@ -90,7 +90,6 @@ def take_out_safely(sftp: Sftp, path: str, old: tuple[bytes, Attributes], ours: 
 
 def _put_back(sftp: Sftp, path: str, old: tuple[bytes, Attributes], new: bytes, ours: Sequence[KeyLine]) -> None:
     now = read_regular(sftp, encode(path))
-    there = {line.text.rstrip(b"\n") for line in key_lines(now[0])}
-    missing = [(line.position, line.text) for line in ours if line.text.rstrip(b"\n") not in there]
+    missing = missing_from(now[0], [(line.position, line.text) for line in ours])
     content = old[0] if now[0] == new else put_back(now[0], missing, layout(old[0]))
     replace(sftp, encode(path), now, content)

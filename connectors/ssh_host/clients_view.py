@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from connectors.ssh_host.grants import fingerprint_and_path, grants_in
+from connectors.ssh_host import verdicts
+from connectors.ssh_host.grants import fingerprint_and_path, grants_in, owners_of
 from connectors.ssh_host.host import SshHost
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular
 from core.errors import RefusedError
-from core.model import Assurance, Grant, GrantState, Holder, Verdict
-from core.signatures.public_key import read_line
+from core.model import Grant, GrantState, Holder, Verdict
 
 
 class ClientsKeyFiles:
@@ -21,7 +21,7 @@ class ClientsKeyFiles:
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find every line of these holders' keys in the files that the client's account may read."""
-        owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
+        owners = owners_of(holders)
         found, self._unseen = list[Grant](), {}
         with self._host.sftp(tuple(encode(path) for path in self._files)) as sftp:
             for path, account in self._files.items():
@@ -41,10 +41,11 @@ class ClientsKeyFiles:
         path = named[1] if named else ""
         if path not in self._files or path in self._unseen:
             why = self._unseen.get(path, f"{grant.subject} is no grant in these files")
-            return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=why)
+            return verdicts.of_state(GrantState.UNKNOWN, why)
         stands = any(one.id == grant.id for one in self._seen)
-        evidence = f"its line {'stands' if stands else 'is not'} in {path}"
-        return Verdict(state=GrantState.ACTIVE if stands else GrantState.REVOKED, assurance=Assurance.OBSERVED, evidence=evidence)
+        return verdicts.of_state(
+            GrantState.ACTIVE if stands else GrantState.REVOKED, f"its line {'stands' if stands else 'is not'} in {path}"
+        )
 
     def not_looked_at(self) -> tuple[str, ...]:
         """Name the files that could not be read, and what nobody looks at."""

@@ -8,8 +8,8 @@ from typing import Final
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines, layout, split_options
 from connectors.ssh_host.packets import Attributes
 from core.errors import RefusedError
-from core.model import Grant
-from core.signatures.public_key import read_blob
+from core.model import Grant, Holder
+from core.signatures.public_key import read_blob, read_line
 
 CERTIFICATE_AUTHORITY: Final = "certificate authority"
 _ID: Final = re.compile(rf"^(SHA256:\S+)(?: as {CERTIFICATE_AUTHORITY})? in (/.*)$", re.DOTALL)
@@ -33,6 +33,11 @@ def grants_in(
             own=blob == own and not authority,
             undo=undo_of(path, content, attributes, lines),
         )
+
+
+def owners_of(holders: Sequence[Holder]) -> dict[bytes, str]:
+    """Say whose each key is: wire form of a key to its holder's name."""
+    return {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
 
 
 def fingerprint_and_path(grant: Grant) -> tuple[str, str] | None:

@@ -1,38 +1,26 @@
 """The host at the other end: who it must prove to be, how we come in, and how its refusals and silences are told apart."""
 
-import logging
 import math
-import socket
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
-from typing import Annotated, Final
+from typing import Annotated
 
 from paramiko import ECDSAKey, Ed25519Key, PKey, RSAKey, SSHException
-from paramiko.ssh_exception import IncompatiblePeer
 from pydantic import AfterValidator, Field, PrivateAttr
 
 from connectors.ssh_host import dropped
-from connectors.ssh_host.arriving import ReadAhead
 from connectors.ssh_host.authentication import Answer, Offered, ask
-from connectors.ssh_host.authorized_keys import fingerprint
-from connectors.ssh_host.guard import Guard, GuardedTransport, RareRekeying
+from connectors.ssh_host.connecting import connect
+from connectors.ssh_host.guard import Guard, GuardedTransport
 from connectors.ssh_host.kept import ANSWER_SECONDS, Kept, open_sftp
+from connectors.ssh_host.replacement import read_regular
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, SignatureError, UnavailableError
 from core.model import Noun
 from core.secret import SecretReference
 from core.signatures.public_key import PublicKey, read_line
-
-CONNECT_SECONDS: Final = 10.0
-KEEPALIVE_SECONDS: Final = 15
-POLL_SECONDS: Final = 1.0
-"""How often paramiko's thread looks up from an idle connection; its own tenth of a second costs much with hundreds of them."""
-WINDOW: Final = 8 * 1024 * 1024
-PACKET: Final = 256 * 1024
-
-logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its errors reach people as ours, not as tracebacks on the terminal
 
 
 def _public_line(line: str) -> str:
@@ -106,31 +94,8 @@ class SshHost(Noun):
             self._no_later = math.inf
 
     def _connect(self) -> GuardedTransport:
-        try:
-            sock = socket.create_connection((self.host, self.port), timeout=CONNECT_SECONDS)
-            # Else a small packet waits until the one before it is acknowledged: 40 ms where the other side has nothing to say.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            line = ReadAhead(sock)
-            transport = _transport(line, read_line(self.host_key).type)
-            transport.commands = self.commands()
-        except OSError as exc:
-            raise UnavailableError(f"{self.address} cannot be reached ({type(exc).__name__}: {exc.strerror or exc})") from exc
-        try:
-            transport.start_client(timeout=CONNECT_SECONDS)
-            self._check_host_key(transport)
-        except IncompatiblePeer as exc:
-            transport.close()
-            raise RefusedError(f"{self.address} and we have no algorithm in common ({exc})", untouched="the host") from exc
-        except (SSHException, OSError, EOFError) as exc:
-            transport.close()
-            if not transport.remote_version and dropped.is_dropped(line.greeting):
-                raise dropped.DroppedError(dropped.shown(line.greeting)) from exc
-            raise UnavailableError(f"{self.address} broke off the key exchange ({type(exc).__name__})") from exc
-        except (RefusedError, UnavailableError):
-            transport.close()
-            raise
-        transport.set_keepalive(KEEPALIVE_SECONDS)
-        transport.sock.settimeout(POLL_SECONDS)
+        transport = connect(self.host, self.port, read_line(self.host_key), self.address)
+        transport.commands = self.commands()
         return transport
 
     def would_accept(self, user: str, public_key: str) -> tuple[Answer, str]:
@@ -187,6 +152,19 @@ class SshHost(Noun):
         finally:
             transport.close()
 
+    def content_of(self, path: bytes) -> bytes:
+        """Read one small file; where connections are kept, one that was read a moment ago is not read again.
+
+        Raises as `sftp`, and RefusedError for what is no such file or may not be read.
+        """
+        if self._kept and (seen := self._kept.recall(path)) is not None:
+            return seen
+        with self.sftp((path,)) as sftp:
+            content, _attributes = read_regular(sftp, path)
+        if self._kept:
+            self._kept.remember(path, content)
+        return content
+
     def own_key(self) -> PublicKey:
         """Give the public half of our private key. Raises RefusedError if the key cannot be read."""
         return _public(self.signer())
@@ -223,34 +201,9 @@ class SshHost(Noun):
         finally:
             transport.close()
 
-    def _check_host_key(self, transport: GuardedTransport) -> None:
-        if not transport.initial_kex_done:
-            raise UnavailableError(f"{self.address} did not finish the key exchange in {CONNECT_SECONDS:.0f} seconds")
-        seen = transport.get_remote_server_key().asbytes()
-        expected = read_line(self.host_key)
-        if seen != expected.blob:
-            raise RefusedError(
-                f"{self.host}:{self.port} shows the host key {fingerprint(seen)}, but {expected.fingerprint} is expected",
-                untouched="everything; nothing was read and nobody was logged in",
-                todo="ask the client whether the host was set up anew; if it was, put the new host key into the engagement file",
-            )
-
 
 class LoginRefusedError(RefusedError):
     """The server does not take our own key."""
-
-
-def _transport(line: ReadAhead, host_key_type: str) -> GuardedTransport:
-    transport = GuardedTransport(line, default_window_size=WINDOW, default_max_packet_size=PACKET, packetizer_class=RareRekeying)
-    options = transport.get_security_options()
-    fast = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-    options.ciphers = fast
-    wanted = ("rsa-sha2-512", "rsa-sha2-256") if host_key_type == "ssh-rsa" else (host_key_type,)
-    # the pinned type comes first, so that a server with several host keys shows that one; the others stay, so that a mismatch can be named
-    options.key_types = tuple(kind for kind in wanted if kind in options.key_types) + tuple(
-        kind for kind in options.key_types if kind not in wanted
-    )
-    return transport
 
 
 def _public(key: PKey) -> PublicKey:

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from connectors.ssh_host import host
+from connectors.ssh_host import connecting
 from connectors.ssh_host.grants import CERTIFICATE_AUTHORITY
 from connectors.ssh_host.sftp import Sftp
 from core.errors import RefusedError, UnavailableError
@@ -330,7 +330,7 @@ def test_a_connection_cut_anywhere_is_never_taken_for_a_refusal(world: SshWorld)
 
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-silent\r\n"])
 def test_a_server_that_is_none_is_unknown(tmp_path: Path, greeting: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 1.0)
     world = SshWorld(tmp_path, "openssh")
     grant = grant_of(world, "technician")
     world.close()

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
+from connectors.ssh_host import verdicts
+from connectors.ssh_host.grants import owners_of
 from connectors.ssh_host.linux import discovery
 from connectors.ssh_host.linux.commands import Commands, Root
 from connectors.ssh_host.linux.looking import open_sessions, stands
@@ -13,8 +15,7 @@ from connectors.ssh_host.linux.survey import look
 from connectors.ssh_host.linux.things import Kind, Named, named
 from connectors.ssh_host.linux.unnamed import unnamed
 from core.errors import GoodLeaverError, GuardError
-from core.model import Assurance, Grant, GrantState, Holder, Verdict
-from core.signatures.public_key import read_line
+from core.model import Grant, GrantState, Holder, Verdict
 
 _PERHAPS: Final = (Kind.ACCOUNT, Kind.SUDOERS, Kind.AGENT)
 """What discovery also gives where it could not be ruled out."""
@@ -30,7 +31,7 @@ class ClientsHost:
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find what the client's account lets be seen of these holders'; what it does not is told by `not_looked_at`."""
-        owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
+        owners = owners_of(holders)
         with self._come_in() as shell:
             survey = look(shell, self._host, strict=False)
             beside: list[str] = []
@@ -49,15 +50,15 @@ class ClientsHost:
         except GuardError:
             raise
         except GoodLeaverError as error:
-            return _verdict(GrantState.UNKNOWN, error.what)
+            return verdicts.of_state(GrantState.UNKNOWN, error.what)
         if there is None:
-            return _verdict(GrantState.UNKNOWN, _why_unknown(self._host, grant, what))
+            return verdicts.of_state(GrantState.UNKNOWN, _why_unknown(self._host, grant, what))
         if there:
-            return _verdict(GrantState.ACTIVE, f"{grant.id} is there")
+            return verdicts.of_state(GrantState.ACTIVE, f"{grant.id} is there")
         if running:
-            return _verdict(GrantState.ACTIVE, f"{grant.id} is there no more, but what was opened by it still runs ({running})")
+            return verdicts.of_state(GrantState.ACTIVE, f"{grant.id} is there no more, but what was opened by it still runs ({running})")
         more = f", but nobody can tell by which key {untold} of the open sessions came in" if untold else ""
-        return _verdict(GrantState.REVOKED, f"{grant.id} is not there{more}")
+        return verdicts.of_state(GrantState.REVOKED, f"{grant.id} is not there{more}")
 
     def not_looked_at(self) -> tuple[str, ...]:
         """Say what the account did not let be seen, and what nobody looks at."""
@@ -76,8 +77,3 @@ def _why_unknown(host: ManagedHost, grant: Grant, what: Named) -> str:
         return f"the keys of {what.where} come from a program, and a refusal does not show whether it still gives {what.what}"
     why = "the host does not tell" if host.root != Root.NONE else "the client's account comes in without root"
     return f"whether {grant.id} is there cannot be seen: {why}"
-
-
-def _verdict(state: GrantState, evidence: str) -> Verdict:
-    assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
-    return Verdict(state=state, assurance=assurance, evidence=evidence)

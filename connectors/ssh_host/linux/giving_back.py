@@ -1,6 +1,6 @@
 """Putting one grant back from what was noted, and saying how a person does the same by hand."""
 
-from connectors.ssh_host.authorized_keys import put_back, split_lines
+from connectors.ssh_host.authorized_keys import missing_from, put_back
 from connectors.ssh_host.grants import stored_lines
 from connectors.ssh_host.linux import discovery
 from connectors.ssh_host.linux.looking import stands
@@ -25,8 +25,7 @@ def give_back(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> Rec
     missing: list[tuple[int, bytes]] = []
     if what.kind in (Kind.KEY, Kind.AUTHORITY):
         file = survey.file(what.where)
-        there = [line.rstrip(b"\n") for line in split_lines(file.content)] if file else []
-        missing = [(position, text) for position, text in stored_lines(grant) if text.rstrip(b"\n") not in there]
+        missing = missing_from(file.content if file else b"", stored_lines(grant))
         if not missing:
             return Receipt(done=f"it was already so: {grant.id} is in place", facts={"changed": False})
     elif not grant.undo:

@@ -10,6 +10,7 @@ from pydantic import PrivateAttr
 from pydantic.main import IncEx
 
 from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.grants import owners_of
 from connectors.ssh_host.host import LoginRefusedError
 from connectors.ssh_host.linux import asking, discovery, giving_back, giving_up, looking, way_back
 from connectors.ssh_host.linux import end_state as simulated
@@ -24,7 +25,6 @@ from connectors.ssh_host.linux.unnamed import unnamed
 from connectors.ssh_host.session import SshSession
 from core.errors import RefusedError, UnavailableError
 from core.model import ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
-from core.signatures.public_key import read_line
 
 NEVER_LOOKED_AT: Final = (
     "passwords of accounts that are not named as ours, and of root",
@@ -51,7 +51,7 @@ class LinuxHost(ManagedHost):
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find everything of these holders' and nothing else. Changes nothing. Raises RefusedError for what cannot be told."""
-        owners = {read_line(key).blob: holder.name for holder in holders for key in holder.keys}
+        owners = owners_of(holders)
         if not owners:
             return ()
         with self.at_work() as host, host.shell() as shell:
