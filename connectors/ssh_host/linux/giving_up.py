@@ -8,7 +8,7 @@ from typing import Final
 from connectors.ssh_host.authorized_keys import KeyLine, take_out
 from connectors.ssh_host.linux import asking, discovery
 from connectors.ssh_host.linux.by_hand import require_ours_to_do
-from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, server_port, sessions_by_key, stands
+from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, ports, sessions_by_key, stands
 from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey, look
@@ -35,7 +35,7 @@ def give_up(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> Recei
             way.settle()  # we were interrupted before we could say that all is well
         if not open_sessions(host, shell, what)[0]:
             return Receipt(done=f"it was already so: {grant.id} is not there", undo=grant.undo, facts={"changed": False})
-        ended = _end_sessions(host, shell, survey, what)  # we were interrupted before
+        ended = _end_sessions(host, shell, what)  # we were interrupted before
         facts = {"changed": True, **ended, **_told_of_ours(host, shell, grant, what)}
         return Receipt(done=f"ended what was still open by {grant.id}", undo=grant.undo, facts=facts)
     require_ours_to_do(host, shell, survey, grant, what)
@@ -58,7 +58,7 @@ def _take_away(host: ManagedHost, shell: Shell, survey: Survey, grant: Grant, wh
         raise way.not_confirmed("the client's administrators have other rights by sudo than before")
     gone = _closed_now(survey, keys_of(host, grant.model_copy(update={"undo": undo}), what), what) if what.kind == Kind.KEY else []
     way.confirm(gone)
-    ended = _end_sessions(host, shell, survey, what)
+    ended = _end_sessions(host, shell, what)
     facts = {"changed": True, "way back": waits, **ended, **_told_of_ours(host, shell, grant, what)}
     return Receipt(done=f"took {grant.id} away on {host.host}", undo=undo, facts=facts)
 
@@ -129,13 +129,13 @@ def _closed_now(survey: Survey, keys: list[tuple[str, str]], what: Named) -> lis
     return [(account, key) for account, key in keys if account not in elsewhere and account not in survey.commands]
 
 
-def _end_sessions(host: ManagedHost, shell: Shell, survey: Survey, what: Named) -> dict[str, object]:
+def _end_sessions(host: ManagedHost, shell: Shell, what: Named) -> dict[str, object]:
     """End what is still open by this grant; our own connection is closed by us, last."""
     if what.kind == Kind.ACCOUNT:
         before, after = ([*shell.run("end-account", what.what).out.split(), "?", "?"])[:2]
         return {"processes ended": before, "processes left": after}
     if what.kind in (Kind.KEY, Kind.AUTHORITY):
-        ended, unknown = ([*shell.run("end-key-sessions", server_port(host, shell), survey.our_port, what.what).out.split(), "?", "?"])[:2]
+        ended, unknown = ([*shell.run("end-key-sessions", *ports(host, shell), what.what).out.split(), "?", "?"])[:2]
         return {"sessions ended": ended, "sessions of which nobody can tell by which key": unknown}
     return {}
 

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Final, NamedTuple
 
+from connectors.ssh_host import verdicts
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.grants import doubt
@@ -17,7 +18,7 @@ from connectors.ssh_host.linux.way_back import unconfirmed
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular
 from core.errors import RefusedError, UnavailableError
-from core.model import Assurance, Grant, GrantState, Verdict
+from core.model import Grant, GrantState, Verdict
 
 NO_SESSION: Final = "0 0"
 _BY_KEY: Final = (Kind.KEY, Kind.COMMAND_KEY)
@@ -52,7 +53,7 @@ def verdict(host: ManagedHost, grant: Grant, what: Named, *, log_in: bool, come_
             evidence = f"{host.address}, tried to log in: {why}"
         inside = _seen_from_inside(host, grant, what) if come_in and not grant.own else Inside()
     except UnavailableError as error:
-        return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=error.what)
+        return verdicts.of_state(GrantState.UNKNOWN, error.what)
     refused = bool(inside.stands) and answer == Answer.REFUSED
     if inside.stands is False and inside.running:
         answer, evidence = Answer.ACCEPTED, f"{evidence}; looked on the host: what was opened by it before still runs ({inside.running})"
@@ -70,9 +71,7 @@ def verdict(host: ManagedHost, grant: Grant, what: Named, *, log_in: bool, come_
             )
         elif grant.own and come_in and not log_in:
             evidence += f"; {unconfirmed(host)}"
-    state = {Answer.REFUSED: GrantState.REVOKED, Answer.ACCEPTED: GrantState.ACTIVE, Answer.UNCLEAR: GrantState.UNKNOWN}[answer]
-    assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
-    return Verdict(state=state, assurance=assurance, evidence=evidence, refused=refused)
+    return verdicts.of_answer(answer, evidence, refused=refused)
 
 
 def seen_from_outside(host: ManagedHost, grant: Grant, what: Named, *, reached: bool = False) -> tuple[Answer, str]:
@@ -144,15 +143,13 @@ def open_sessions(host: ManagedHost, shell: Shell, what: Named) -> tuple[int, st
 
 def sessions_by_key(host: ManagedHost, shell: Shell, what: Named) -> str:
     """Give how many logins beside our own connection are by a key or authority, and of how many the host's log does not tell it."""
-    came = [*shell.run("where-from").out.split(), "0", "0"]
-    failing = "open sessions cannot be counted"
-    return shell.must("key-sessions", server_port(host, shell), came[1], what.what, failing=failing).strip()
+    return shell.must("key-sessions", *ports(host, shell), what.what, failing="open sessions cannot be counted").strip()
 
 
-def server_port(host: ManagedHost, shell: Shell) -> str:
-    """Give the port of the server on the host itself: the one to which we connect may be forwarded there."""
+def ports(host: ManagedHost, shell: Shell) -> tuple[str, str]:
+    """Give the port of the server on the host itself, since the one to which we connect may be forwarded there, and that of our own end."""
     came = shell.run("where-from").out.split()
-    return came[3] if len(came) > 3 else str(host.port)  # noqa: PLR2004 - four words, ssh(1)
+    return (came[3], came[1]) if len(came) > 3 else (str(host.port), "0")  # noqa: PLR2004 - four words, ssh(1)
 
 
 def _number(out: str) -> int:

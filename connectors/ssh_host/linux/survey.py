@@ -64,7 +64,6 @@ class Survey:
     principals: dict[str, str] = field(default_factory=dict)
     principal_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
     rules: tuple[RulesFile, ...] = ()
-    our_port: str = "0"
     unseen: tuple[str, ...] = ()
 
     def file(self, path: str) -> KeyFile | None:
@@ -107,7 +106,6 @@ def look(shell: Shell, host: ManagedHost, *, strict: bool = True) -> Survey:
         principals=principals,
         principal_names=principal_names,
         rules=tuple(rules_files(sudo_rules(shell))) if shell.is_root else (),
-        our_port=came[1] if len(came) > 1 else "0",
         unseen=(*_unseen(shell, settings), *shut, *(f"the account {name!r}, whose name is unusual" for name in strange)),
     )
 

@@ -132,10 +132,7 @@ mv firing fired
 """
 """The way back itself, laid on the host as a file."""
 
-CHECK: Final = """
-export LC_ALL=C
-cd "$1" || exit 4
-wrong=
+_WRONG: Final = """
 if [ "$(id -u)" = 0 ]; then
   [ ! -x /usr/sbin/sshd ] || /usr/sbin/sshd -t >/dev/null 2>&1 || wrong="$wrong sshd"
   command -v visudo >/dev/null && { visudo -c -q >/dev/null 2>&1 || wrong="$wrong sudo"; }
@@ -144,9 +141,20 @@ while read -r number mode owner file; do
   [ -e "$file" ] && now=$file || now=/dev/null
   grep -qavxF -f "$now" "keep.$number" && wrong="$wrong $file"
 done < kept
+"""
+"""Adds to `wrong`, within the folder, what fails its own test, and the files from which a line went that is not ours."""
+
+CHECK: Final = (
+    """
+export LC_ALL=C
+cd "$1" || exit 4
+wrong="""
+    + _WRONG
+    + """
 [ -e armed ] || wrong="$wrong way-back"
 echo "wrong:$wrong"
 """
+)
 
 CONFIRM: Final = """
 cd "$1" && { mv armed confirmed 2>/dev/null || [ -e confirmed ]; } || exit 1
@@ -154,7 +162,8 @@ name=${1##*/}
 [ ! -e "/etc/cron.d/${name#.}" ] || mv -f "/etc/cron.d/${name#.}" cron.done
 """
 
-LEAVE: Final = """
+LEAVE: Final = (
+    """
 trap '' PIPE HUP
 dir=$1 account=$2 close=$3 keys=$4; shift 4
 cd "$dir" || exit 4
@@ -168,13 +177,9 @@ for file; do
   [ ! -e "$file" ] || { result="$result $file"; continue; }
   visudo -c -q >/dev/null 2>&1 || { mv -nT "$file.good-leaver" "$file"; result="$result $file"; }
 done
-wrong=$result
-[ ! -x /usr/sbin/sshd ] || /usr/sbin/sshd -t >/dev/null 2>&1 || wrong="$wrong sshd"
-command -v visudo >/dev/null && { visudo -c -q >/dev/null 2>&1 || wrong="$wrong sudo"; }
-while read -r number mode owner file; do
-  [ -e "$file" ] && now=$file || now=/dev/null
-  grep -qavxF -f "$now" "keep.$number" && wrong="$wrong $file"
-done < kept
+wrong=$result"""
+    + _WRONG
+    + """
 echo "wrong:$wrong"
 read -r answer
 if [ "$answer" = confirm ] && mv armed confirmed; then
@@ -189,4 +194,5 @@ if [ "$close" = yes ]; then
 fi
 exit 0
 """
+)
 """Our own way in, all at once, since half of it would keep us from the other half; then it waits for our word on the client's way in."""
