@@ -92,7 +92,7 @@ def _what_would_end(host: ManagedHost, shell: Shell, grant: Grant, what: Named) 
 def _whose_rules(host: ManagedHost, survey: Survey, what: Named) -> str:
     """Say what else than rules of ours a file holds, or why it cannot be set aside; empty if it can be."""
     rules = next((one for one in survey.rules if one.path == what.what), None)
-    if rules is None or rules.users is None or not what.what.startswith("/etc/sudoers.d/"):
+    if rules is None or rules.users is None or not DROP_IN.fits(what.what):
         return "it is no drop-in that can be set aside by itself"
     others = sorted(rules.users - {one.name for one in host.accounts}) + list(rules.others)
     return f"it is also for {', '.join(others)}" if others else ""

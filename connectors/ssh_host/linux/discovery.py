@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.commands import DROP_IN
 from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.ours import OurAccount, OurAgent, OurAuthority
 from connectors.ssh_host.linux.running import Runs, runs
@@ -134,12 +135,15 @@ def was_locked(grant: Grant) -> bool:
 
 
 def own_drop_ins(host: ManagedHost, survey: Survey) -> list[str]:
-    """Find the files of sudo rules that name only accounts of ours, ourselves among them: without them we are not root any more."""
+    """Find the files of sudo rules that name only accounts of ours, ourselves among them: without them we are not root any more.
+
+    One whose name we cannot spell on the host is not among them: nothing of ours sets it aside, so it is a grant of its own.
+    """
     names = {one.name for one in host.accounts}
     return [
         one.path
         for one in survey.rules
-        if one.path not in (EVERYTHING, MAIN) and one.users and host.user in one.users and one.users <= names and not one.others
+        if DROP_IN.fits(one.path) and one.users and host.user in one.users and one.users <= names and not one.others
     ]
 
 
