@@ -26,11 +26,15 @@ NOTHING_WRONG: Final = "wrong:"
 NOT_ARMED: Final = "way-back"
 _ARMED: Final = "the way back: within its time the host restores its own settings and the client's key lines, and nothing of ours"
 
+_LONGEST_NAME: Final = 60
+"""As `commands.OWN_FOLDER` has it."""
+
 
 def folder_of(host: ManagedHost, home: str) -> str:
-    """Name our folder on the host; without root it is in the home of our account."""
+    """Name our folder on the host after the system, however that is named; without root it is in the home of our account."""
     place = f"{home}/." if host.root == Root.NONE else "/var/lib/"
-    return f"{place}good-leaver-{''.join(one if one.isalnum() else '-' for one in host.name)}"
+    name = "".join(one if one.isascii() and one.isalnum() else "-" for one in host.name)
+    return f"{place}good-leaver-{name[:_LONGEST_NAME]}"
 
 
 def unconfirmed(host: ManagedHost) -> str:

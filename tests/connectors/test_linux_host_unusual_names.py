@@ -1,4 +1,4 @@
-"""Rules of sudo in a file of a name that sudo takes and our commands do not: they are left to a person, and hold nothing else up."""
+"""Names that are good where they stand, and are not of the form that our commands have: of files with rules of sudo, and of systems."""
 
 import pytest
 
@@ -40,3 +40,13 @@ def test_our_own_account_is_closed_though_its_rules_stand_in_a_file_of_an_unusua
     assert not any(world.ways_in("connector"))
     assert all(world.ways_in("client"))
     assert world.server.read("/etc/sudoers.d/north light") == b"northlight ALL=(ALL) NOPASSWD: ALL\n"
+
+
+@pytest.mark.parametrize("name", ["Büro-Server 1", "n" * 80])
+def test_a_system_may_be_named_in_any_way(world: AccountsWorld, name: str) -> None:
+    target = world.access(name=name)
+    (grant,) = [one for one in target.discover(world.holders) if one.id == "account tech"]
+    assert any("way-back-start" in one for one in target.operations([grant]))
+    assert target.revoke(grant).facts["changed"] is True
+    assert not any(world.ways_in("technician"))
+    assert [one.name for one in (world.server.root / "var/lib").glob("good-leaver-*/confirmed")] == ["confirmed"]
