@@ -2,7 +2,8 @@
 
 import pytest
 
-from connectors.microsoft.contract import graph
+from connectors.microsoft.contract import azure, graph
+from connectors.microsoft.entra_tenant.needed_roles import roles_allow
 from core.errors import RefusedError
 from core.ports import Missing
 from demo.entra.roles import (
@@ -16,11 +17,14 @@ from demo.entra.roles import (
 from tests.connectors.test_entra_tenant_delegations import give as give_in_azure
 from tests.connectors.test_entra_tenant_delegations import ours as our_delegation
 from tests.connectors.test_entra_tenant_delegations import subscriptions
+from tests.connectors.test_entra_tenant_permissions import ask
 from tests.servers.acme_world import HOLDERS, Acme
 from tests.servers.graph_world import AZURE
 
 AUTHENTICATION_ADMINISTRATOR = "c4e39bd9-1100-46d3-8c65-fb160da0071f"
 DIRECTORY_READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
+EVERYTHING = {one.name for one in azure().operations if one.actions}
+GIVES_ROLES = {"actions": ["Microsoft.Authorization/roleAssignments/write"], "notActions": []}
 DELETES = "Managed Services Registration assignment Delete Role"
 
 
@@ -131,6 +135,11 @@ def test_who_may_not_look_is_told_that_nobody_can_see_it(acme: Acme) -> None:
     (one,) = (one for one in told(acme) if not one.seen)
     assert one.permission == "a directory role in the client's tenant"
     assert "GET /roleManagement/directory/roleAssignments" in one.without[0]
+    asked = ask(acme.entra())
+    assert not asked.whole
+    assert any(
+        line.startswith("whether a directory role in the client's tenant is missing cannot be seen. Without it: ") for line in asked.lines
+    )
 
 
 def test_a_rehearsal_says_which_role_is_missing(acme: Acme) -> None:
@@ -194,6 +203,24 @@ def test_without_a_tenant_of_ours_nothing_is_asked_of_azure(acme: Acme) -> None:
     ours = acme.settings()["ours"] | {"home_tenants": []}
     settings = {name: said for name, said in acme.settings(ours=ours).items() if name != "partner"}
     assert type(acme.target).model_validate(settings).missing_permissions() == ()
+
+
+@pytest.mark.parametrize(
+    ("roles", "allowed"),
+    [
+        ([], set()),
+        ([{"actions": ["*/read"], "notActions": []}], {"list_delegations", "get_delegation", "list_own_permissions"}),
+        (
+            [{"actions": ["microsoft.managedservices/registrationassignments/*"]}],
+            {"list_delegations", "get_delegation", "remove_delegation"},
+        ),
+        ([{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"]}], EVERYTHING - {"add_delegation"}),
+        ([{"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Write"]}, GIVES_ROLES], EVERYTHING),
+        ([{"actions": ["*"], "notActions": ["*"]}, {"actions": []}], set()),
+    ],
+)
+def test_what_one_role_leaves_out_another_may_allow(roles: list[dict[str, list[str]]], allowed: set[str]) -> None:
+    assert {one.name for one in azure().operations if one.actions and roles_allow(roles, one)} == allowed
 
 
 def test_the_contract_names_every_role_that_is_above_others_and_the_strongest_last() -> None:

@@ -110,7 +110,7 @@ def _on(visit: Visit, subscription: str) -> Iterator[Missing]:
     try:
         given = list(visit.azure.pages("list_own_permissions", {PLACE: subscription}))
         reading = [one for one in _IN_AZURE if not one.writes]
-        seen = all(_allowed(given, one) for one in reading)
+        seen = all(roles_allow(given, one) for one in reading)
         needed = reading if seen and not delegations_to_us(visit, subscription) else list(_IN_AZURE)
     except (GuardError, WayInRefusedError):
         raise
@@ -120,7 +120,7 @@ def _on(visit: Visit, subscription: str) -> Iterator[Missing]:
         return
     found = dict[str, list[str]]()
     for one in needed:
-        if not _allowed(given, one):
+        if not roles_allow(given, one):
             found.setdefault(one.permissions("application")[0][0], []).append(in_words(one))
     for role, operations in found.items():
         yield Missing(
@@ -130,7 +130,7 @@ def _on(visit: Visit, subscription: str) -> Iterator[Missing]:
         )
 
 
-def _allowed(given: Iterable[Entity], operation: Operation) -> bool:
+def roles_allow(given: Iterable[Entity], operation: Operation) -> bool:
     """Whether roles allow all actions of an operation: each in one of them, which does not leave it out itself; `*` is any text.
 
     Source: https://learn.microsoft.com/azure/role-based-access-control/role-definitions#actions.
