@@ -6,7 +6,7 @@ from typing import Final
 
 from core.errors import GoodLeaverError
 from core.model import Engagement, Noun
-from core.ports import Expiry, TellsPermissions
+from core.ports import Expiry, Missing, TellsPermissions
 from core.steps.side_by_side import side_by_side
 
 SOON: Final = timedelta(days=30)
@@ -33,9 +33,14 @@ def _ask(name: str, system: object, engagement: Engagement, now: datetime) -> As
     if not isinstance(system, TellsPermissions):
         return Asked(system=name, whole=True, lines=("cannot be asked; the reference says what is needed there",))
     missing = system.missing_permissions()
-    lines = [f"{one.permission} is missing. Without it: {'; '.join(one.without)}. What to do: {one.todo}" for one in missing]
+    lines = [_line(one) for one in missing]
     lines += _ending(system.expiries(), engagement, now)
     return Asked(system=name, whole=not missing, lines=tuple(lines) or ("nothing is missing",))
+
+
+def _line(one: Missing) -> str:
+    what = f"{one.permission} is missing" if one.seen else f"whether {one.permission} is missing cannot be seen"
+    return f"{what}. Without it: {'; '.join(one.without)}. What to do: {one.todo}"
 
 
 def _ending(expiries: Iterable[Expiry], engagement: Engagement, now: datetime) -> Iterator[str]:

@@ -12,7 +12,7 @@ import msal  # type: ignore[import-untyped]
 import requests
 
 from demo.acme_account import AUTOMATION, TECHNICIAN
-from demo.acme_tenant import DOMAIN, INITIAL, READING
+from demo.acme_people import DOMAIN, INITIAL, READING
 from demo.acme_tenant_data import CLINIC, fill_drive, fill_mailbox, fill_organization
 from demo.entra.certificates import sign_in_with
 from demo.entra.roles import GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
 
+from demo.acme_people import AcmePeople
 from demo.entra.seed import TenantSeed, ago
 from demo.entra.store import Entity
-
-if TYPE_CHECKING:
-    from demo.acme_tenant import AcmeTenant
 
 CLINIC, NORTHWIND_OFFICE, ELSEWHERE = "203.0.113.9", "198.51.100.7", "192.0.2.1"
 """Addresses from which people sign in: two that conditional access lets in, and one that it does not."""
@@ -19,7 +16,7 @@ CONTRIBUTOR, DELETES_DELEGATIONS = "b24988ac-6180-42a0-ab88-20f7382dd24c", "91c1
 """Roles of Azure, the same everywhere (learn.microsoft.com/azure/role-based-access-control/built-in-roles)."""
 
 
-def fill_policies(acme: "AcmeTenant") -> None:
+def fill_policies(acme: AcmePeople) -> None:
     """Put in conditional access, named places, cross-tenant settings."""
     ranges = [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": one} for one in ("203.0.113.0/24", "198.51.100.0/24")]
     clinics = _place(acme, "Clinics", {"@odata.type": "#microsoft.graph.ipNamedLocation", "isTrusted": True, "ipRanges": ranges})
@@ -40,7 +37,7 @@ def fill_policies(acme: "AcmeTenant") -> None:
     acme.put("crossTenantPartners", partner | {"b2bCollaborationInbound": {"usersAndGroups": people, "applications": everything}})
 
 
-def fill_data(acme: "AcmeTenant") -> None:
+def fill_data(acme: AcmePeople) -> None:
     """Put in everything else."""
     fill_organization(acme, "Acme Dental", ("noc@northwind.example", "dana@acme-dental.example"), ("security@northwind.example",))
     _licences(acme)
@@ -55,7 +52,7 @@ def fill_data(acme: "AcmeTenant") -> None:
         fill_mailbox(acme, user)
 
 
-def fill_azure(acme: "AcmeTenant") -> None:
+def fill_azure(acme: AcmePeople) -> None:
     """Put in two subscriptions of Azure that our application sees: one delegated to us and to somebody else, one to the latter alone."""
     sees = {acme.offboarding["id"]: "Owner", acme.reviews["id"]: "Reader", acme.dana["id"]: "Owner"}
     practice, web = acme.subscribe("Practice", sees), acme.subscribe("Web site", sees)
@@ -109,7 +106,7 @@ def _users(**more: object) -> Entity:
     return {"includeUsers": ["All"], **{name: [] for name in names}, "excludeGuestsOrExternalUsers": None, **more}
 
 
-def _policy(acme: "AcmeTenant", name: str, control: str, conditions: Entity) -> None:
+def _policy(acme: AcmePeople, name: str, control: str, conditions: Entity) -> None:
     said = {"id": acme.key("policy", name), "displayName": name, "state": "enabled", "createdDateTime": ago(500), "modifiedDateTime": None}
     applications = {"includeApplications": ["All"], "excludeApplications": []}
     made = {"clientAppTypes": ["all"], "applications": applications} | conditions
@@ -117,7 +114,7 @@ def _policy(acme: "AcmeTenant", name: str, control: str, conditions: Entity) -> 
     acme.put("conditionalAccessPolicies", said | {"conditions": made, "grantControls": grant})
 
 
-def _place(acme: "AcmeTenant", name: str, more: Entity) -> Entity:
+def _place(acme: AcmePeople, name: str, more: Entity) -> Entity:
     said = {"id": acme.key("place", name), "displayName": name, "createdDateTime": ago(500), "modifiedDateTime": ago(500)}
     return acme.put("namedLocations", said | more)
 
@@ -137,7 +134,7 @@ def _domains(acme: TenantSeed) -> None:
         acme.put("domains", one | {"_service": [record | mail | {"mailExchange": "acme-dental-example.mail.protection.example"}]})
 
 
-def _licences(acme: "AcmeTenant") -> None:
+def _licences(acme: AcmePeople) -> None:
     for name, count in (("SPB", 12), ("AAD_PREMIUM_P2", 5)):
         units = {"enabled": count, "suspended": 0, "warning": 0, "lockedOut": 0}
         said: Entity = {
@@ -162,7 +159,7 @@ def _licences(acme: "AcmeTenant") -> None:
         one["assignedLicenses"] = [{"skuId": acme.key("sku", "SPB"), "disabledPlans": []}]
 
 
-def _devices(acme: "AcmeTenant") -> None:
+def _devices(acme: AcmePeople) -> None:
     for name, system, owner in (
         ("FRONT-DESK", "Windows", acme.dana),
         ("Dana's telephone", "iOS", acme.dana),
@@ -185,7 +182,7 @@ def _devices(acme: "AcmeTenant") -> None:
         acme.put(table, said | {"description": None, "createdDateTime": ago(400), "lastModifiedDateTime": ago(20)})
 
 
-def _log(acme: "AcmeTenant") -> None:
+def _log(acme: AcmePeople) -> None:
     status = {"errorCode": 0, "failureReason": "Other.", "additionalDetails": None}
     for number, (user, home) in enumerate(((acme.nora, acme.northwind), (acme.supplier, acme.alike), (acme.dana, acme))):
         said = {

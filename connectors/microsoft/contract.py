@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -44,6 +45,19 @@ class Operation:
     def permissions(self, kind: str) -> list[list[str]]:
         """Tell the sets of permissions of which one suffices, for an `application` or as `delegated` by a person."""
         return list(self.said["x-permissions"][kind])
+
+    def roles_over(self, theirs: AbstractSet[str]) -> dict[str, str]:
+        """Tell the directory roles, by id, of which one is needed besides to do it to somebody who has these; the least first.
+
+        Empty where none is needed: nobody's roles are in question, or those of the other do not matter.
+        """
+        every = self.said.get("x-roles", ()) if theirs else ()
+        return {one["id"]: one["role"] for one in every if theirs <= set(one.get("over", theirs))}
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What roles of Azure have to allow for it."""
+        return tuple(self.said.get("x-actions", ()))
 
 
 class Contract:

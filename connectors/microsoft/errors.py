@@ -125,7 +125,9 @@ def first_line(text: str) -> str:
 def _todo(operation: Operation) -> str:
     if operation.path.startswith("/subscriptions"):  # Azure's: no consent to permissions, but roles on each subscription
         return f"have the client give our application the role {_permissions(operation)} on the subscription"
-    return f"have the client consent to {_permissions(operation)} for our application"
+    besides = "x-roles" in operation.said
+    above = "; for somebody who has a directory role give it a role as well, which offboard check --ask names" if besides else ""
+    return f"have the client consent to {_permissions(operation)} for our application{above}"
 
 
 def _permissions(operation: Operation) -> str:

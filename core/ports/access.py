@@ -124,11 +124,15 @@ class TellsOperations(Protocol):
 
 
 class Missing(NamedTuple):
-    """A permission that a system did not give us: what cannot be done without it, and how it is given."""
+    """A permission that a system did not give us: what cannot be done without it, and how it is given.
+
+    `seen`: False where nobody lets us see whether it was given, which is no better.
+    """
 
     permission: str
     without: tuple[str, ...]
     todo: str
+    seen: bool = True
 
 
 class Expiry(NamedTuple):

@@ -3,6 +3,7 @@
 What somebody may do stands in the roles on a subscription, never in the token. Changes take their time, as `termination_ms` says.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -15,11 +16,13 @@ from demo.entra.refusals import GraphRefusedError
 from demo.entra.store import Entity, matching
 
 _KIND = "Microsoft.ManagedServices/registrationAssignments"
-_MAY = {
-    "Owner": {"read", "write", "delete"},
-    "Reader": {"read"},
-    "Managed Services Registration assignment Delete Role": {"read", "delete"},
+_ROLES = {
+    "Owner": {"actions": ["*"], "notActions": []},
+    "Contributor": {"actions": ["*"], "notActions": ["Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write"]},
+    "Reader": {"actions": ["*/read"], "notActions": []},
+    "Managed Services Registration assignment Delete Role": {"actions": [f"{_KIND}/read", f"{_KIND}/delete"], "notActions": []},
 }
+"""What roles allow (learn.microsoft.com/azure/role-based-access-control/built-in-roles)."""
 
 
 class Azure(Graph):
@@ -34,19 +37,24 @@ class Azure(Graph):
         """Leave it to those who answer."""
 
 
-def _subscription(call: Call, action: str) -> str:
+def _subscription(call: Call) -> str:
     """Find the subscription, if the caller may do this there. Raises GraphRefusedError: 404, 403."""
     key = call.places["subscription-id"]
     found = call.table("subscriptions").get(key, call.at)
     if found is None:
         raise GraphRefusedError(404, "SubscriptionNotFound", f"The subscription '{key}' could not be found.")
-    if action not in _MAY.get(found["_roles"].get(call.claims["oid"]), ()):
-        who, what = call.claims["oid"], f"{_KIND}/{action}"
-        text = (
-            f"The client with object id '{who}' does not have authorization to perform action '{what}' over scope '/subscriptions/{key}'."
-        )
-        raise GraphRefusedError(403, "AuthorizationFailed", text)
+    for action in call.operation.actions:
+        if not _allows(found["_roles"].get(call.claims["oid"]), action):
+            who = call.claims["oid"]
+            text = f"The client with object id '{who}' does not have authorization to perform action '{action}'"
+            raise GraphRefusedError(403, "AuthorizationFailed", f"{text} over scope '/subscriptions/{key}'.")
     return key
+
+
+def _allows(role: str | None, action: str) -> bool:
+    said = _ROLES.get(role or "", {"actions": [], "notActions": []})
+    named = {part: any(re.fullmatch(re.escape(one).replace(r"\*", ".*"), action, re.IGNORECASE) for one in said[part]) for part in said}
+    return named["actions"] and not named["notActions"]
 
 
 def _advance(call: Call) -> None:
@@ -87,9 +95,15 @@ def _subscriptions(call: Call) -> Answer:
     return _page(call, (public(one) | {"id": f"/subscriptions/{one['id']}"} for one in seen))
 
 
+@answers("list_own_permissions")
+def _own_permissions(call: Call) -> Answer:
+    role = call.one("subscriptions", _subscription(call))["_roles"][call.claims["oid"]]
+    return _page(call, [_ROLES[role]])
+
+
 @answers("list_delegations")
 def _list(call: Call) -> Answer:
-    key = _subscription(call, "read")
+    key = _subscription(call)
     _advance(call)
     return _page(call, [_shown(call, one) for one in matching(call.every("registrationAssignments"), _subscription=key)])
 
@@ -101,7 +115,7 @@ def _named(call: Call, key: str) -> Entity | None:
 
 @answers("get_delegation")
 def _get(call: Call) -> Answer:
-    key = _subscription(call, "read")
+    key = _subscription(call)
     _advance(call)
     if (one := _named(call, key)) is None:
         raise GraphRefusedError(404, "RegistrationAssignmentNotFound", "The registration assignment could not be found.")
@@ -110,7 +124,7 @@ def _get(call: Call) -> Answer:
 
 @answers("remove_delegation")
 def _remove(call: Call) -> Answer:
-    key = _subscription(call, "delete")
+    key = _subscription(call)
     _advance(call)
     if (one := _named(call, key)) is None:
         return Answer(204)
@@ -121,7 +135,7 @@ def _remove(call: Call) -> Answer:
 
 @answers("add_delegation")
 def _add(call: Call) -> Answer:
-    key = _subscription(call, "write")
+    key = _subscription(call)
     _advance(call)
     wanted = call.body["properties"]["registrationDefinitionId"]
     if call.table("registrationDefinitions").get(wanted) is None or not wanted.startswith(f"/subscriptions/{key}/"):

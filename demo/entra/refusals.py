@@ -6,44 +6,33 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+_GRANT, _CLIENT, _UNAUTHORIZED = ("invalid_grant", 400), ("invalid_client", 401), ("unauthorized_client", 400)
 SIGN_IN = {
-    16000: ("invalid_grant", 400, "Either multiple user identities are available for the current request or the account is not supported."),
-    50020: ("invalid_grant", 400, "User account from identity provider does not exist in tenant and cannot access the application."),
-    50027: ("invalid_client", 401, "JWT token is invalid or malformed."),
-    50034: ("invalid_grant", 400, "The user account does not exist in the directory."),
-    50057: ("invalid_grant", 400, "The user account is disabled."),
-    50173: ("invalid_grant", 400, "The provided grant has expired due to it being revoked, a fresh auth token is needed."),
-    53003: ("invalid_grant", 400, "Access has been blocked by Conditional Access policies."),
+    16000: (*_GRANT, "Either multiple user identities are available for the current request or the account is not supported."),
+    50020: (*_GRANT, "User account from identity provider does not exist in tenant and cannot access the application."),
+    50027: (*_CLIENT, "JWT token is invalid or malformed."),
+    50034: (*_GRANT, "The user account does not exist in the directory."),
+    50057: (*_GRANT, "The user account is disabled."),
+    50173: (*_GRANT, "The provided grant has expired due to it being revoked, a fresh auth token is needed."),
+    53003: (*_GRANT, "Access has been blocked by Conditional Access policies."),
     65004: ("authorization_declined", 400, "User declined to consent to access the app."),
-    65001: ("invalid_grant", 400, "The user or administrator has not consented to use the application."),
-    70002: ("invalid_client", 401, "The client is not allowed to use this grant without a credential."),
+    65001: (*_GRANT, "The user or administrator has not consented to use the application."),
+    70002: (*_CLIENT, "The client is not allowed to use this grant without a credential."),
     70003: ("unsupported_grant_type", 400, "The app requested an unsupported grant type."),
-    70008: ("invalid_grant", 400, "The provided authorization code or refresh token has expired or is unknown."),
+    70008: (*_GRANT, "The provided authorization code or refresh token has expired or is unknown."),
     70016: ("authorization_pending", 400, "OAuth 2.0 device flow error. Authorization is pending. Continue polling."),
     70019: ("expired_token", 400, "The verification code has expired."),
     90002: ("invalid_request", 400, "Tenant not found. Check that you have the correct tenant ID and are signing into the correct cloud."),
     500011: ("invalid_resource", 400, "The resource principal was not found in the tenant."),
-    700016: (
-        "unauthorized_client",
-        400,
-        "Application was not found in the directory. It has not been installed or consented to in the tenant.",
-    ),
-    700023: ("invalid_client", 401, "Client assertion audience claim does not match Realm issuer."),
-    700024: ("invalid_client", 401, "Client assertion is not within its valid time range."),
-    700027: (
-        "invalid_client",
-        401,
-        "The certificate used to sign the client assertion is not registered on the application, or has expired.",
-    ),
+    700016: (*_UNAUTHORIZED, "Application was not found in the directory. It has not been installed or consented to in the tenant."),
+    700023: (*_CLIENT, "Client assertion audience claim does not match Realm issuer."),
+    700024: (*_CLIENT, "Client assertion is not within its valid time range."),
+    700027: (*_CLIENT, "The certificate used to sign the client assertion is not registered on the application, or has expired."),
     900144: ("invalid_request", 400, "The request body must contain a parameter that is missing."),
     1002012: ("invalid_scope", 400, "The scope is not valid. Client credential flows must have a scope with /.default."),
-    7000112: ("unauthorized_client", 400, "Application is disabled."),
-    7000215: (
-        "invalid_client",
-        401,
-        "Invalid client secret provided. Ensure the secret is the client secret value, not the client secret ID.",
-    ),
-    7000222: ("invalid_client", 401, "The provided client secret keys are expired."),
+    7000112: (*_UNAUTHORIZED, "Application is disabled."),
+    7000215: (*_CLIENT, "Invalid client secret provided. Ensure the secret is the client secret value, not the client secret ID."),
+    7000222: (*_CLIENT, "The provided client secret keys are expired."),
 }
 """Number: OAuth error, status, text (learn.microsoft.com/entra/identity-platform/reference-error-codes)."""
 

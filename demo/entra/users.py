@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from demo.entra.call import Call, answers
 from demo.entra.refusals import GraphRefusedError, not_found
-from demo.entra.roles import GLOBAL_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR, as_directory_role
+from demo.entra.roles import as_directory_role
 from demo.entra.store import Entity
 
 AUDITED = {"_type": "User", "_category": "UserManagement"}
@@ -34,11 +34,18 @@ def _get(call: Call) -> Entity:
 def _change(call: Call) -> None:
     user = find_user(call, call.places["user-id"])
     acting = call.tenant.roles_of(call.claims["oid"]) | set(call.claims.get("wids", []))
-    if call.tenant.roles_of(user["id"]) and not acting & {GLOBAL_ADMINISTRATOR, PRIVILEGED_AUTHENTICATION_ADMINISTRATOR}:
-        text = "Insufficient privileges to complete the operation. The user has an administrator's role: take it first."
+    above = call.operation.roles_over(call.tenant.roles_of(user["id"]) | _by_groups(call, user["id"]))
+    if above and not acting & above.keys():
+        text = f"Insufficient privileges to complete the operation. The user is an administrator; needed: {' or '.join(above.values())}."
         raise GraphRefusedError(403, "Authorization_RequestDenied", text)
     word = "Enable account" if call.body["accountEnabled"] else "Disable account"
     call.change("users", user | AUDITED, call.body, word)
+
+
+def _by_groups(call: Call, key: str) -> set[str]:
+    """Tell the groups that may have roles, and that somebody is in or owns: each counts as a role of its own."""
+    groups = (one["id"] for one in call.every("groups") if one.get("isAssignableToRole"))
+    return {one for one in groups if key in {*call.tenant.linked(f"members/{one}"), *call.tenant.linked(f"owners/{one}")}}
 
 
 @answers("revoke_sessions")

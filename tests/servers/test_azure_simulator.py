@@ -77,3 +77,27 @@ def test_a_delegation_ends_after_a_while_and_is_made_again_by_its_definition(wor
     assert azure.do("PUT", url, body, 201)["properties"]["provisioningState"] == "Creating"
     world.later(31)
     assert listed(world, azure) == before
+
+
+@pytest.mark.parametrize(
+    ("role", "reads", "puts", "deletes"),
+    [
+        ("Owner", 200, 201, 202),
+        ("Contributor", 200, 403, 202),
+        ("Reader", 200, 403, 403),
+        ("Managed Services Registration assignment Delete Role", 403, 403, 202),
+    ],
+)
+def test_a_role_allows_what_its_actions_say(world: GraphWorld, azure: Client, role: str, reads: int, puts: int, deletes: int) -> None:
+    practice = next(one for one in world.acme.tables["subscriptions"] if one["displayName"] == "Practice")
+    world.server.control("controls", termination_ms=0)
+    before = world.server.control("state", tenant=world.acme.id)
+    roles = practice["_roles"] | {world.acme.offboarding["id"]: role}
+    world.server.control("object", tenant=world.acme.id, table="subscriptions", id=practice["id"], changes={"_roles": roles})
+    one = next(iter(before["tables"]["registrationAssignments"].values()))
+    own = f"{world.server.address}/subscriptions/{practice['id']}/providers/Microsoft.Authorization/permissions?api-version=2022-04-01"
+    assert azure.call("GET", own).status_code == reads
+    body = {"properties": {"registrationDefinitionId": one["_definition"]}}
+    assert azure.call("PUT", f"{place(world)}/another?{VERSION}", body).status_code == puts
+    assert azure.call("DELETE", f"{place(world)}/{one['id']}?{VERSION}").status_code == deletes
+    world.server.control("state", tenant=world.acme.id, state=before)

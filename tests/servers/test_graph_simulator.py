@@ -11,7 +11,7 @@ from openapi_core.exceptions import OpenAPIError
 from connectors.microsoft.contract import azure, graph, partner_center
 from demo.entra.call import HANDLERS
 from demo.entra.roles import GLOBAL_ADMINISTRATOR, USER_ADMINISTRATOR
-from tests.servers.graph_world import Client, GraphWorld, graph_world
+from tests.servers.graph_world import GRAPH, Client, GraphWorld, graph_world
 
 CONSISTENT = {"ConsistencyLevel": "eventual"}
 
@@ -129,8 +129,12 @@ def test_who_is_an_administrator_is_disabled_only_after_the_role_is_gone(world: 
     found = acme.get(f"/roleManagement/directory/roleAssignments?$filter=principalId eq '{world.acme.tariq['id']}'")["value"]
     assert [one["roleDefinitionId"] for one in found] == [USER_ADMINISTRATOR]
     acme.do("DELETE", f"/roleManagement/directory/roleAssignments/{found[0]['id']}")
+    assert acme.refused("PATCH", place, {"accountEnabled": False}) == (403, "Authorization_RequestDenied")  # in a group that may have roles
+    member, group = {"@odata.id": f"{GRAPH}/v1.0/directoryObjects/{world.acme.tariq['id']}"}, f"/groups/{world.acme.on_call['id']}/members"
+    acme.do("DELETE", f"{group}/{world.acme.tariq['id']}/$ref")
     acme.do("PATCH", place, {"accountEnabled": False})
     acme.do("PATCH", place, {"accountEnabled": True})
+    acme.do("POST", f"{group}/$ref", member)
     for one in (own, found[0]):  # undo
         body = {name: one[name] for name in ("principalId", "roleDefinitionId", "directoryScopeId")}
         assert acme.do("POST", "/roleManagement/directory/roleAssignments", body, 201)["id"] != one["id"]

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from connectors.microsoft.entra_tenant.people import read_user
+from connectors.microsoft.entra_tenant.role_holders import who_has
 from connectors.microsoft.entra_tenant.visit import GLOBAL_ADMINISTRATOR, Visit
-from connectors.microsoft.errors import DeniedError, GoneError
+from connectors.microsoft.errors import DeniedError
 from connectors.microsoft.session import Entity, top
 from core.errors import RefusedError
 
@@ -29,7 +30,7 @@ class Control(NamedTuple):
 def look_for_control(visit: Visit) -> Control:
     """See that the client's named administrators are global administrators and enabled, and that its emergency account is never stopped."""
     client = visit.settings.client
-    holders = _global_administrators(visit)
+    holders = who_has(visit, GLOBAL_ADMINISTRATOR)
     able, words, acted = list[str](), list[str](), list[datetime]()
     for key in client.administrators:
         said, user = _judge(visit, key, holders)
@@ -84,22 +85,6 @@ def _stops(policy: Entity, key: str, groups: set[str]) -> bool:
     included = included or set(users.get("includeRoles") or ())
     excluded = key in (users.get("excludeUsers") or ()) or bool(set(users.get("excludeGroups") or ()) & groups)
     return policy.get("state") == "enabled" and bool(included) and not excluded
-
-
-def _global_administrators(visit: Visit) -> frozenset[str]:
-    """List who has the role for the whole tenant, the members of groups among them."""
-    found = set[str]()
-    for one in visit.tenant.pages("list_role_assignments", filter=f"roleDefinitionId eq '{GLOBAL_ADMINISTRATOR}'"):
-        if one.get("directoryScopeId") == "/":
-            found |= {str(one["principalId"]), *_members(visit, str(one["principalId"]))}
-    return frozenset(found)
-
-
-def _members(visit: Visit, group: str) -> Iterator[str]:
-    try:
-        yield from (one["id"] for one in visit.tenant.pages("list_group_members_of_members", {"group-id": group}))
-    except GoneError:
-        return  # it is no group
 
 
 def _signed_in(visit: Visit, key: str) -> Iterator[datetime]:

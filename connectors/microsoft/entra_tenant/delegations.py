@@ -18,7 +18,7 @@ from core.one_grant import Seen, already, already_back
 
 PATIENCE_SECONDS: Final = 240.0
 """How long the end of a delegation is waited for, which takes Azure minutes at times; then the next pass goes on waiting."""
-_SUBSCRIPTION: Final = "subscription-id"
+PLACE: Final = "subscription-id"
 _ASSIGNMENT: Final = "registrationAssignment-name"
 _DONE, _ENDING, _ENDED = "Succeeded", "Deleting", "Deleted"
 NOT_NAMED: Final = "Azure: subscriptions that our application does not see (azure.subscriptions names none)"
@@ -37,7 +37,7 @@ class Delegations:
         if not ours.home_tenants:
             visit.unseen.append(NO_TENANT)
             return
-        for subscription in _subscriptions(visit):
+        for subscription in subscriptions(visit):
             with visit.noting(f"Azure: subscription {subscription}"):
                 for one in _listed(visit, subscription):
                     if not manager_of(one):
@@ -89,7 +89,7 @@ class Delegations:
         return Receipt(done=f"{grant.id} holds again", facts={"changed": True})
 
 
-def _subscriptions(visit: Visit) -> list[str]:
+def subscriptions(visit: Visit) -> list[str]:
     """Tell which to look into. Where nobody named any, it is noted that others may be, and that Azure may not let us in at all."""
     if named := visit.settings.azure.subscriptions:
         return list(named)
@@ -108,8 +108,13 @@ def _subscriptions(visit: Visit) -> list[str]:
     return []
 
 
+def delegations_to_us(visit: Visit, subscription: str) -> list[Entity]:
+    """List the delegations of a subscription to our tenants. Raises as ports do."""
+    return [one for one in _listed(visit, subscription) if manager_of(one) in visit.settings.ours.home_tenants]
+
+
 def _listed(visit: Visit, subscription: str) -> list[Entity]:
-    found = visit.azure.pages("list_delegations", {_SUBSCRIPTION: subscription})
+    found = visit.azure.pages("list_delegations", {PLACE: subscription})
     return [one for one in found if _state(one) != _ENDED]
 
 
@@ -132,7 +137,7 @@ def _stored(one: Entity) -> Entity:
 
 
 def _places(subscription: str, name: str) -> dict[str, str]:
-    return {_SUBSCRIPTION: subscription, _ASSIGNMENT: name}
+    return {PLACE: subscription, _ASSIGNMENT: name}
 
 
 def _roles(one: Entity) -> str:

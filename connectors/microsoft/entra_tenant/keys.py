@@ -1,16 +1,16 @@
 """Credentials that we hold for applications of the client's own: what the client has to change itself, and what can be put back."""
 
-import json
 from collections.abc import Iterator
 from typing import Final
 
-from connectors.microsoft.entra_tenant.visit import Visit, undo_of
+from connectors.microsoft.entra_tenant.made_anew import MadeAnew
+from connectors.microsoft.entra_tenant.visit import Visit
 from connectors.microsoft.errors import GoneError
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity, top
 from core.errors import RefusedError
 from core.model import Grant, Receipt
-from core.one_grant import Seen, already, already_back
+from core.one_grant import Seen, already
 
 _SORTS: Final = {"uses-secret": "passwordCredentials", "uses-certificate": "keyCredentials"}
 
@@ -67,8 +67,10 @@ class Keys:
         raise RefusedError(f"{grant.id} was not taken away by us", untouched="everything", todo="have the client make a new one")
 
 
-class Federations:
+class Federations(MadeAnew):
     """Grants `federation NAME of APPLICATION`: tokens of our issuers that an application of the client's takes. Nothing secret is lost."""
+
+    back = "is made again"
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find those of our issuers."""
@@ -82,35 +84,30 @@ class Federations:
                         id=f"federation {one['name']} of {application['id']}",
                         holder=holder,
                         privilege=f"sign in as the client's application {application.get('displayName')} from {one['issuer']}",
-                        undo={"before": json.dumps(_stored(one), sort_keys=True)},
+                        undo=self.undo(one),
                     )
 
-    def look(self, visit: Visit, grant: Grant) -> Seen:
-        """List them again."""
-        found = _find(visit, grant)
-        return Seen(found is not None, f"{grant.id} {'stands' if found else 'is not there'}")
+    def find(self, visit: Visit, grant: Grant) -> Entity | None:
+        """Find it by its name, if its issuer is ours still."""
+        name = grant.id.removeprefix("federation ").rpartition(" of ")[0]
+        found = next((one for one in _listed(visit, _application_of(grant)) if one.get("name") == name), None)
+        return found if found and found.get("issuer") in _issuers(visit) else None
 
-    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
-        """Remove it; what it said is stored."""
-        if (found := _find(visit, grant)) is None:
-            return already(grant, f"{grant.id} is not there")
+    def stored(self, one: Entity) -> Entity:
+        """Leave all that it says."""
+        return {name: one.get(name) for name in ("name", "issuer", "subject", "audiences", "description")}
+
+    def remove(self, visit: Visit, grant: Grant, found: Entity) -> None:
+        """Have the application take our tokens no more."""
         places = {"application-id": _application_of(grant), "federatedIdentityCredential-id": str(found["id"])}
         with visit.tenant.errand(Errand(places, _issuers(visit), before=found)):
             visit.tenant.write("remove_federated_credential", places)
-        visit.tenant.settle(lambda: _find(visit, grant) is None, f"the end of {grant.id}")
-        undo = {"before": json.dumps(_stored(found), sort_keys=True)}
-        return Receipt(done=f"{grant.id} is removed", undo=undo, facts={"changed": True})
 
-    def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
-        """Make it anew, as it was."""
-        before = json.loads(undo_of(grant, "before"))
-        if _find(visit, grant) is not None:
-            return already_back(grant)
+    def make(self, visit: Visit, grant: Grant, before: Entity) -> None:
+        """Have the application take them again."""
         places = {"application-id": _application_of(grant)}
         with visit.tenant.errand(Errand(places, _issuers(visit), reinstating=True, before=before)):
             visit.tenant.write("add_federated_credential", places, before)
-        visit.tenant.settle(lambda: _find(visit, grant) is not None, grant.id)
-        return Receipt(done=f"{grant.id} is made again", facts={"changed": True})
 
 
 def _applications(visit: Visit) -> list[Entity]:
@@ -125,20 +122,9 @@ def _listed(visit: Visit, application: str) -> list[Entity]:
         return []
 
 
-def _find(visit: Visit, grant: Grant) -> Entity | None:
-    name = grant.id.removeprefix("federation ").rpartition(" of ")[0]
-    found = next((one for one in _listed(visit, _application_of(grant)) if one.get("name") == name), None)
-    return found if found and found.get("issuer") in _issuers(visit) else None
-
-
 def _application_of(grant: Grant) -> str:
     return grant.id.rpartition(" ")[2]
 
 
 def _issuers(visit: Visit) -> frozenset[str]:
     return frozenset(one.issuer for one in visit.settings.ours.issuers)
-
-
-def _stored(one: Entity) -> Entity:
-    names = ("name", "issuer", "subject", "audiences", "description")
-    return {name: one.get(name) for name in names}

@@ -1,11 +1,13 @@
-"""What an exit needs to be allowed in a tenant, in ours, and in Partner Center; and what of it was not given."""
+"""What an exit needs to be allowed in a tenant, in ours, in Partner Center and in Azure; and what of it was not given."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from connectors.microsoft.contract import Operation, graph, partner_center
+from connectors.microsoft.entra_tenant.needed_roles import missing_roles
 from connectors.microsoft.entra_tenant.rules import READING, WRITING
 from connectors.microsoft.entra_tenant.settings import Tenant
+from connectors.microsoft.entra_tenant.visit import Visit
 from connectors.microsoft.permissions import consents, expiry, given_by, in_words, lacking
 from connectors.microsoft.settings import Credential
 from connectors.microsoft.sign_in import SignIn
@@ -27,9 +29,11 @@ class _Place(NamedTuple):
     kind: str = "application"
 
 
-def missing_permissions(tenant: Tenant) -> tuple[Missing, ...]:
+def missing_permissions(visit: Visit) -> tuple[Missing, ...]:
     """Sign in everywhere, and name what was not given. Raises UnavailableError, and RefusedError for a token that cannot be read."""
-    found = [one for place in _places(tenant) for one in _missing(tenant, place)]
+    tenant = visit.settings
+    found = [one for place in _places(tenant, visit.sign_in) for one in _missing(tenant, place)]
+    found += missing_roles(visit)
     if tenant.partner and tenant.partner.refresh_token is None:
         ends = next(one for one in partner_center().operations if one.writes)
         found.append(
@@ -53,8 +57,8 @@ def expiries(tenant: Tenant) -> tuple[Expiry, ...]:
     )
 
 
-def _places(tenant: Tenant) -> Iterator[_Place]:
-    sign_in, at, partner = SignIn(tenant), tenant.services, tenant.partner
+def _places(tenant: Tenant, sign_in: SignIn) -> Iterator[_Place]:
+    at, partner = tenant.services, tenant.partner
     listed = [one for one in graph().operations if one.name in READING | WRITING.keys()]
     inside = tuple(one for one in listed if not one.path.startswith(_AT_HOME))
     yield _Place(

@@ -25,7 +25,7 @@ READING: Final = frozenset(
         *("list_relationships", "get_relationship", "list_access_assignments", "list_policies", "get_policy", "list_named_locations"),
         *("list_partners", "list_sign_ins", "list_audits", "get_customer", "list_transfers"),
         "list_bought_subscriptions",
-        *("list_subscriptions", "list_delegations", "get_delegation"),
+        *("list_subscriptions", "list_own_permissions", "list_delegations", "get_delegation"),
     }
 )
 """What only looks."""

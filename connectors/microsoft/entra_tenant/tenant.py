@@ -19,6 +19,7 @@ from connectors.microsoft.entra_tenant.links import Links
 from connectors.microsoft.entra_tenant.locations import Locations
 from connectors.microsoft.entra_tenant.log import what_we_did
 from connectors.microsoft.entra_tenant.looking import AT_HOME, from_inside, from_outside, is_way_in
+from connectors.microsoft.entra_tenant.needed_roles import told_beforehand
 from connectors.microsoft.entra_tenant.open_session import HeldToken
 from connectors.microsoft.entra_tenant.people import People
 from connectors.microsoft.entra_tenant.permissions import expiries, missing_permissions
@@ -197,7 +198,7 @@ class EntraTenant(Tenant):
 
     @making_sense()
     def operations(self, grants: Sequence[Grant]) -> tuple[str, ...]:
-        """Tell what would be sent, each held against the guard; nothing that writes is sent. Raises GuardError."""
+        """Tell what would be sent, each held against the guard, and which role we lack for it; nothing is written. Raises GuardError."""
         found = list[str]()
         for grant in grants:
             visit = self._visit((grant.holder,))
@@ -209,16 +210,17 @@ class EntraTenant(Tenant):
             except RefusedError as error:
                 told = [f"held for a person: {error.what}; {error.todo}"]
             found += [f"{grant.id}: {one}" for one in told or ["nothing: it is not there"]]
-        return tuple(found)
+        return (*found, *told_beforehand(self._visit(allows=may_look), grants))
 
     @making_sense()
     def what_we_did(self, since: datetime) -> ForeignLog:
         """Read what the tenant's directory log says of our applications and accounts. Raises as ports do."""
         return what_we_did(self._visit(allows=may_look), since)
 
+    @making_sense()
     def missing_permissions(self) -> tuple[Missing, ...]:
-        """Sign in, here, in our own tenant and to Partner Center, and name what was not given. Raises as ports do."""
-        return missing_permissions(self)
+        """Sign in, here, in our own tenant, to Partner Center and Azure, and name what was not given. Raises as ports do."""
+        return missing_permissions(self._visit(allows=may_look))
 
     def expiries(self) -> tuple[Expiry, ...]:
         """Tell until when the certificates are valid that the engagement file names."""

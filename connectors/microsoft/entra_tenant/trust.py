@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from connectors.microsoft.entra_tenant.lists import put_back
+from connectors.microsoft.entra_tenant.made_anew import MadeAnew
 from connectors.microsoft.entra_tenant.visit import Visit, undo_of
 from connectors.microsoft.guard import Errand
 from connectors.microsoft.session import Entity
@@ -25,8 +26,10 @@ _LISTS: Final = ("technicalNotificationMails", "securityComplianceNotificationMa
 _PROFILE: Final = "privacyProfile"
 
 
-class Partners:
+class Partners(MadeAnew):
     """Grants `partner TENANT`: what the client's cross-tenant access says of a tenant of ours beyond what holds for all."""
+
+    back = f"is made again, with {_KEPT}"
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the settings about our tenants."""
@@ -41,34 +44,27 @@ class Partners:
                         id=f"partner {one['tenantId']}",
                         holder=ours.default_holder,
                         privilege=f"come from our tenant by rules of its own{trust}",
-                        undo={"before": json.dumps(_stored(one), sort_keys=True)},
+                        undo=self.undo(one),
                     )
 
-    def look(self, visit: Visit, grant: Grant) -> Seen:
-        """List them again."""
-        found = _partner(visit, grant)
-        return Seen(found is not None, f"{grant.id} {'stands' if found else 'is not there'}")
+    def find(self, visit: Visit, grant: Grant) -> Entity | None:
+        """Find what is said about that tenant of ours."""
+        return next((one for one in _partners(visit) if f"partner {one['tenantId']}" == grant.id), None)
 
-    def revoke(self, visit: Visit, grant: Grant) -> Receipt:
+    def stored(self, one: Entity) -> Entity:
+        """Leave the trust and the B2B settings; nothing else of them can be made anew."""
+        return {name: one[name] for name in _SETTINGS if one.get(name) is not None}
+
+    def remove(self, visit: Visit, _grant: Grant, found: Entity) -> None:
         """Remove the settings: from then on those for everybody hold."""
-        if (found := _partner(visit, grant)) is None:
-            return already(grant, f"{grant.id} is not there")
         places = {_PARTNER: str(found["tenantId"])}
         with visit.tenant.errand(Errand(places, frozenset(visit.settings.ours.home_tenants))):
             visit.tenant.write("remove_partner", places)
-        visit.tenant.settle(lambda: _partner(visit, grant) is None, f"the end of {grant.id}")
-        undo = {"before": json.dumps(_stored(found), sort_keys=True)}
-        return Receipt(done=f"{grant.id} is removed", undo=undo, facts={"changed": True})
 
-    def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
-        """Make them anew with the trust and the B2B settings that were stored; nothing else of them is."""
-        before = json.loads(undo_of(grant, "before"))
-        if _partner(visit, grant) is not None:
-            return already_back(grant)
+    def make(self, visit: Visit, _grant: Grant, before: Entity) -> None:
+        """Make them anew with the trust and the B2B settings that were stored."""
         with visit.tenant.errand(Errand({}, frozenset(visit.settings.ours.home_tenants), reinstating=True, before=before)):
             visit.tenant.write("add_partner", {}, before)
-        visit.tenant.settle(lambda: _partner(visit, grant) is not None, grant.id)
-        return Receipt(done=f"{grant.id} is made again, with {_KEPT}", facts={"changed": True})
 
 
 class Contacts:
@@ -171,11 +167,3 @@ def _addresses(organization: Entity, name: str) -> list[str]:
 
 def _partners(visit: Visit) -> list[Entity]:
     return [one for one in visit.tenant.pages("list_partners") if one["tenantId"].lower() in visit.settings.ours.home_tenants]
-
-
-def _partner(visit: Visit, grant: Grant) -> Entity | None:
-    return next((one for one in _partners(visit) if f"partner {one['tenantId']}" == grant.id), None)
-
-
-def _stored(one: Entity) -> Entity:
-    return {name: one[name] for name in _SETTINGS if one.get(name) is not None}

@@ -36,7 +36,6 @@ class Visit:
         self.holders = holders
         self.unseen: list[str] = []
         self.sign_in = SignIn(settings, tell)
-        self.who = Who(self)
 
     @cached_property
     def tenant(self) -> Service:
@@ -92,6 +91,11 @@ class Visit:
                 todo="add `partner` with tenant_id, client_id and certificate",
             )
         return self.settings.partner
+
+    @cached_property
+    def who(self) -> Who:
+        """Who in the client's tenant is ours."""
+        return Who(self.settings, self.tenant, self.sign_in, self.unseen)
 
     @cached_property
     def accounts(self) -> dict[str, Account]:

@@ -33,6 +33,13 @@ _APP: Final = {"Name": "displayName", "Application id": "appId"}
 _KEYS: Final = {"Secrets": "passwordCredentials", "Certificates": "keyCredentials"}
 _ASSIGNED: Final = {"Role": "roleName", "Whose": "principalName", "Scope": "directoryScopeId", "Principal id": "principalId"}
 
+
+def _owners(name: str, applications: str, place: str, owners: str) -> Area:
+    """List who owns each of these applications."""
+    columns = {"Application": "applicationName"} | _WHO | {"Application's object id": "applicationId"}
+    return Area(name, of_each(applications, place, owners, "application"), columns, ("applicationId", "id"))
+
+
 AREAS: Final = (
     Area("organization", listed("list_organization"), {"Name": "displayName", "Tenant": "id", "Since": "createdDateTime"}),
     Area("contacts", entries.contacts, {"For": "kind", "Contact": "contact"}, ("kind", "contact")),
@@ -124,12 +131,7 @@ AREAS: Final = (
         _APP | {"For": "signInAudience", "Permissions": "requiredResourceAccess"} | _KEYS | {"Since": "createdDateTime", "Id": "id"},
         counted_by="list_applications",
     ),
-    Area(
-        "application-owners",
-        of_each("list_applications", "application-id", "list_application_owners", "application"),
-        {"Application": "applicationName"} | _WHO | {"Application's object id": "applicationId"},
-        ("applicationId", "id"),
-    ),
+    _owners("application-owners", "list_applications", "application-id", "list_application_owners"),
     Area(
         "federated-credentials",
         of_each("list_applications", "application-id", "list_federated_credentials", "application"),
@@ -145,12 +147,7 @@ AREAS: Final = (
         | {"Id": "id"},
         counted_by="list_service_principals",
     ),
-    Area(
-        "enterprise-application-owners",
-        of_each("list_service_principals", "servicePrincipal-id", "list_service_principal_owners", "application"),
-        {"Application": "applicationName"} | _WHO | {"Application's object id": "applicationId"},
-        ("applicationId", "id"),
-    ),
+    _owners("enterprise-application-owners", "list_service_principals", "servicePrincipal-id", "list_service_principal_owners"),
     Area(
         "application-permissions",
         of_each("list_service_principals", "servicePrincipal-id", "list_app_role_assigned_to", "application"),
