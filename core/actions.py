@@ -65,8 +65,6 @@ def perform_together(
     if left:
         intents = {deed.subject: deed.intent() if callable(deed.intent) else deed.intent for deed in left}
         exit_.record_each(EntryKind.INTENT, intents, action=action)
-        if exit_.lease:
-            exit_.lease.check()
         try:
             done = dict(zip(intents, act(list(intents)), strict=True))
         except not_done as error:
@@ -101,6 +99,13 @@ def judge(exit_: Exit, action: Action, subject: str, verdict: Verdict, **more: s
     """Record what was seen when an action was read back."""
     exit_.record(EntryKind.VERDICT, action=action, subject=subject, data=verdict.model_dump(mode="json") | more)
     return verdict
+
+
+def judge_each(exit_: Exit, action: Action, seen: Mapping[str, tuple[Verdict, Mapping[str, str]]]) -> None:
+    """Record together what was seen of several subjects, each with what goes on record beside it; nothing if there is none."""
+    if seen:
+        verdicts = {subject: verdict.model_dump(mode="json") | dict(more) for subject, (verdict, more) in seen.items()}
+        exit_.record_each(EntryKind.VERDICT, verdicts, action=action)
 
 
 def remember(exit_: Exit, error: GoodLeaverError) -> None:

@@ -109,8 +109,13 @@ class Exit:
         return self.ledger.append(kind, at=self.now(), action=action, subject=subject, data=data, fence=fence)
 
     def record_each(self, kind: EntryKind, data: Mapping[str, Mapping[str, Any]], *, action: Action) -> None:
-        """Append an entry for each subject with its data, as `record` does: all of them, or none."""
-        self.ledger.append_each(kind, data, at=self.now(), action=action, fence=self.lease.fence if self.lease else None)
+        """Append an entry for each subject with its data, as `record` does: all of them, or none.
+
+        Intents prolong our lease by its whole length: whoever acts upon them has that long before anybody else may take over.
+        """
+        lease = self.lease
+        until = lease.whole_length() if lease and kind == EntryKind.INTENT else None
+        self.ledger.append_each(kind, data, at=self.now(), action=action, fence=lease.fence if lease else None, lease_until=until)
 
     def last(self, kind: EntryKind, *, action: Action | None = None, subject: str | None = None) -> LedgerEntry | None:
         """Find the newest entry of a kind."""

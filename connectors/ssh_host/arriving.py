@@ -1,5 +1,6 @@
 """What comes from a host on its way to us, copied as seldom as can be: at the rate of a fast line, copying is most of the work."""
 
+import mmap
 import socket
 import threading
 from collections import deque
@@ -26,7 +27,7 @@ class ReadAhead(socket.socket):
         timeout = connected.gettimeout()
         super().__init__(fileno=connected.detach())
         self.settimeout(timeout)
-        self._held = memoryview(bytearray(_AHEAD))
+        self._held = memoryview(mmap.mmap(-1, _AHEAD))  # which costs memory only where something arrives
         self._start = self._end = 0
         self.ended = False
         """Whether the other side closed the connection itself: its end came, and nothing had failed before."""

@@ -160,6 +160,9 @@ class RareRekeying(Packetizer):
     REKEY_BYTES = 2**36
     REKEY_PACKETS = 2**31
 
+    def start_handshake(self, timeout: float) -> None:
+        """Start no thread that watches over the handshake: whoever connects waits for it only so long, and hangs up."""
+
 
 class GuardedTransport(Transport):
     """An SSH connection that can authenticate by public key and open SFTP, and nothing else: no shell, terminal or forwarding.

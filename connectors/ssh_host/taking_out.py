@@ -33,7 +33,7 @@ def take_out_lines(sftp: Sftp, path: str, grants: Sequence[Grant], way_in: Clien
     """
     old = read_regular(sftp, encode(path))
     every = [line for line in key_lines(old[0]) if not line.is_certificate_authority]
-    ours = {grant.id: [line for line in every if line.fingerprint == _fingerprint(grant)] for grant in grants}
+    ours = {grant.id: [line for line in every if line.fingerprint == key] for grant, key in [(one, _fingerprint(one)) for one in grants]}
     going = [line for lines in ours.values() for line in lines]
     let_in: tuple[str, ...] = ()
     if going:

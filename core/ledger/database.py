@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, text
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 
@@ -122,6 +122,16 @@ def lock(connection: Connection, engagement: str) -> tuple[int, str, int, int]:
     if row is None:
         raise LedgerError(f"the lease row of {engagement} has gone from the ledger's database", todo="find out who altered the database")
     return int(row[0]), str(row[1]), int(row[2]), int(row[3])
+
+
+_PROLONG: Final = (
+    update(LEASES).where(LEASES.c.engagement == bindparam("here"), LEASES.c.until < bindparam("end")).values(until=bindparam("end"))
+)
+
+
+def prolong(connection: Connection, engagement: str, until: int) -> None:
+    """Have the lease end at `until`, in microseconds since 1970, or later if it does already; its row is locked by the caller."""
+    connection.execute(_PROLONG, {"here": engagement, "end": until})
 
 
 def _checked(url: str) -> URL:

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import update
 
 from core.errors import GoodLeaverError, LeaseHeldError, StaleHolderError, UnavailableError
-from core.ledger.database import lock
+from core.ledger.database import lock, prolong
 from core.ledger.store import Ledger
 from core.ledger.tables import LEASES
 
@@ -35,12 +35,12 @@ class Lease:
         self._ttl = ttl
 
     def check(self) -> None:
-        """Make sure, right before acting, that nobody else has taken over, and prolong the lease by its whole length.
+        """Make sure that nobody else has taken over, and prolong the lease by its whole length; writing an intent does both as well.
 
         Raises StaleHolderError if it is lost; UnavailableError if the database does not answer: then do not act either.
         """
         with self._ledger.database.write() as connection:
-            fence, holder, since, until = lock(connection, self._ledger.engagement)
+            fence, holder, since, _until = lock(connection, self._ledger.engagement)
             if fence != self.fence or not holder:
                 who = f"{holder} holds it since {_instant(since)} (token {fence})" if holder else "it was released"
                 raise StaleHolderError(
@@ -48,8 +48,11 @@ class Lease:
                     untouched="what was not begun yet",
                     todo="nothing: the present holder, or the next pass, looks at what was begun",
                 )
-            prolonged = max(until, _micros(self._clock() + self._ttl))
-            connection.execute(update(LEASES).where(LEASES.c.engagement == self._ledger.engagement).values(until=prolonged))
+            prolong(connection, self._ledger.engagement, self.whole_length())
+
+    def whole_length(self) -> int:
+        """Say when it ends if it is prolonged now, by its whole length: in microseconds since 1970."""
+        return _micros(self._clock() + self._ttl)
 
     def release(self) -> None:
         """Give it back, if it is still ours. The token is never used again."""

@@ -3,7 +3,7 @@
 The one place of core that talks to a database (with `database`, `rows`, `documents` and `lease` beside it).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import AwareDatetime
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from core.errors import ConfigurationError, LedgerError, RefusedError, StaleHolderError
 from core.ledger import rows
-from core.ledger.database import Database, add_lease_row, lock
+from core.ledger.database import Database, add_lease_row, lock, prolong
 from core.ledger.documents import Documents
 from core.ledger.entries import read_line
 from core.ledger.merkle import RightEdge, leaf_hash
@@ -73,10 +73,16 @@ class Ledger(Documents, PersonalData):
         at: AwareDatetime,
         action: Action | None = None,
         fence: int | None = None,
+        lease_until: int | None = None,
     ) -> list[LedgerEntry]:
-        """Append an entry for each subject with its data, as `append` does: all of them, or none."""
+        """Append an entry for each subject with its data, as `append` does: all of them, or none.
+
+        `lease_until` prolongs the holder's lease with it, see `database.prolong`.
+        """
         with self.database.write() as connection:
             self._require_holder(connection, kind, fence)
+            if lease_until is not None:
+                prolong(connection, self.engagement, lease_until)
             entries = [
                 LedgerEntry(
                     engagement=self.engagement,
@@ -100,11 +106,15 @@ class Ledger(Documents, PersonalData):
 
         What matches is found without reading the rest, however long the ledger is. That none was hidden is what `replay` finds out.
         """
-        return tuple(self._matching(kind, action, subject))
+        return tuple(self._matching(kind, action, None if subject is None else (subject,)))
+
+    def entries_of(self, subjects: Collection[str]) -> tuple[LedgerEntry, ...]:
+        """Read the entries of some subjects in order, by one look; as `entries` does."""
+        return tuple(self._matching(None, None, subjects))
 
     def last(self, kind: EntryKind | None = None, *, action: Action | None = None, subject: str | None = None) -> LedgerEntry | None:
         """Read the newest entry that matches, if there is one; as `entries` does."""
-        return next(self._matching(kind, action, subject, newest_first=True), None)
+        return next(self._matching(kind, action, None if subject is None else (subject,), newest_first=True), None)
 
     def lines(self) -> Iterator[bytes]:
         """Read the canonical bytes of each entry in order, without line ends. Raises LedgerError as `entries` does."""
@@ -198,15 +208,15 @@ class Ledger(Documents, PersonalData):
         self.database.close()
 
     def _rows(self) -> Iterator[rows.Row]:
-        return rows.pages(self.database, self.engagement)
+        return rows.pages(self.database, self.engagement, {})
 
     def _matching(
-        self, kind: EntryKind | None, action: Action | None, subject: str | None, *, newest_first: bool = False
+        self, kind: EntryKind | None, action: Action | None, subjects: Collection[str] | None, *, newest_first: bool = False
     ) -> Iterator[LedgerEntry]:
-        conditions = rows.found_by(kind, action, subject)
-        for row in rows.pages(self.database, self.engagement, *conditions, newest_first=newest_first):
+        conditions = rows.found_by(kind, action, subjects)
+        for row in rows.pages(self.database, self.engagement, conditions, newest_first=newest_first):
             entry = read_line(row.whole())
-            if kind in (None, entry.kind) and action in (None, entry.action) and subject in (None, entry.subject):
+            if kind in (None, entry.kind) and action in (None, entry.action) and (subjects is None or entry.subject in subjects):
                 yield entry
 
     def _replay(self) -> RightEdge:
@@ -218,7 +228,7 @@ class Ledger(Documents, PersonalData):
 
     def _keys(self, connection: Connection) -> KeyHistory:
         """Read the history of the log's keys; ours has to be the last of them."""
-        rotations = rows.page(connection, self.engagement, *rows.found_by(EntryKind.ROTATION))
+        rotations = rows.page(connection, self.engagement, rows.found_by(EntryKind.ROTATION))
         history = KeyHistory([read_line(row.whole()) for row in rotations], self._key.vkey)
         if (vkey := history.periods[-1].vkey) == self._key.vkey:
             return history

@@ -80,7 +80,10 @@ class RevokesTogether(Protocol):
     """What an AccessTarget can do that takes several grants away by one change: what is asked around a change is then asked once."""
 
     def in_one_change(self, grants: Sequence[Grant]) -> Sequence[Sequence[Grant]]:
-        """Part grants into those that one change takes away, in the order of the first of each. Raises as `revoke`."""
+        """Part grants into those that one change takes away, in the order of the first of each. Raises as `revoke`.
+
+        What `verify` tries by a real login is a part by itself: its verdict has to be on record before anything else is looked at.
+        """
 
     def revoke_together(self, grants: Sequence[Grant]) -> Sequence[Receipt]:
         """Take these away by one change, or none of them, as `revoke` does; gives their receipts in this order. Twice is fine."""

@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
@@ -73,8 +74,9 @@ def fingerprint(public_key_line: str) -> str:
     return read_line(public_key_line).fingerprint
 
 
+@lru_cache(maxsize=4096)
 def read_line(public_key_line: str) -> PublicKey:
-    """Read one line of a `.pub` file. Raises SignatureError."""
+    """Read one line of a `.pub` file. Raises SignatureError. One that was read is remembered: the same few are asked for all the time."""
     line = public_key_line.strip()
     words = line.split(None, 2)
     if len(words) < 2 or "\n" in line or "\r" in line:  # noqa: PLR2004 - type and key

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from core.actions import Deed, judge, perform_together, remember
+from core.actions import Deed, judge_each, perform_together, remember
 from core.errors import GoodLeaverError, GuardError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.model import STAGES, Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
@@ -112,21 +112,32 @@ def read_back(exit_: Exit, plan: ExitPlan, *, check: str = FIRST, leave: Collect
 def look_back(
     exit_: Exit, plan: ExitPlan, grant: Grant, *, check: str = FIRST, weigh: Weigh = as_seen, rounds: Rounds | None = None
 ) -> str:
-    """See whether one grant still opens anything, and put it on record. Returns a sentence unless it is seen to be revoked.
+    """See whether one grant still opens anything, as `look_back_together` does. Returns a sentence unless it is seen to be revoked."""
+    return look_back_together(exit_, plan, [grant], check=check, weigh=weigh, rounds=rounds)[0]
 
-    `rounds`: what is on record of it, if that was read before.
+
+def look_back_together(
+    exit_: Exit, plan: ExitPlan, grants: Sequence[Grant], *, check: str = FIRST, weigh: Weigh = as_seen, rounds: Rounds | None = None
+) -> list[str]:
+    """See whether these grants still open anything, then put that on record, all at once.
+
+    Whoever is killed in between looks at all of them again. A real login must not be tried again in the same check, so only a grant that is
+    looked at alone is tried. Returns a sentence for each, empty if it is seen to be revoked. `rounds`: what is on record of them, if that
+    was read before.
     """
-    seen = (rounds or Rounds(exit_, [grant])).checked(grant, check)
-    newest = verdict_in(seen[-1]) if seen else None
-    known = newest if newest and newest.state == GrantState.REVOKED else None
-    log_in = plan.negative_login and not seen  # one try for each credential and check
-    verdict, more = weigh(grant, known or look_now(exit_, grant, log_in=log_in))
-    if known and verdict.state == GrantState.REVOKED:
-        return ""
-    judge(exit_, Action.REVOKE, grant.subject, verdict, check=check, **more)
-    if grant.own:
-        stay_out(exit_, [grant])
-    return "" if verdict.state == GrantState.REVOKED else f"{grant.subject} is {verdict.state}: {verdict.evidence}"
+    rounds, found, news = rounds or Rounds(exit_, grants), list[str](), dict[str, Weighed]()
+    for grant in grants:
+        seen = rounds.checked(grant, check)
+        newest = verdict_in(seen[-1]) if seen else None
+        known = newest if newest and newest.state == GrantState.REVOKED else None
+        log_in = plan.negative_login and not seen and len(grants) == 1
+        verdict, more = weigh(grant, known or look_now(exit_, grant, log_in=log_in))
+        if not known or verdict.state != GrantState.REVOKED:
+            news[grant.subject] = verdict, {"check": check, **more}
+        found.append("" if verdict.state == GrantState.REVOKED else f"{grant.subject} is {verdict.state}: {verdict.evidence}")
+    judge_each(exit_, Action.REVOKE, news)
+    stay_out(exit_, [grant for grant in grants if grant.subject in news])
+    return found
 
 
 def stay_out(exit_: Exit, grants: Iterable[Grant]) -> None:
@@ -173,7 +184,7 @@ def _one_by_one(
         if system in trouble:
             return  # the pass has waited long enough, and has told that nothing more is begun here
         take_away(together)
-        still += [look_back(exit_, plan, grant, rounds=rounds) for grant in together]
+        still += look_back_together(exit_, plan, together, rounds=rounds)
     if any(still) and grants[0].stage != STAGES[-1]:  # what comes after our own way in nobody could look at
         raise HeldError(
             "; ".join(filter(None, still)),

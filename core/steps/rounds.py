@@ -18,7 +18,7 @@ class Rounds:
             given_back = exit_.ledger.entries(action=Action.REINSTATE)
             revoked = exit_.ledger.entries(action=Action.REVOKE)
         else:
-            revoked = given_back = tuple(entry for one in grants for entry in exit_.ledger.entries(subject=one.subject))
+            revoked = given_back = exit_.ledger.entries_of({one.subject for one in grants})
         self._planned = planned_at(exit_)
         self._given_back = {
             one.subject: one.number for one in given_back if one.action == Action.REINSTATE and one.kind in _GIVEN_BACK

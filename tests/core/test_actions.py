@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.actions import judge, perform, redo
-from core.errors import GoodLeaverError, RefusedError, StaleHolderError, UnavailableError
+from core.errors import GoodLeaverError, LeaseHeldError, RefusedError, StaleHolderError, UnavailableError
 from core.exit import Exit
 from core.ledger.lease import Lease, hold
 from core.ledger.store import Ledger
@@ -142,6 +142,28 @@ def test_with_a_lease_that_passed_on_nothing_is_done(ledger: Ledger, an_exit: Ma
             revoke(an_exit(first), system)
         assert system.done == 0
         assert ledger.size() == 0
+
+
+def test_an_intent_prolongs_the_lease_by_its_whole_length(ledger: Ledger, an_exit: MakeExit) -> None:
+    now, length, none = datetime.now(UTC), timedelta(hours=1), timedelta(0)
+    clock = [now]
+    with hold(ledger, "first", lambda: clock[0], ttl=length, wait=none) as first:
+        clock[0] += 2 * length
+
+        def act() -> Receipt:
+            late = clock[0] + length - timedelta(seconds=1)
+            with pytest.raises(LeaseHeldError), hold(ledger, "second", lambda: late, ttl=length, wait=none):
+                pass
+            return ACT
+
+        perform(an_exit(first), Action.REVOKE, "files:key", intent={}, act=act, find_out=redo)
+        earlier = first.whole_length() - 1
+        ledger.append_each(EntryKind.INTENT, {"files:other": {}}, at=NOW, fence=first.fence, lease_until=earlier)
+        with (
+            pytest.raises(LeaseHeldError),
+            hold(ledger, "second", lambda: clock[0] + length - timedelta(microseconds=1), ttl=length, wait=none),
+        ):
+            pass
 
 
 def test_a_verdict_is_put_on_record(exit_: Exit) -> None:

@@ -30,6 +30,8 @@ def test_entries_come_back_in_order_and_by_what_they_are(ledger: Ledger) -> None
     assert ledger.entries(action=Action.REVOKE) == (second, third)
     assert ledger.entries(action=Action.REVOKE, subject="cutoff") == (second,)
     assert ledger.entries(kind=EntryKind.HELD) == ()
+    assert ledger.entries_of({"db1:x", "plan", "another"}) == (first, third)
+    assert ledger.entries_of(set()) == ()
     assert ledger.last() == third
     assert ledger.last(EntryKind.PLAN, subject="plan") == first
     assert ledger.last(EntryKind.PLAN, subject="another") is None
