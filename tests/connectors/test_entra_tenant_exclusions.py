@@ -8,6 +8,8 @@ from core.errors import RefusedError
 from core.model import Grant, GrantState
 from tests.servers.acme_world import HOLDERS, Acme
 
+WIDE = "198.51.0.0/16"
+
 
 def conditions(acme: Acme) -> Any:  # noqa: ANN401 - JSON
     return acme.object("conditionalAccessPolicies", acme.acme.key("policy", "Nobody from elsewhere"))["conditions"]
@@ -117,10 +119,10 @@ def test_what_a_look_is_not_let_see_is_not_gone(acme: Acme, path: str) -> None:
 
 
 def test_a_place_with_our_addresses_and_others_in_one_range_is_no_grant_and_is_told(acme: Acme) -> None:
-    wide = [{"@odata.type": "#microsoft.graph.iPv4CidrRange", "cidrAddress": "198.51.0.0/16"}]
+    wide = [{"@odata.type": f"#microsoft.graph.iPv{one}CidrRange", "cidrAddress": text} for one, text in ((6, "2001:db8::/32"), (4, WIDE))]
     key = acme.acme.key("place", "Northwind office")
     acme.object("namedLocations", key, changes={"ipRanges": wide, "displayName": "Office {0}"})
     found = acme.target.discover(HOLDERS)
     assert not [one for one in found if key in one.id or "Office" in one.privilege]
-    (line,) = [one for one in acme.target.not_looked_at() if "198.51.0.0/16" in one]
-    assert line.startswith("the place Office {0} has 198.51.0.0/16, in which our 198.51.100.0/24 lies")
+    (line,) = [one for one in acme.target.not_looked_at() if WIDE in one]
+    assert line.startswith(f"the place Office {{0}} has {WIDE}, in which our 198.51.100.0/24 lies")

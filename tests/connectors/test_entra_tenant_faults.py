@@ -302,7 +302,7 @@ def test_an_application_that_the_client_removed_is_unknown_to_us_and_seen_to_be_
 
 
 @pytest.mark.parametrize("name", ["wrong.secret", "offboarding.expired-secret"])
-def test_a_refusal_of_our_own_secret_is_no_end_even_of_what_is_disabled(acme: Acme, name: str) -> None:
+def test_a_refusal_of_our_own_secret_is_no_end_and_says_so(acme: Acme, name: str) -> None:
     own = way_in(acme)
     (acme.folder / "keys" / "wrong.secret").write_text("not-the-secret-at-all")
     access = {"client_id": acme.settings()["access"]["client_id"], "client_secret": f"file:{acme.folder}/keys/{name}"}

@@ -85,11 +85,12 @@ def ranges_of(visit: Visit, place: Entity, holder: str) -> frozenset[str]:
 def _wider(visit: Visit, place: Entity) -> list[str]:
     """Tell which ranges of a place hold one of these holders' and others besides: they may be the client's, so they are no grant."""
     ours = [(ipaddress.ip_network(one.range), one.range) for one in visit.settings.ours.networks if one.holder in visit.holders]
+    ranges = [(ipaddress.ip_network(one[KEY], strict=False), one[KEY]) for one in place.get("ipRanges") or ()]
     return [
-        f"the place {place['displayName']} has {one[KEY]}, in which our {text} lies beside addresses of others"
-        for one in place.get("ipRanges") or ()
+        f"the place {place['displayName']} has {wide}, in which our {text} lies beside addresses of others"
+        for network, wide in ranges
         for each, text in ours
-        if (network := ipaddress.ip_network(one[KEY], strict=False)) != each and network.supernet_of(each)  # type: ignore[arg-type]  # the same version
+        if network.version == each.version and network.prefixlen < each.prefixlen and network.supernet_of(each)  # type: ignore[arg-type]  # the same version
     ]
 
 
