@@ -13,14 +13,23 @@ import requests
 from connectors.microsoft.contract import Operation
 from core.errors import GoodLeaverError, RefusedError, UnavailableError
 
-CLOSED: Final = frozenset({7000112, 700016})
-"""The application is disabled, or is not in the tenant: what a way in that was given up answers."""
+CLOSED: Final = frozenset({7000112})
+"""What proves that a way in was given up: the application is disabled in the very tenant that was asked.
+
+Source: learn.microsoft.com/troubleshoot/entra/entra-id/app-integration/error-code-aadsts7000112-application-is-disabled ("the service
+principal object is disabled on the resource tenant"). Every other refusal may be of our own making: 700016 comes as well if our own
+registration was deleted or another tenant is named, 7000215, 7000222 and 700027 if our secret or certificate is wrong or ran out, 700024 by
+our clock, 53000 and 53003 by the place that we ask from, 50057 and 50173 by what became of a person's account.
+"""
 _SIGN_IN: Final[Mapping[int, tuple[str, str]]] = {
     90002: ("there is no such tenant in this cloud", "correct tenant_id (the client's tenant's GUID) or cloud in the engagement file"),
     900023: ("there is no such tenant in this cloud", "correct tenant_id (the client's tenant's GUID) or cloud in the engagement file"),
     700016: (
-        "our application is not installed in the tenant",
-        "have the client consent to it, or correct client_id: the appId, not an object id",
+        "our application is not found in the tenant: the client removed it, or never had it, or it is not registered with us any more",
+        (
+            "see that it is registered in our own tenant, for other tenants too, and that tenant_id and client_id are right (the appId, "
+            "not an object id); if the client removed it, have it look for itself; if it is still needed, have the client consent to it"
+        ),
     ),
     7000112: ("our application is disabled in the tenant", "have the client enable it, if it is still needed"),
     7000215: ("the client secret is wrong", "put the secret's value, not its id, where the reference points"),

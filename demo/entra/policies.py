@@ -80,6 +80,8 @@ def _change_partner(call: Call) -> None:
 @answers("remove_partner")
 def _remove_partner(call: Call) -> None:
     one = call.one("crossTenantPartners", call.places["crossTenantAccessPolicyConfigurationPartner-tenantId"])
+    if one.get("_synchronised"):
+        raise bad_request("The user synchronization policy of this partner must be deleted first.", "BadRequest")
     call.table("crossTenantPartners").put(one["tenantId"], None)
     call.note("Delete partner specific cross-tenant access setting", AUDITED | {"id": one["tenantId"]})
 

@@ -11,9 +11,10 @@ from connectors.microsoft import session
 from connectors.microsoft.entra_tenant import gdap
 from connectors.microsoft.entra_tenant.visit import Visit
 from core.errors import RefusedError, UnavailableError
-from core.model import Grant, GrantState
+from core.model import Assurance, Grant, GrantState
 from core.steps.side_by_side import LONGEST
 from tests.servers.acme_world import CALM, HOLDERS, Acme
+from tests.servers.entra_desk import way_in as way_in_of_acme
 
 
 def guest(acme: Acme) -> Grant:
@@ -268,6 +269,45 @@ def test_our_own_application_counts_as_gone_only_when_entra_says_that_it_is(acme
         other = own.model_copy(update={"privilege": f"(application {acme.acme.portal['appId']})"})
         assert wrong.verify(other, log_in=True).state == GrantState.UNKNOWN
         acme.object("servicePrincipals", acme.acme.offboarding["id"], changes={"accountEnabled": True})
+
+
+def test_an_application_that_is_not_found_may_be_gone_on_our_own_side(acme: Acme) -> None:
+    """The client's service principal may be enabled still, and opens as soon as the registration is back."""
+    grants = acme.target.discover(HOLDERS)
+    own, other = (
+        next(one for one in grants if one.id == f"application {which['id']}") for which in (acme.acme.offboarding, acme.acme.monitoring)
+    )
+    north = acme.acme.northwind
+    for registered in (north.offboarding, north.monitoring):
+        acme.server.control("object", tenant=north.id, table="applications", id=registered["id"], changes=None)
+    seen = [acme.target.verify(own, log_in=log_in) for log_in in (False, True)]
+    seen += [acme.target.verify_from_outside(one, log_in=True) for one in (own, other)]
+    for one in seen:
+        assert (one.state, one.assurance) == (GrantState.UNKNOWN, Assurance.UNKNOWN)
+        assert "AADSTS700016" in one.evidence
+        assert "see that it is registered in our own tenant" in one.evidence
+    with pytest.raises(RefusedError, match="AADSTS700016"):
+        acme.target.revoke(own)
+
+
+def test_an_application_that_the_client_removed_is_unknown_to_us_and_seen_to_be_gone_by_the_client(acme: Acme) -> None:
+    own = way_in(acme)
+    acme.object("servicePrincipals", acme.acme.offboarding["id"], changes=None)
+    seen = acme.target.verify(own, log_in=True)
+    assert (seen.state, "if the client removed it, have it look for itself" in seen.evidence.lower()) == (GrantState.UNKNOWN, True)
+    settings = acme.settings()
+    ours = settings["ours"] | {"way_in": settings["access"]["client_id"]}
+    looked = acme.entra(**way_in_of_acme(acme), ours=ours, partner=None).as_client().look(own)
+    assert (looked.state, looked.evidence) == (GrantState.REVOKED, f"{own.id} is not there")
+
+
+@pytest.mark.parametrize("name", ["wrong.secret", "offboarding.expired-secret"])
+def test_a_refusal_of_our_own_secret_is_no_end_and_says_so(acme: Acme, name: str) -> None:
+    own = way_in(acme)
+    (acme.folder / "keys" / "wrong.secret").write_text("not-the-secret-at-all")
+    access = {"client_id": acme.settings()["access"]["client_id"], "client_secret": f"file:{acme.folder}/keys/{name}"}
+    seen = acme.entra(access=access).verify_from_outside(own, log_in=True)
+    assert (seen.state, "does not show that it was given up" in seen.evidence) == (GrantState.UNKNOWN, True)
 
 
 def test_what_another_application_meets_says_nothing_of_the_way_in_that_was_planned(acme: Acme) -> None:

@@ -88,9 +88,40 @@ def test_a_guest_whose_sign_in_name_tells_no_home_is_told_as_not_known(acme: Acm
     assert not any("nora.park" in one for one in named.not_looked_at())
 
 
-def test_cross_tenant_settings_that_are_made_anew_say_what_is_not_back(acme: Acme) -> None:
-    grant = next(one for one in acme.target.discover(HOLDERS) if one.id.startswith("partner "))
+def partner(acme: Acme, **changes: Any) -> Grant:  # noqa: ANN401 - JSON
+    """Acme's cross-tenant settings about us, with some changed, as a plan has them."""
+    acme.object("crossTenantPartners", acme.acme.northwind.id, changes=changes)
+    return next(one for one in acme.target.discover(HOLDERS) if one.id.startswith("partner "))
+
+
+def test_cross_tenant_settings_are_made_anew_with_all_that_can_be_and_the_plan_says_what_cannot(acme: Acme) -> None:
+    everybody = {"accessType": "blocked", "targets": [{"target": "AllUsers", "targetType": "user"}]}
+    restrictions = {"usersAndGroups": everybody, "applications": None, "devices": None}
+    said = {"automaticUserConsentSettings": {"inboundAllowed": True, "outboundAllowed": True}, "tenantRestrictions": restrictions}
+    grant = partner(acme, **said)
+    assert "put back it would be without isServiceProvider, which Microsoft alone sets" in grant.privilege
+    before = acme.object("crossTenantPartners", acme.acme.northwind.id)
     receipt = acme.target.revoke(grant)
     back = acme.target.reinstate(grant.model_copy(update={"undo": receipt.undo}))
-    assert "tenant restrictions and synchronisation of identities are not back" in back.done
+    after = acme.object("crossTenantPartners", acme.acme.northwind.id)
+    assert {name: before[name] for name in before if after.get(name) != before[name]}.keys() == {
+        "isServiceProvider",
+        "isInMultiTenantOrganization",
+    }
+    assert "isServiceProvider" in back.done
     assert acme.target.verify(grant, log_in=False).state == GrantState.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"m365CollaborationInbound": {"users": None}}, "settings that we could not put back: m365CollaborationInbound"),
+        ({"_synchronised": True}, "synchronization policy of this partner must be deleted first"),
+    ],
+)
+def test_cross_tenant_settings_that_could_not_be_made_anew_are_held(acme: Acme, changes: dict[str, Any], says: str) -> None:
+    grant = partner(acme, **changes)
+    before = acme.state()
+    with pytest.raises(RefusedError, match=says):
+        acme.target.revoke(grant)
+    assert acme.state() == before

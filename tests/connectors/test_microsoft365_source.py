@@ -235,6 +235,17 @@ def test_relationships_that_the_service_does_not_show_are_told(world: Microsoft3
     assert b"delegated-administration" not in found["NOT-EXPORTED.txt"]
 
 
+def test_of_groups_what_graph_does_not_list_is_told(world: Microsoft365World) -> None:
+    group = world.acme.ours
+    world.object("groups", group["id"], changes={"visibility": "HiddenMembership"})
+    found = exported(world.source(drives=[], mailboxes=[]))
+    told = found["NOT-EXPORTED.txt"].decode()
+    assert f"- configuration, group members of {group['id']} (Northwind team): the group hides its members" in told
+    assert "the applications among their members and owners" in told
+    members = json.loads(found["configuration/group-members.json"])
+    assert {one["relation"] for one in members if one["groupId"] == group["id"]} == {"owner"}
+
+
 def test_what_is_deleted_is_not_listed_however_that_is_said(world: Microsoft365World) -> None:
     source = world.source()
     world.put_file("here.txt", 10)

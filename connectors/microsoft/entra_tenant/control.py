@@ -27,8 +27,11 @@ class Control(NamedTuple):
     acted_at: datetime | None
 
 
-def look_for_control(visit: Visit) -> Control:
-    """See that the client's named administrators are global administrators and enabled, and that its emergency account is never stopped."""
+def look_for_control(visit: Visit, without: frozenset[str] = frozenset()) -> Control:
+    """See that the client's named administrators are global administrators and enabled, and that its emergency account is never stopped.
+
+    `without`: groups that conditional access would make no exception for any more.
+    """
     client = visit.settings.client
     holders = who_has(visit, GLOBAL_ADMINISTRATOR)
     able, words, acted = list[str](), list[str](), list[datetime]()
@@ -40,7 +43,7 @@ def look_for_control(visit: Visit) -> Control:
             acted += _signed_in(visit, key)
     if not client.administrators:
         words.append("no administrator of the client's is named in the engagement file")
-    emergency, said = _emergency(visit, holders)
+    emergency, said = _emergency(visit, holders, without)
     words.append(said)
     proved = len(able) >= ENOUGH and emergency
     return Control(tuple(able), proved, "; ".join(words), max(acted, default=None))
@@ -61,7 +64,7 @@ def _judge(visit: Visit, key: str, holders: frozenset[str]) -> tuple[str, Entity
     return f"{name} is global administrator and enabled", user
 
 
-def _emergency(visit: Visit, holders: frozenset[str]) -> tuple[bool, str]:
+def _emergency(visit: Visit, holders: frozenset[str], without: frozenset[str]) -> tuple[bool, str]:
     key = visit.settings.client.emergency_account
     if key is None:
         return False, "no emergency account is named in the engagement file"
@@ -70,7 +73,7 @@ def _emergency(visit: Visit, holders: frozenset[str]) -> tuple[bool, str]:
         return False, f"the emergency account: {said}"
     try:
         groups = {one["id"] for one in visit.tenant.pages("list_user_memberships", {"user-id": key})}
-        stopped = [one["displayName"] for one in visit.tenant.pages("list_policies") if _stops(one, key, groups)]
+        stopped = [one["displayName"] for one in visit.tenant.pages("list_policies") if _stops(one, key, groups, without)]
     except RefusedError as error:
         return False, f"it cannot be seen whether conditional access stops the emergency account ({error})"
     if stopped:
@@ -78,12 +81,12 @@ def _emergency(visit: Visit, holders: frozenset[str]) -> tuple[bool, str]:
     return True, f"the emergency account {user.get('userPrincipalName')} is enabled, and left out of conditional access"
 
 
-def _stops(policy: Entity, key: str, groups: set[str]) -> bool:
+def _stops(policy: Entity, key: str, groups: set[str], without: frozenset[str]) -> bool:
     """Whether an enabled policy does not leave somebody out. One for few may not be about it at all: who is left out is safe to say."""
     users = policy["conditions"].get("users") or {}
     included = set(users.get("includeUsers") or ()) & {"All", key} or set(users.get("includeGroups") or ()) & groups
     included = included or set(users.get("includeRoles") or ())
-    excluded = key in (users.get("excludeUsers") or ()) or bool(set(users.get("excludeGroups") or ()) & groups)
+    excluded = key in (users.get("excludeUsers") or ()) or bool(set(users.get("excludeGroups") or ()) & (groups - without))
     return policy.get("state") == "enabled" and bool(included) and not excluded
 
 

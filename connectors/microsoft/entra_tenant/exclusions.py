@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
+from connectors.microsoft.entra_tenant.group_members import require_ours_alone, strangers_in
 from connectors.microsoft.entra_tenant.lists import name_of, others, put_back
 from connectors.microsoft.entra_tenant.locations import ranges_of
 from connectors.microsoft.entra_tenant.visit import Visit, undo_of
@@ -27,7 +28,10 @@ class Exclusions:
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the policies that leave these holders out."""
-        marks = {holder: _marks(visit, holder) for holder in visit.holders}
+        marks = {holder: _names(visit, holder) for holder in visit.holders}
+        with visit.noting("places of conditional access"):
+            marks = {holder: names | _places(visit, holder) for holder, names in marks.items()}
+        _tell_strangers(visit)
         with visit.noting("conditional access"):
             for one in visit.tenant.pages("list_policies"):
                 for holder in visit.holders:
@@ -48,10 +52,12 @@ class Exclusions:
         return Seen(bool(named), f"{grant.id}: {', '.join(named) or 'nobody of ours is left out'}")
 
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
-        """Take us out of the exceptions; all others stay as they are."""
+        """Take us out of the exceptions; all others stay as they are. Raises RefusedError where a group of ours holds others too."""
         now, ours = _policy(visit, grant), _marks_of(visit, grant)
         if now is None or not _named(now["conditions"], ours):
             return already(grant, f"{grant.id} is not there")
+        for group in set((now["conditions"].get("users") or {}).get("excludeGroups") or ()) & ours:
+            require_ours_alone(visit, group, now["displayName"])
         undo = {"before": _stored(now["conditions"]), "ours": json.dumps(sorted(ours))}
         self._write(visit, grant, now, _without(now["conditions"], ours), ours, reinstating=False)
         visit.tenant.settle(lambda: not self.look(visit, grant).stands, f"the end of {grant.id}")
@@ -75,8 +81,8 @@ class Exclusions:
             visit.tenant.write("change_policy", places, {"conditions": wanted})
 
 
-def _marks(visit: Visit, holder: str) -> dict[str, str]:
-    """Tell the ids by which policies may name a holder, and what people call each. The client's own people are never among them.
+def _names(visit: Visit, holder: str) -> dict[str, str]:
+    """Tell the ids by which policies may name a holder, but for places, and what people call each: never the client's people.
 
     Nor is the application by which we come in: it is closed as a whole, and until then it has to come in.
     """
@@ -86,17 +92,31 @@ def _marks(visit: Visit, holder: str) -> dict[str, str]:
     applications = [one for one in visit.principals.values() if one.holder == holder and (one.said.get("appId") or "").lower() != visit.own]
     found |= {name: one.words for one in applications for name in (one.id, one.said["appId"])}
     found |= {one: f"our tenant {one}" for one in ours.home_tenants if holder == ours.default_holder}
-    with visit.noting("places of conditional access"):
-        for one in visit.tenant.pages("list_named_locations"):
-            ranges = one.get("ipRanges") or []
-            if ranges and {name_of(each) for each in ranges} <= ranges_of(visit, one, holder):
-                found[one["id"]] = f"the place {one['displayName']}"
     return {key: words for key, words in found.items() if key not in visit.settings.client.everybody}
 
 
+def _places(visit: Visit, holder: str) -> dict[str, str]:
+    """Tell the places that are wholly a holder's. Raises RefusedError where we may not see them: a look has not seen us gone then."""
+    return {
+        one["id"]: f"the place {one['displayName']}"
+        for one in visit.tenant.pages("list_named_locations")
+        if one.get("ipRanges") and {name_of(each) for each in one["ipRanges"]} <= ranges_of(visit, one, holder)
+    }
+
+
 def _marks_of(visit: Visit, grant: Grant) -> frozenset[str]:
-    found = frozenset(json.loads(grant.undo["ours"]) if "ours" in grant.undo else _marks(visit, grant.holder))
+    found = frozenset(
+        json.loads(grant.undo["ours"]) if "ours" in grant.undo else _names(visit, grant.holder) | _places(visit, grant.holder)
+    )
     return found - visit.settings.client.everybody
+
+
+def _tell_strangers(visit: Visit) -> None:
+    """Tell, long before it holds the cutoff, which group of ours is not ours alone."""
+    for group in (one.id for one in visit.settings.ours.groups if one.holder in visit.holders):
+        with visit.noting(f"who is in our group {group}"):
+            words = "{}, who is none of ours, in our group " + group + ": policies that leave the group out are held while it is so"
+            visit.tell(words, strangers_in(visit, group))
 
 
 def _named(conditions: Entity, ours: frozenset[str]) -> list[str]:

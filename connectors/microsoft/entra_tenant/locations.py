@@ -19,6 +19,7 @@ class Locations:
         """Find the places with ranges of these holders."""
         with visit.noting("places of conditional access"):
             for one in visit.tenant.pages("list_named_locations"):
+                visit.tell("{}: whether it may stay so is the client's to say", _wider(visit, one))
                 for holder in visit.holders:
                     if _trusts(one, ours := ranges_of(visit, one, holder)):
                         yield Grant(
@@ -79,6 +80,18 @@ def ranges_of(visit: Visit, place: Entity, holder: str) -> frozenset[str]:
         if any(network.version == each.version and network.subnet_of(each) for each in ours):  # type: ignore[arg-type]  # the same version
             found.add(one[KEY])
     return frozenset(found)
+
+
+def _wider(visit: Visit, place: Entity) -> list[str]:
+    """Tell which ranges of a place hold one of these holders' and others besides: they may be the client's, so they are no grant."""
+    ours = [(ipaddress.ip_network(one.range), one.range) for one in visit.settings.ours.networks if one.holder in visit.holders]
+    ranges = [(ipaddress.ip_network(one[KEY], strict=False), one[KEY]) for one in place.get("ipRanges") or ()]
+    return [
+        f"the place {place['displayName']} has {wide}, in which our {text} lies beside addresses of others"
+        for network, wide in ranges
+        for each, text in ours
+        if network.version == each.version and network.prefixlen < each.prefixlen and network.supernet_of(each)  # type: ignore[arg-type]  # the same version
+    ]
 
 
 def _trusts(place: Entity, ours: frozenset[str]) -> bool:

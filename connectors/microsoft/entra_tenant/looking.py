@@ -46,7 +46,7 @@ def from_inside(settings: Tenant, visit: Visit, kind: Kind, grant: Grant, *, log
     except WayInRefusedError as error:
         if own and error.closed:
             return verdict(GrantState.REVOKED, error.what)
-        return _by_its_credential(tried, error.what)
+        return _by_its_credential(tried, _what_it_says(error))
     except (UnavailableError, RefusedError) as error:
         if isinstance(error, GuardError):
             raise
@@ -84,6 +84,13 @@ def _by_its_credential(tried: Tried | None, why: str) -> Verdict:
     return verdict(GrantState.UNKNOWN, f"{_NO_LOOK} ({why})", tried)
 
 
+def _what_it_says(error: WayInRefusedError) -> str:
+    """Say what a refusal proves: the end of a way in, or nothing but that we are not let in just now, and what to do about that."""
+    if error.closed:
+        return error.what
+    return f"{error.what}; that does not show that it was given up, as our own side may cause it. What to do: {error.todo}"
+
+
 def _credential_of(settings: Tenant, grant: Grant) -> Credential | None:
     """Find what is tried for a grant: what the engagement file names for an application of ours."""
     if not grant.id.startswith("application "):
@@ -103,7 +110,7 @@ def _try(settings: Tenant, credential: Credential | None) -> Tried | None:
     try:
         SignIn(settings).token(settings.tenant_id, credential, settings.services.graph_resource)
     except WayInRefusedError as error:
-        return Tried(True if error.closed else None, error.what)
+        return Tried(True if error.closed else None, _what_it_says(error))
     except (UnavailableError, RefusedError) as error:
         return Tried(None, error.what)
     return Tried(refused=False, evidence=f"application {credential.client_id} was given a fresh token")

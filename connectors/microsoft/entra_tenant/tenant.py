@@ -10,7 +10,7 @@ from pydantic import PrivateAttr
 from connectors.microsoft.entra_tenant.applications import Applications
 from connectors.microsoft.entra_tenant.clients_view import ClientsTenant, to_be_looked_at, way_in_of_the_client
 from connectors.microsoft.entra_tenant.consents import Consents, Permissions
-from connectors.microsoft.entra_tenant.control import ENOUGH, look_for_control
+from connectors.microsoft.entra_tenant.control import look_for_control
 from connectors.microsoft.entra_tenant.delegations import Delegations
 from connectors.microsoft.entra_tenant.exclusions import Exclusions
 from connectors.microsoft.entra_tenant.gdap import AccessAssignments, Relationships
@@ -183,10 +183,9 @@ class EntraTenant(Tenant):
 
     @making_sense()
     def end_state(self, _grants: Sequence[Grant]) -> EndState:
-        """Say who of the client's would administer the tenant without us: what lets them do so is no grant of ours."""
-        found = look_for_control(self._visit())
-        enough = len(found.administrators) >= ENOUGH
-        return EndState(system=self.name, administrators=found.administrators, enough=enough, evidence=found.evidence)
+        """Say who of the client's would administer the tenant without us, and without what conditional access makes for our groups."""
+        found = look_for_control(self._visit(), without=frozenset(one.id for one in self.ours.groups))
+        return EndState(system=self.name, administrators=found.administrators, enough=found.proved, evidence=found.evidence)
 
     @making_sense()
     def transfers(self, grants: Sequence[Grant]) -> Transfers:

@@ -17,11 +17,10 @@ from core.one_grant import Seen, already, already_back
 _PARTNER: Final = "crossTenantAccessPolicyConfigurationPartner-tenantId"
 _SETTINGS: Final = (
     *("tenantId", "inboundTrust", "b2bCollaborationInbound", "b2bCollaborationOutbound"),
-    *("b2bDirectConnectInbound", "b2bDirectConnectOutbound"),
+    *("b2bDirectConnectInbound", "b2bDirectConnectOutbound", "automaticUserConsentSettings", "tenantRestrictions"),
 )
-_KEPT: Final = (
-    "what it trusted and its B2B settings; consent given by itself, tenant restrictions and synchronisation of identities are not back"
-)
+_MICROSOFTS: Final = frozenset({"isServiceProvider", "isInMultiTenantOrganization"})
+"""What no request sets: it follows from the reseller link, and from a multitenant organisation that both joined."""
 _LISTS: Final = ("technicalNotificationMails", "securityComplianceNotificationMails", "marketingNotificationEmails")
 _PROFILE: Final = "privacyProfile"
 
@@ -29,7 +28,7 @@ _PROFILE: Final = "privacyProfile"
 class Partners(MadeAnew):
     """Grants `partner TENANT`: what the client's cross-tenant access says of a tenant of ours beyond what holds for all."""
 
-    back = f"is made again, with {_KEPT}"
+    back = f"is made again, as it was but for what Microsoft alone sets ({', '.join(sorted(_MICROSOFTS))})"
 
     def discover(self, visit: Visit) -> Iterator[Grant]:
         """Find the settings about our tenants."""
@@ -39,6 +38,8 @@ class Partners(MadeAnew):
                 if ours.default_holder in visit.holders:
                     trusted = sorted(name for name, said in (one.get("inboundTrust") or {}).items() if said is True)
                     trust = f" ({', '.join(trusted)})" if trusted else ""
+                    marks = " and ".join(sorted(name for name in _MICROSOFTS if one.get(name)))
+                    trust += f"; put back it would be without {marks}, which Microsoft alone sets" if marks else ""
                     yield Grant(
                         system=visit.system,
                         id=f"partner {one['tenantId']}",
@@ -52,17 +53,21 @@ class Partners(MadeAnew):
         return next((one for one in _partners(visit) if f"partner {one['tenantId']}" == grant.id), None)
 
     def stored(self, one: Entity) -> Entity:
-        """Leave the trust and the B2B settings; nothing else of them can be made anew."""
+        """Leave all that a request may set."""
         return {name: one[name] for name in _SETTINGS if one.get(name) is not None}
 
-    def remove(self, visit: Visit, _grant: Grant, found: Entity) -> None:
-        """Remove the settings: from then on those for everybody hold."""
+    def remove(self, visit: Visit, grant: Grant, found: Entity) -> None:
+        """Remove the settings: from then on those for everybody hold. Raises RefusedError where some of them could not be put back.
+
+        Graph refuses by itself where identities are synchronised (crosstenantaccesspolicyconfigurationpartner-delete).
+        """
+        _require_known(grant, found)
         places = {_PARTNER: str(found["tenantId"])}
         with visit.tenant.errand(Errand(places, frozenset(visit.settings.ours.home_tenants))):
             visit.tenant.write("remove_partner", places)
 
     def make(self, visit: Visit, _grant: Grant, before: Entity) -> None:
-        """Make them anew with the trust and the B2B settings that were stored."""
+        """Make them anew as they were stored."""
         with visit.tenant.errand(Errand({}, frozenset(visit.settings.ours.home_tenants), reinstating=True, before=before)):
             visit.tenant.write("add_partner", {}, before)
 
@@ -167,3 +172,14 @@ def _addresses(organization: Entity, name: str) -> list[str]:
 
 def _partners(visit: Visit) -> list[Entity]:
     return [one for one in visit.tenant.pages("list_partners") if one["tenantId"].lower() in visit.settings.ours.home_tenants]
+
+
+def _require_known(grant: Grant, found: Entity) -> None:
+    """Raise RefusedError if something is set there that this version does not know, and so would not put back."""
+    named = (name for name, value in found.items() if value is not None and "@" not in name)
+    if lost := sorted(set(named) - {*_SETTINGS, *_MICROSOFTS}):
+        raise RefusedError(
+            f"{grant.id} has settings that we could not put back: {', '.join(lost)}",
+            untouched="all of its settings",
+            todo="have the client remove the organisation from its cross-tenant access settings, or take out these settings first",
+        )

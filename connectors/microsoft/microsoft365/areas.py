@@ -103,6 +103,7 @@ AREAS: Final = (
         both(
             of_each("list_groups", "group-id", "list_group_members", "group", relation="member"),
             of_each("list_groups", "group-id", "list_group_owners", "group", relation="owner"),
+            entries.hidden_members,
         ),
         {"Group": "groupName", "As": "relation"} | _WHO | {"Group id": "groupId"},
         ("groupId", "relation", "id"),

@@ -61,6 +61,18 @@ def both(*some: Callable[[Visit], Iterator[Entity]]) -> Callable[[Visit], Iterat
     return entries
 
 
+def hidden_members(visit: Visit) -> Iterator[Entity]:
+    """Tell each group that hides its members as unseen, and list nothing: Graph shows nobody in it without Member.Read.Hidden.
+
+    Source: https://learn.microsoft.com/graph/api/group-list-members.
+    """
+    for one in visit.graph.pages("list_groups", select="id,displayName,visibility", top=MOST):
+        if one.get("visibility") == "HiddenMembership":
+            why = "the group hides its members, and Graph shows them only to whom the permission Member.Read.Hidden was given"
+            visit.unseen[f"configuration, group members of {one['id']} ({one.get('displayName')})"] = why
+    yield from ()
+
+
 def contacts(visit: Visit) -> Iterator[Entity]:
     """List whom the service writes to or calls, and about what."""
     for one in visit.graph.pages("list_organization"):

@@ -11,6 +11,7 @@ _NEVER: Final = (
     "Exchange's own settings: transport rules, connectors, forwarding, shared rights to mailboxes, archive mailboxes, recoverable items.",
     "SharePoint's settings, sites and libraries; shares; older versions of files; what lies in recycle bins; notebooks.",
     "Calendars, address books, tasks and chats.",
+    "Of groups the applications among their members and owners, which Graph v1.0 does not list.",
     "Secrets of any kind: of passwords and certificates only names and dates are told.",
     "What was logged before the service's own retention began, and sign-ins without a person.",
 )
