@@ -81,7 +81,10 @@ def _own_policy(name: str) -> Condition:
 
 
 def _document(parameter: str) -> Condition:
-    """Let a policy be written only if it says the same of everybody else as the one that was read, and lets somebody in."""
+    """Let a policy be written only if it says the same of everybody else as the one that was read, and lets somebody in.
+
+    What it denies anew, it denies to those alone whom the errand is about.
+    """
 
     def check(params: Mapping[str, Any], errand: Errand) -> bool:
         new, old = _json(params.get(parameter)), errand.document
@@ -91,7 +94,9 @@ def _document(parameter: str) -> Condition:
         head = {key: value for key, value in new.items() if key != "Statement"} == {
             key: value for key, value in old.items() if key != "Statement"
         }
-        return same and head and any(one.get("Effect") == "Allow" for one in policies.statements(new))
+        denied = [one for one in policies.statements(new) if one.get("Effect") == "Deny" and one not in policies.statements(old)]
+        ours_alone = all(policies.denies_only(one, errand.marks) for one in denied)
+        return same and head and ours_alone and any(one.get("Effect") == "Allow" for one in policies.statements(new))
 
     return check
 

@@ -160,7 +160,7 @@ def _undo(visit: Visit, name: str, trust: dict[str, Any], holder: str) -> dict[s
 
 
 def _is_ours_alone(visit: Visit, trust: Document) -> bool:
-    return not any(one.get("Effect") == "Allow" for one in others(trust, visit.account.ours.all_marks()))
+    return not any(one.get("Effect") == "Allow" for one in others(trust, visit.account.everybody_of_ours()))
 
 
 def _sessions_must_end(visit: Visit, trust: Document) -> bool:
