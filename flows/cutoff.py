@@ -58,7 +58,7 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
                 found = find_grants(there, plan)
                 aside = require_interlocks(there, plan, found)  # reading may have taken hours
                 open_sessions(there, plan, found, aside, sessions)
-                trouble = give_up(there, plan, found.present, aside)
+                trouble = give_up(there, plan, found, aside)
             anchor_record(exit_, "after revocation")
             read_back(exit_, plan, trouble, sessions)
             wait_for_second_check(exit_, plan, ask_the_client_to_look(exit_, plan))

@@ -162,6 +162,7 @@ class Guard:
         self.errand: Errand | None = None
         self.told: list[str] | None = None
         """Where each change that may pass is told in words, and is then held back all the same. None: it is sent."""
+        self.has_passed_a_change = False
         self._only_looks = only_looks
 
     def watch(self, client: Any) -> None:  # noqa: ANN401 - the library makes its clients' types at run time
@@ -181,7 +182,11 @@ class Guard:
             if not may_send(service, model.name, params, None if self._only_looks else self.errand):
                 raise _refused(f"{service}:{model.name}")
             context["seen_by_guard"] = model.name
-            if self.told is not None and model.name not in READING.get(service, ()):
+            if model.name in READING.get(service, ()):
+                return
+            if self.told is None:
+                self.has_passed_a_change = True
+            else:
                 self.told.append(_in_words(service, model.name, params))
                 context["only_told"] = True
 
