@@ -56,7 +56,7 @@ def perform_together(
     Each is on record by itself: all their intents before the act, all their receipts after it. With a receipt on record nothing is done
     again. With an intent but no receipt, its `find_out` asks the system first: it returns what was evidently done, or None if it was
     evidently not, or raises if nobody can tell. `act` is told the subjects that are left, and gives their receipts in that order.
-    An error of a kind in `not_done` says that certainly nothing was done, and is recorded as that.
+    An error of a kind in `not_done`, or with `nothing_done`, says that certainly nothing was done, and is recorded as that.
     Raises what `act` and `find_out` raise; StaleHolderError when the lease was lost.
     """
     known = {deed.subject: _known(exit_, action, deed) for deed in deeds}
@@ -67,8 +67,9 @@ def perform_together(
         exit_.record_each(EntryKind.INTENT, intents, action=action)
         try:
             done = dict(zip(intents, act(list(intents)), strict=True))
-        except not_done as error:
-            exit_.record_each(EntryKind.FAILED, {subject: {"why": str(error)[:LONGEST_WHY]} for subject in intents}, action=action)
+        except GoodLeaverError as error:
+            if error.nothing_done or isinstance(error, not_done):
+                exit_.record_each(EntryKind.FAILED, {subject: {"why": str(error)[:LONGEST_WHY]} for subject in intents}, action=action)
             raise
         _receipted(exit_, action, done)
     return [known[deed.subject] or done[deed.subject] for deed in deeds]

@@ -9,6 +9,9 @@ from core.model.record import WaitingFor
 class GoodLeaverError(Exception):
     """The root of all our errors. `str()` is fit for a person and never holds a secret."""
 
+    nothing_done = False
+    """Whether whoever raised it is certain that nothing was changed, nor asked to be, before."""
+
     def __init__(self, what: str, *, untouched: str = "", todo: str = "") -> None:
         """Say what happened, what was left as it was and what to do next."""
         super().__init__(what)

@@ -59,7 +59,7 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
                 found = find_grants(there, plan)
                 aside = require_interlocks(there, plan, found)  # reading may have taken hours
                 open_sessions(there, plan, found, aside, sessions)
-                trouble = give_up(there, plan, found.present, aside)
+                trouble = give_up(there, plan, found, aside)
             anchor_record(exit_, "after revocation")
             if systems_closed_by_others(exit_, plan):
                 ask_the_client_to_look(exit_, plan)  # before anybody is held by what only it can see

@@ -72,21 +72,23 @@ def open_sessions(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str,
     holding.open_sessions(exit_, plan, found.present, aside, sessions)
 
 
-def give_up(exit_: Exit, plan: ExitPlan, present: Mapping[str, Grant], aside: Mapping[str, str]) -> Mapping[str, str]:
+def give_up(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str, str]) -> Mapping[str, str]:
     """Take our grants away on all systems side by side. Returns those where not all was done, with why."""
+    only_asked = discover.only_asked(exit_, plan, found)
 
     def take_away(grants: Sequence[Grant]) -> None:
-        for own in (one for one in grants if one.own):
+        only_ask = grants[0].system in only_asked
+        for own in (one for one in grants if one.own and not only_ask):
             keep_log(exit_, own)
-        revoke(exit_, grants, present, _named(grants))
+        revoke(exit_, grants, found.present, _named(grants), only_ask=only_ask)
 
     return revoking.give_up(exit_, plan, aside, take_away)
 
 
 @step(name="Give up", task_run_name="Give up {what}")
-def revoke(exit_: Exit, planned: Sequence[Grant], present: Mapping[str, Grant], what: str) -> None:  # noqa: ARG001 - `what` names the run
-    """Take grants of ours away by one change, each with its undo stored."""
-    revoking.revoke(exit_, planned, present)
+def revoke(exit_: Exit, planned: Sequence[Grant], present: Mapping[str, Grant], what: str, *, only_ask: bool) -> None:  # noqa: ARG001 - `what` names the run
+    """Take grants of ours away by one change, each with its undo stored; or only ask what became of what was begun."""
+    revoking.revoke(exit_, planned, present, only_ask=only_ask)
 
 
 def _named(grants: Sequence[Grant]) -> str:

@@ -22,9 +22,8 @@ from connectors.aws_account.session import AwsSession, Keys, RoleToAssume, come_
 from connectors.aws_account.settings import Account
 from connectors.aws_account.users import Users
 from connectors.aws_account.visit import Kind, Visit
-from core.errors import GuardError, RefusedError, UnavailableError
+from core.errors import GoodLeaverError, GuardError, RefusedError, UnavailableError
 from core.model import Assurance, ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
-from core.one_grant import already
 
 USERS, HELD = Users(), Held()
 KINDS: Final[dict[str, Kind]] = {
@@ -88,13 +87,12 @@ class AwsAccount(Account):
 
     def revoke(self, grant: Grant) -> Receipt:
         """Take one grant away. Twice is fine. Raises RefusedError before anything is changed where others would lose something."""
-        kind = self._kind(grant)
+        kind, visit = self._kind(grant), None
         try:
             visit = self._visit()
             receipt = kind.revoke(visit, grant)
-        except WayInRefusedError as error:
-            if grant.own and self._was_us(grant, error.caller):
-                return already(grant, error.what)
+        except GoodLeaverError as error:
+            error.nothing_done = visit is None or not visit.session.has_written
             raise
         left_out = sorted(set(visit.unseen))
         return receipt.model_copy(update={"facts": {**receipt.facts, "not_looked_at": left_out}}) if left_out else receipt
@@ -219,12 +217,12 @@ class AwsAccount(Account):
     def _from_outside(self, grant: Grant, tried: Tried | None, error: WayInRefusedError) -> Verdict:
         """Judge when we cannot look any more: our own way in by its refusal, others by their own credential alone."""
         if grant.own and self._was_us(grant, error.caller):
-            return _verdict(GrantState.REVOKED, error.what, None)
+            return _verdict(GrantState.REVOKED, error.what, None, by_refusal=True)
         return self._by_its_credential(grant, tried, error.what)
 
     def _by_its_credential(self, grant: Grant, tried: Tried | None, why: str) -> Verdict:
         if tried and tried.answer == Answer.REFUSED and self._was_us(grant, tried.caller):
-            return _verdict(GrantState.REVOKED, _NO_LOOK, tried)
+            return _verdict(GrantState.REVOKED, _NO_LOOK, tried, by_refusal=True)
         state = GrantState.ACTIVE if tried and tried.answer == Answer.ACCEPTED else GrantState.UNKNOWN
         return _verdict(state, f"{_NO_LOOK} ({why})", tried)
 
@@ -235,8 +233,8 @@ class AwsAccount(Account):
         return bool(caller) and f"access key {caller}" in grant.privilege
 
 
-def _verdict(state: GrantState, evidence: str, tried: Tried | None) -> Verdict:
+def _verdict(state: GrantState, evidence: str, tried: Tried | None, *, by_refusal: bool = False) -> Verdict:
     assurance = Assurance.UNKNOWN if state == GrantState.UNKNOWN else Assurance.OBSERVED
     refused = state == GrantState.ACTIVE and tried is not None and tried.answer == Answer.REFUSED
     told = "; ".join([evidence, *([tried.evidence] if tried else [])])
-    return Verdict(state=state, assurance=assurance, evidence=told, refused=refused)
+    return Verdict(state=state, assurance=assurance, evidence=told, refused=refused, by_refusal=by_refusal)

@@ -35,7 +35,7 @@ class Contacts:
                     id=f"contact {kind}",
                     holder=holder,
                     privilege=f"AWS writes about {kind} to {contact['EmailAddress']}",
-                    undo={"contact": json.dumps(contact, sort_keys=True)},
+                    undo=_undo(visit, contact),
                 )
 
     def look(self, visit: Visit, grant: Grant) -> Seen:
@@ -56,20 +56,36 @@ class Contacts:
                 untouched="the contact",
                 todo="name client.contact in the engagement file, or have the client change it",
             )
-        after = {"Name": contact.name, "Title": contact.title, "EmailAddress": contact.email, "PhoneNumber": contact.phone}
-        _write(visit, kind, after)
-        undo = grant.undo if "contact" in grant.undo else {"contact": json.dumps(before, sort_keys=True)}
+        _write(visit, kind, _in_our_place(visit))
+        undo = grant.undo if "contact" in grant.undo else _undo(visit, before)
         return Receipt(done=f"AWS writes about {kind} to {contact.email} now", undo=undo, facts={"changed": True})
 
     def reinstate(self, visit: Visit, grant: Grant) -> Receipt:
-        """Put our contact back."""
+        """Put our contact back. Raises RefusedError if by now somebody else stands there than whom we wrote."""
         if "contact" not in grant.undo:
             raise RefusedError(f"{grant.subject} came without its undo", untouched="everything in the account")
-        before = json.loads(grant.undo["contact"])
-        if _contact(visit, _named(grant)) == before:
+        before, now = json.loads(grant.undo["contact"]), _contact(visit, _named(grant))
+        if now == before:
             return already_back(grant)
+        if now not in ({}, json.loads(grant.undo["written"]) if "written" in grant.undo else _in_our_place(visit)):
+            raise RefusedError(
+                f"the contact for {_named(grant)} was changed since: AWS writes to {now['EmailAddress']} now",
+                untouched="the contact",
+                todo=f"ask the client whether {before['EmailAddress']} is to stand there again; if so, it puts it there itself",
+            )
         _write(visit, _named(grant), before)
         return Receipt(done=f"AWS writes about {_named(grant)} to {before['EmailAddress']} again", facts={"changed": True})
+
+
+def _in_our_place(visit: Visit) -> dict[str, str]:
+    """Give the client's contact as AWS takes it; empty if none is named."""
+    one = visit.account.client.contact
+    return {"Name": one.name, "Title": one.title, "EmailAddress": one.email, "PhoneNumber": one.phone} if one else {}
+
+
+def _undo(visit: Visit, before: dict[str, str]) -> dict[str, str]:
+    """Note who stood there, and whom we write instead: only that one is taken back."""
+    return {"contact": json.dumps(before, sort_keys=True), "written": json.dumps(_in_our_place(visit), sort_keys=True)}
 
 
 def _write(visit: Visit, kind: str, contact: dict[str, Any]) -> None:

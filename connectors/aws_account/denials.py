@@ -58,14 +58,24 @@ def end_sessions(now: datetime) -> str:
     )
 
 
+def end_other_sessions(now: datetime, ours: str) -> str:
+    """Write the policy that ends all sessions of a role that were opened before now, but for one: `ours` is its `aws:userid`."""
+    document = json.loads(end_sessions(now - timedelta(minutes=1)))
+    document["Statement"][0]["Condition"]["StringNotEquals"] = {"aws:userid": ours}
+    return json.dumps(document, separators=(",", ":"))
+
+
 def cuts_sessions(document: Mapping[str, Any]) -> bool:
-    """Tell whether a policy is one that `end_sessions` writes, whatever its time."""
+    """Tell whether a policy is one that `end_sessions` or `end_other_sessions` writes, whatever its time and whom it spares."""
     found = statements(document)
-    time = found[0].get("Condition", {}).get("DateLessThan", {}).get("aws:TokenIssueTime", "") if len(found) == 1 else ""
+    condition = found[0].get("Condition", {}) if len(found) == 1 else {}
+    spared = condition.get("StringNotEquals", {}).get("aws:userid")
     try:
-        when = datetime.strptime(time, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        when = datetime.strptime(condition.get("DateLessThan", {}).get("aws:TokenIssueTime", ""), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     except ValueError:
         return False
+    if isinstance(spared, str):
+        return bool(document == json.loads(end_other_sessions(when, spared)))
     return bool(document == json.loads(end_sessions(when - timedelta(minutes=1))))
 
 

@@ -39,6 +39,12 @@ _REFUSALS: Final = {
 }
 
 
+_WHAT_MAY_BE: Final = (
+    "see that our key is active, that it may assume the role, and that role_arn and external_id are right in the engagement file. If the "
+    "client has ended our access itself, take the system out of the engagement file, and have a new plan signed"
+)
+
+
 class DeniedError(RefusedError):
     """We may not do one thing; others we may."""
 
@@ -48,7 +54,7 @@ class WayInRefusedError(RefusedError):
 
     def __init__(self, what: str, *, caller: str) -> None:
         """Name who was refused."""
-        super().__init__(what, untouched="the account", todo="see that our key is active and that the role trusts it")
+        super().__init__(what, untouched="the account", todo=_WHAT_MAY_BE)
         self.caller = caller
 
 

@@ -81,7 +81,10 @@ def _own_policy(name: str) -> Condition:
 
 
 def _document(parameter: str) -> Condition:
-    """Let a policy be written only if it says the same of everybody else as the one that was read, and lets somebody in."""
+    """Let a policy be written only if it says the same of everybody else as the one that was read, and lets somebody in.
+
+    What it denies anew, it denies to those alone whom the errand is about.
+    """
 
     def check(params: Mapping[str, Any], errand: Errand) -> bool:
         new, old = _json(params.get(parameter)), errand.document
@@ -91,7 +94,9 @@ def _document(parameter: str) -> Condition:
         head = {key: value for key, value in new.items() if key != "Statement"} == {
             key: value for key, value in old.items() if key != "Statement"
         }
-        return same and head and any(one.get("Effect") == "Allow" for one in policies.statements(new))
+        denied = [one for one in policies.statements(new) if one.get("Effect") == "Deny" and one not in policies.statements(old)]
+        ours_alone = all(policies.denies_only(one, errand.marks) for one in denied)
+        return same and head and ours_alone and any(one.get("Effect") == "Allow" for one in policies.statements(new))
 
     return check
 
@@ -157,6 +162,7 @@ class Guard:
         self.errand: Errand | None = None
         self.told: list[str] | None = None
         """Where each change that may pass is told in words, and is then held back all the same. None: it is sent."""
+        self.has_passed_a_change = False
         self._only_looks = only_looks
 
     def watch(self, client: Any) -> None:  # noqa: ANN401 - the library makes its clients' types at run time
@@ -176,7 +182,11 @@ class Guard:
             if not may_send(service, model.name, params, None if self._only_looks else self.errand):
                 raise _refused(f"{service}:{model.name}")
             context["seen_by_guard"] = model.name
-            if self.told is not None and model.name not in READING.get(service, ()):
+            if model.name in READING.get(service, ()):
+                return
+            if self.told is None:
+                self.has_passed_a_change = True
+            else:
                 self.told.append(_in_words(service, model.name, params))
                 context["only_told"] = True
 

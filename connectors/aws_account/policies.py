@@ -17,6 +17,8 @@ Statement = dict[str, Any]
 SID: Final = "GoodLeaver"
 """How the Sid of every statement of ours begins: letters and digits only, as IAM wants it."""
 _POSITIVE: Final = {"stringequals", "stringequalsignorecase", "stringlike", "arnequals", "arnlike", "ipaddress"}
+_OR_NOT_SAID: Final = "ifexists"
+"""How an operator ends that holds as well for a request that says nothing of its key."""
 _OPEN: Final = ("Federated", "Service")
 """Kinds of principals that let many in, so that a condition may say who: somebody's identity provider, a service of AWS."""
 
@@ -65,7 +67,7 @@ def pieces_of(document: Document, marks: Marks) -> tuple[Piece, ...]:
     """Find what lets us in: parts of statements that allow, and are not denied to us by a statement of ours."""
     every = statements(document)
     denied = [canonical(_without(one, "Sid")) for one in every if one.get("Effect") == "Deny"]
-    found = [piece for at, one in enumerate(every) for piece in [_split(at, one, marks)[1]] if piece]
+    found = [piece for at, one in enumerate(every) for piece in _pieces(at, one, marks)]
     return tuple(piece for piece in found if canonical(_without(_deny(piece, ""), "Sid")) not in denied)
 
 
@@ -82,18 +84,34 @@ def others(document: Document, marks: Marks) -> list[Statement]:
 
 
 def take_out(document: Document, marks: Marks, holder: str) -> Taken:
-    """Leave us out. If nobody else would be let in by the document, it stays as it is and denies us instead."""
+    """Leave us out. If nobody else would be let in by the document, it stays as it is and denies us instead.
+
+    So does a statement that lets us in together with whoever's request does not say who it is.
+    """
     pieces = pieces_of(document, marks)
-    touched = {piece.at for piece in pieces}
-    rests = [(one if at not in touched else _split(at, one, marks)[0]) for at, one in enumerate(statements(document))]
-    left = [one for one in rests if one]
     if not pieces:
         return Taken(document, (), denied=False)
-    if any(one.get("Effect") == "Allow" for one in left):
+    apart = [piece for piece in pieces if not _lets_in_others_besides(piece)]
+    touched = {piece.at for piece in apart}
+    rests = [(one if at not in touched else _split(at, one, marks)[0]) for at, one in enumerate(statements(document))]
+    left = [one for one in rests if one]
+    if apart and any(one.get("Effect") == "Allow" for one in left):
         again = take_out({**document, "Statement": left}, marks, holder)  # a statement may name us as principals of several kinds
-        return again._replace(pieces=(*pieces, *again.pieces))
+        return again._replace(pieces=(*apart, *again.pieces))
     denials = [_deny(piece, f"{_sid(holder)}{number}") for number, piece in enumerate(pieces)]
     return Taken({**document, "Statement": [*statements(document), *denials]}, pieces, denied=True)
+
+
+def denies_only(statement: Statement, marks: Marks) -> bool:
+    """Tell whether a denial can fit nobody but whom the marks name, whatever a request leaves unsaid."""
+    named = list(principals(statement))
+    if statement.get("Effect") != "Deny" or not named:
+        return False
+    by_condition = any(
+        not operator.lower().endswith(_OR_NOT_SAID) and values and all(marks.name(str(value)) for value in _listed(values))
+        for operator, _key, values in _saying_who(statement)
+    )
+    return by_condition or all(marks.name(value) for _kind, value in named)
 
 
 def put_back(document: Document, pieces: Sequence[Piece], holder: str) -> Document:
@@ -143,13 +161,38 @@ def _split(at: int, statement: Statement, marks: Marks) -> tuple[Statement | Non
     named = list(principals(statement))
     for kind in sorted({kind for kind, value in named if marks.name(value)}):
         return _part(at, statement, ("Principal", kind), marks)
-    if any(value == "*" or kind in _OPEN for kind, value in named):
-        for operator, pairs in statement.get("Condition", {}).items():
-            if operator.lower().removeprefix("foranyvalue:").removesuffix("ifexists") in _POSITIVE:
-                for key, values in pairs.items():
-                    if any(marks.name(str(value)) for value in _listed(values)):
-                        return _part(at, statement, ("Condition", operator, key), marks)
+    for operator, key, values in _saying_who(statement):
+        ours = [marks.name(str(value)) for value in _listed(values)]
+        if any(ours) and not (all(ours) and operator.lower().endswith(_OR_NOT_SAID)):
+            return _part(at, statement, ("Condition", operator, key), marks)
     return statement, None
+
+
+def _pieces(at: int, statement: Statement, marks: Marks) -> list[Piece]:
+    """Find what of one statement lets us in: the part that is ours, or each condition that we fit as well as whoever says nothing of it."""
+    piece = _split(at, statement, marks)[1]
+    if piece or statement.get("Effect") != "Allow":
+        return [piece] if piece else []
+    fitting = ((operator, key, _listed(values)) for operator, key, values in _saying_who(statement))
+    return [
+        Piece(at, ("Condition", operator, key), statement, tuple(map(str, values)))
+        for operator, key, values in fitting
+        if values and all(marks.name(str(value)) for value in values)
+    ]
+
+
+def _saying_who(statement: Statement) -> Iterator[tuple[str, str, Json]]:
+    """Give the conditions by which a statement may say who, if it names many: operator, key, values."""
+    if any(value == "*" or kind in _OPEN for kind, value in principals(statement)):
+        for operator, pairs in statement.get("Condition", {}).items():
+            if operator.lower().removeprefix("foranyvalue:").removesuffix(_OR_NOT_SAID) in _POSITIVE:
+                yield from ((operator, key, values) for key, values in pairs.items())
+
+
+def _lets_in_others_besides(piece: Piece) -> bool:
+    """Tell whether the whole statement stays, since others come in by it whose requests do not say who they are."""
+    said = {str(value) for value in _listed(_at(piece.statement, piece.path))} if piece.path[:1] == ("Condition",) else set()
+    return bool(said) and piece.path[1].lower().endswith(_OR_NOT_SAID) and said == set(piece.order)
 
 
 def _part(at: int, statement: Statement, path: tuple[str, ...], marks: Marks) -> tuple[Statement | None, Piece]:
@@ -212,7 +255,19 @@ def _deny(piece: Piece, sid: str) -> Statement:
     by_name = piece.path[:1] == ("Principal",) or (
         not piece.path and not any(value == "*" or kind in _OPEN for kind, value in principals(piece.statement))
     )
-    return _without(denial, "Condition") if by_name else denial
+    if by_name:
+        return _without(denial, "Condition")
+    return _strictly(denial, piece.path) if piece.path[1:] and piece.path[1].lower().endswith(_OR_NOT_SAID) else denial
+
+
+def _strictly(statement: Statement, path: tuple[str, ...]) -> Statement:
+    """Have a condition fit only those whose request says it: otherwise a denial would fit everybody who says nothing."""
+    _word, operator, key = path
+    found = {name: dict(pairs) for name, pairs in statement["Condition"].items()}
+    values = found[operator].pop(key)
+    strict = operator[: -len(_OR_NOT_SAID)]
+    found[strict] = found.get(strict, {}) | {key: values}
+    return {**statement, "Condition": {name: pairs for name, pairs in found.items() if pairs}}
 
 
 def _sid(holder: str) -> str:

@@ -48,9 +48,9 @@ def _buckets(session: AwsSession, region: str) -> Iterator[str]:
         yield one["Name"]
 
 
-def _pages(service: str, operation: str, items: str, name: str) -> Names:
+def _pages(service: str, operation: str, items: str, name: str, **params: Any) -> Names:  # noqa: ANN401 - as the SDK takes them
     def names(session: AwsSession, region: str) -> Iterator[str]:
-        for one in session.pages(service, operation, items, region):
+        for one in session.pages(service, operation, items, region, **params):
             yield one if isinstance(one, str) else one[name]
 
     return names
@@ -80,7 +80,7 @@ SERVICES: Final[Mapping[str, Service]] = {
     ),
     "sqs": Service(
         "queue",
-        _pages("sqs", "ListQueues", "QueueUrls", ""),
+        _pages("sqs", "ListQueues", "QueueUrls", "", MaxResults=1000),  # without it SQS tells of no more pages (API Reference, ListQueues)
         "QueueUrl",
         ("GetQueueAttributes", {"AttributeNames": ["Policy"]}, lambda answer: answer.get("Attributes", {}).get("Policy")),
         ("SetQueueAttributes", lambda text: {"Attributes": {"Policy": text}}),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from connectors.aws_account.anybody import first_of, let_in_besides, unnamed_providers
-from connectors.aws_account.denials import OLDER_SESSIONS, cuts_sessions, end_sessions
+from connectors.aws_account.denials import OLDER_SESSIONS, cuts_sessions, end_other_sessions, end_sessions
 from connectors.aws_account.errors import DeniedError, GoneError, WayInRefusedError
 from connectors.aws_account.guard import Errand
 from connectors.aws_account.in_use import role_last_used, was_lately
@@ -74,6 +74,7 @@ class Roles:
     def revoke(self, visit: Visit, grant: Grant) -> Receipt:
         """Write the trust policy without us, then end the sessions if nobody else uses the role.
 
+        Of the role by which we come in, all sessions but the one that does this end first: afterwards nobody could end them.
         Raises RefusedError before anything is changed for a role of AWS's, and if only we are trusted and it was used lately.
         """
         name, marks = _role(visit, grant), visit.marks(grant.holder)
@@ -85,6 +86,10 @@ class Roles:
         _require_unused(visit, grant, role)
         taken = take_out(trust, marks, grant.holder)
         undo = grant.undo if "trust" in grant.undo else _undo(visit, name, trust, grant.holder)
+        ends = _sessions_must_end(visit, taken.document)
+        if ends and grant.own:
+            _end_sessions(visit, name, end_other_sessions(datetime.now(UTC), visit.session.user_id))
+            visit.session.settle(lambda: _is_cut(visit, name), f"that the other sessions of {name} are ended")
         if taken.pieces:
             _write(visit, name, taken.document, Errand({"RoleName": name}, document=trust, marks=marks))
         if grant.own:
@@ -92,11 +97,9 @@ class Roles:
         else:
             visit.session.settle(lambda: not pieces_of(_trust(visit, name), marks), f"that {name} trusts {grant.holder} no more")
         done = f"{name} trusts {grant.holder} no more" + (", by a denial: it trusts nobody else" if taken.denied else "")
-        if not _sessions_must_end(visit, taken.document):
+        if not ends:
             return Receipt(done=f"{done}; its sessions were left to run out, since others use it", undo=undo, facts={"changed": True})
-        with visit.session.errand(Errand({"RoleName": name})):
-            policy = end_sessions(datetime.now(UTC))
-            visit.session.call("iam", "PutRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS, PolicyDocument=policy)
+        _end_sessions(visit, name, end_sessions(datetime.now(UTC)))
         if grant.own:  # the session by which we ask is one of them
             visit.session.settle(lambda: _is_over(visit, name), f"that our own session of {name} is ended")
         else:
@@ -160,7 +163,7 @@ def _undo(visit: Visit, name: str, trust: dict[str, Any], holder: str) -> dict[s
 
 
 def _is_ours_alone(visit: Visit, trust: Document) -> bool:
-    return not any(one.get("Effect") == "Allow" for one in others(trust, visit.account.ours.all_marks()))
+    return not any(one.get("Effect") == "Allow" for one in others(trust, visit.account.everybody_of_ours()))
 
 
 def _sessions_must_end(visit: Visit, trust: Document) -> bool:
@@ -175,6 +178,11 @@ def _sessions_policy(visit: Visit, name: str) -> dict[str, Any] | None:
     except GoneError:
         return None
     return None if cuts_sessions(found) else found
+
+
+def _end_sessions(visit: Visit, name: str, policy: str) -> None:
+    with visit.session.errand(Errand({"RoleName": name})):
+        visit.session.call("iam", "PutRolePolicy", RoleName=name, PolicyName=OLDER_SESSIONS, PolicyDocument=policy)
 
 
 def _is_cut(visit: Visit, name: str) -> bool:

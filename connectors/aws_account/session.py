@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -64,6 +65,8 @@ class AwsSession:
         """Our ARN in the account."""
         self.via = ""
         """Our ARN where we come from: as whom a role lets us in; the same as `caller` without a role."""
+        self.user_id = ""
+        """Of a role's session what policies call `aws:userid`: it alone has it."""
         self.ends = ""
         """Until when AWS lets a role's session run, RFC 3339; empty for what does not run out."""
         self._endpoint = endpoint
@@ -86,6 +89,11 @@ class AwsSession:
                 return
             for page in client.get_paginator(name).paginate(**params):
                 yield from page.get(items, [])
+
+    @property
+    def has_written(self) -> bool:
+        """Whether anything that changes something was sent, or about to be."""
+        return self._guard.has_passed_a_change
 
     @contextmanager
     def errand(self, errand: Errand) -> Iterator[None]:
@@ -145,7 +153,9 @@ def come_in(
 
 
 def _assume(session: AwsSession, role: RoleToAssume, *, region: str, endpoint: str | None, only_looks: bool) -> AwsSession:
-    params = {"RoleArn": role.arn, "RoleSessionName": "good-leaver"} | ({"ExternalId": role.external_id} if role.external_id else {})
+    params = {"RoleArn": role.arn, "RoleSessionName": f"good-leaver-{secrets.token_hex(4)}"} | (
+        {"ExternalId": role.external_id} if role.external_id else {}
+    )
     try:
         answer = session.call("sts", "AssumeRole", **params)
     except (DeniedError, WayInRefusedError) as error:
@@ -154,6 +164,7 @@ def _assume(session: AwsSession, role: RoleToAssume, *, region: str, endpoint: s
     keys = Keys(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
     opened = AwsSession(keys, region=region, endpoint=endpoint, only_looks=only_looks)
     opened.ends = found["Expiration"].isoformat(timespec="seconds") if "Expiration" in found else ""
+    opened.user_id = str(answer["AssumedRoleUser"]["AssumedRoleId"])
     opened.caller, opened.via = str(answer["AssumedRoleUser"]["Arn"]), session.caller
     return opened
 

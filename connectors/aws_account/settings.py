@@ -171,7 +171,9 @@ class OfTheClient(Noun):
 
     administrators: tuple[Arn, ...] = Field(default=(), description="users or roles of the client's that administer the account")
     known: tuple[Arn | _Provider, ...] = Field(
-        default=(), description="users and identity providers of which the client says that they are not ours: they are told no more"
+        default=(),
+        description="users, identity providers, accounts, organisations, canonical users and addresses of which the client says that they "
+        "are not ours: they are told no more",
     )
     contact: Contact | None = Field(default=None, description="who takes our place among the account's alternate contacts")
 
@@ -185,6 +187,10 @@ class Account(Noun):
     ours: Ours = Ours()
     client: OfTheClient = OfTheClient()
     endpoint: Endpoint | None = Field(default=None, description="another address than that of AWS, for all services")
+
+    def everybody_of_ours(self) -> Marks:
+        """Give what names any of us in a policy, our users in this account among them: whom it lets in besides is the client's."""
+        return self.ours.all_marks() | Marks(users=frozenset((self.account_id, one.name) for one in self.ours.users))
 
     @model_validator(mode="after")
     def _plain(self) -> Self:

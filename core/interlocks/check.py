@@ -13,7 +13,7 @@ from core.interlocks.there import There, see
 from core.model import EntryKind, ExitPlan
 from core.planning import planned_at
 from core.ports import TellsTransfers
-from core.steps.discover import Found, pending
+from core.steps.discover import Found, only_asked, pending
 from core.steps.in_force import require_nothing_reinstated, revocation_has_begun
 from core.steps.side_by_side import side_by_side
 
@@ -87,8 +87,8 @@ def _held(unmet: Sequence[Interlock], *, begun: bool) -> HeldError:
 
 
 def _systems(exit_: Exit, plan: ExitPlan, found: Found) -> tuple[There, ...]:
-    """See each system with a grant still to be taken away, side by side."""
-    names = sorted({grant.system for grant in pending(exit_, plan)})
+    """See each system with a grant still to be taken away, side by side; not those where it is only asked what was done already."""
+    names = sorted({grant.system for grant in pending(exit_, plan)} - only_asked(exit_, plan, found))
     seen = side_by_side(names, lambda name: see(exit_, plan, name, found))
     return tuple(see(exit_, plan, name, found, one) if isinstance(one, GoodLeaverError) else one for name, one in seen.items())
 

@@ -13,6 +13,7 @@ from core.signatures.statements import Purpose, read_instant
 from core.signed_statements import statements, waived
 from core.statement_subjects import FRESH, end_state_of
 from core.steps.in_force import revocation_began_at
+from core.steps.proof import ask
 
 
 @of_system("I5", "client control", by_whom="the client", waivable=False)
@@ -32,7 +33,7 @@ def client_control(exit_: Exit, plan: ExitPlan, there: There) -> str:
 def plan_fits(exit_: Exit, _plan: ExitPlan, there: There) -> str:
     """See that each planned grant is there as it was planned, or taken away already, or seen to be gone; tell what is beyond the plan."""
     absent = [] if there.gone else [grant for grant in there.pending if grant.subject not in there.present]
-    verdicts = {grant.subject: exit_.systems.target(there.system).verify(grant, log_in=False) for grant in absent}
+    verdicts = {grant.subject: ask(exit_, grant, log_in=False) for grant in absent}
     strange = [
         f"{subject} was not found, and yet is {seen.state}: {seen.evidence}"
         for subject, seen in verdicts.items()

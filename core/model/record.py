@@ -84,6 +84,11 @@ class Verdict(Noun):
         exclude=True,  # the evidence on record says it
         description="of what stands, or may stand: its one login, or the server that was asked, refused it all the same",
     )
+    by_refusal: bool = Field(
+        default=False,
+        exclude=True,
+        description="all that was seen is that we are not let in, of which a cause on our side may be the reason as well",
+    )
 
 
 class Receipt(Noun):

@@ -8,6 +8,7 @@ from core.errors import GoodLeaverError, GuardError, RefusedError
 from core.exit import Exit
 from core.model import EntryKind, ExitPlan, Grant
 from core.ports import AccessTarget
+from core.steps.proof import is_begun
 from core.steps.revoke import UNSEEN, all_gone, with_undo
 from core.steps.rounds import Rounds, is_receipted
 from core.steps.side_by_side import side_by_side
@@ -32,6 +33,14 @@ def pending(exit_: Exit, plan: ExitPlan, system: str | None = None) -> tuple[Gra
         return tuple(grant for grant in plan.grants if grant.system == system and not is_receipted(exit_, grant))
     done = Rounds(exit_).receipted()
     return tuple(grant for grant in plan.grants if grant.subject not in done)
+
+
+def only_asked(exit_: Exit, plan: ExitPlan, found: Found) -> frozenset[str]:
+    """Name the systems that do not let us in any more, and where all that has no receipt was being taken away when we were interrupted.
+
+    There is nothing left to take away there, only to be asked about: so no interlock holds it up.
+    """
+    return frozenset(name for name in found.gone if all(is_begun(exit_, grant) for grant in pending(exit_, plan, name)))
 
 
 def look(exit_: Exit, plan: ExitPlan) -> Found:

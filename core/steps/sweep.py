@@ -13,6 +13,7 @@ from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState
 from core.ports import LooksFromOutside
 from core.signatures.statements import write_instant
 from core.steps.close import closing
+from core.steps.proof import weighed
 from core.steps.revoke import Weighed, touched_before
 from core.steps.rounds import as_receipted, reinstated_at
 from core.steps.side_by_side import side_by_side
@@ -126,7 +127,7 @@ def _from_outside(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
     try:
         target = exit_.systems.target(grant.system)
         look = target.verify_from_outside if isinstance(target, LooksFromOutside) else target.verify
-        return look(as_receipted(exit_, grant), log_in=log_in)
+        return weighed(exit_, grant, look(as_receipted(exit_, grant), log_in=log_in))
     except (UnavailableError, RefusedError) as error:
         return _unknown(str(error))
 

@@ -17,6 +17,7 @@ from botocore.awsrequest import AWSResponse
 from connectors.aws_account.denials import DENY_ALL, OLDER_SESSIONS, deny_all, end_sessions
 from connectors.aws_account.guard import READING, WRITING, Errand, may_send
 from connectors.aws_account.marks import Marks
+from connectors.aws_account.policies import SID
 from connectors.aws_account.session import AwsSession, Keys
 from core.errors import GoodLeaverError, GuardError
 
@@ -181,6 +182,29 @@ def test_a_policy_is_written_only_if_it_says_the_same_of_everybody_else(reinstat
     assert not may_send(
         "sns", "SetTopicAttributes", {"TopicArn": "t", "AttributeName": "DisplayName", "AttributeValue": "x"}, Errand({"TopicArn": "t"})
     )
+
+
+IN_OUR_ORGANISATION = {"aws:PrincipalOrgID": "o-ours"}
+
+
+@pytest.mark.parametrize(
+    ("denial", "right"),
+    [
+        ({"Principal": {"AWS": TESS}}, True),
+        ({"Principal": "*", "Condition": {"StringEquals": IN_OUR_ORGANISATION}}, True),
+        ({"Principal": "*", "Condition": {"StringEqualsIfExists": IN_OUR_ORGANISATION}}, False),
+        ({"Principal": "*", "Condition": {"StringEquals": {"aws:PrincipalOrgID": ["o-ours", "o-theirs"]}}}, False),
+        ({"Principal": "*", "Condition": {"StringNotEquals": IN_OUR_ORGANISATION}}, False),
+        ({"Principal": "*"}, False),
+        ({"Principal": {"AWS": [TESS, f"arn:aws:iam::{CLIENT}:root"]}}, False),
+        ({"NotPrincipal": {"AWS": TESS}}, False),
+    ],
+)
+def test_nobody_but_whom_an_errand_is_about_is_denied_anything(denial: dict[str, Any], right: bool) -> None:
+    errand = Errand(ROLE, document=TRUST, marks=Marks(values=frozenset({TESS, "o-ours"})))
+    made = {"Sid": f"{SID}0", "Effect": "Deny", "Action": "sts:AssumeRole", **denial}
+    params = {**ROLE, "PolicyDocument": json.dumps(TRUST | {"Statement": [*TRUST["Statement"], made]})}
+    assert allowed("UpdateAssumeRolePolicy", errand, **params) is right
 
 
 def test_an_assignment_is_only_changed_exactly_as_it_was_found() -> None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.aws_account.anybody import lets_anybody_in, unnamed_accounts
+from connectors.aws_account.anybody import let_in_besides, lets_anybody_in
 from connectors.aws_account.guard import Errand, may_send
 from connectors.aws_account.marks import Marks
 from connectors.aws_account.policies import SID, dumped, loaded, others, pieces_of, put_back, same, statements, take_out
+from connectors.aws_account.settings import Account
 
 US, CLIENT, OTHER = "999999999999", "111111111111", "777777777777"
 TESS, BEN = f"arn:aws:iam::{US}:user/tess", f"arn:aws:iam::{US}:user/ben"
@@ -38,7 +39,6 @@ def document(*every: dict[str, Any]) -> dict[str, Any]:
         allow({"AWS": [TESS]}),
         allow({"AWS": f"arn:aws:sts::{US}:assumed-role/Ops/tess"}),
         allow({"AWS": "*"}, {"StringEquals": {"aws:PrincipalAccount": US}}),
-        allow("*", {"StringEqualsIfExists": {"aws:PrincipalOrgID": ["o-msp1234567"]}}),
         allow("*", {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{US}:role/*"}}),
         allow("*", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-msp1234567"}}),
         allow({"AWS": "*"}, {"StringEquals": {"sts:ExternalId": "harbour-7"}}),
@@ -100,6 +100,32 @@ def test_where_two_of_ours_are_all_there_is_the_last_one_is_denied() -> None:
     assert statements(second.document)[0] == allow({"AWS": [BEN]})
     back = put_back(put_back(second.document, first.pieces, "tess"), second.pieces, "ben")
     assert same(back, before)
+
+
+def test_a_condition_that_holds_too_where_nothing_is_said_is_never_denied_to_those_who_say_nothing() -> None:
+    other = {"Bool": {"aws:SecureTransport": "true"}, "StringEqualsIfExists": {"aws:SourceVpce": "vpce-1"}}
+    shared = allow("*", {**other, "StringEqualsIfExists": {"aws:SourceVpce": "vpce-1", "aws:PrincipalOrgID": "o-msp1234567"}}, Sid="all")
+    denied = {"Bool": other["Bool"], "StringEqualsIfExists": {"aws:SourceVpce": "vpce-1"}}
+    for beside in ((), (allow({"AWS": THEIRS[0]}),), (allow({"AWS": [TESS, THEIRS[1]]}),)):
+        before = document(*beside, shared)
+        taken = take_out(before, OURS, "us")
+        after = statements(taken.document)
+        assert shared in after, "others come in by it, whose requests do not name an organisation"
+        denials = [one for one in after if one["Effect"] == "Deny"]
+        assert [one["Condition"] for one in denials] == [denied | {"StringEquals": {"aws:PrincipalOrgID": "o-msp1234567"}}]
+        assert not pieces_of(taken.document, OURS)
+        assert others(taken.document, OURS) == others(before, OURS)
+        assert put_back(taken.document, loaded(dumped(taken.pieces)), "us") == before
+
+
+def test_each_condition_that_we_fit_and_that_holds_where_nothing_is_said_is_denied_by_itself() -> None:
+    both = allow("*", {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-msp1234567", "aws:PrincipalAccount": US}})
+    taken = take_out(document(both), OURS, "us")
+    assert [one["Condition"] for one in statements(taken.document)[1:]] == [
+        {"StringEqualsIfExists": {"aws:PrincipalAccount": US}, "StringEquals": {"aws:PrincipalOrgID": "o-msp1234567"}},
+        {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-msp1234567"}, "StringEquals": {"aws:PrincipalAccount": US}},
+    ]
+    assert put_back(taken.document, loaded(dumped(taken.pieces)), "us") == document(both)
 
 
 def test_a_single_statement_may_stand_without_a_list() -> None:
@@ -174,7 +200,56 @@ def test_whether_a_statement_lets_in_anybody(statement: dict[str, Any], anybody:
     assert lets_anybody_in(document(statement)) is anybody
 
 
+ACCOUNT = Account.model_validate(
+    {
+        "account_id": CLIENT,
+        "regions": ["eu-central-1"],
+        "access": {"access_key": "env:A", "secret_key": "env:B"},
+        "ours": {
+            "accounts": [{"id": US, "holder": "us"}],
+            "conditions": [{"value": one, "holder": "us"} for one in ("harbour-7", "o-msp1234567", "203.0.113.0/24")],
+        },
+        "client": {"known": ["o-client", "198.51.100.0/24"]},
+    }
+)
+TOLD = "it lets in {}, of which the engagement file says nothing"
+
+
 def test_an_account_of_which_nobody_said_anything_is_named() -> None:
     named = {"AWS": [TESS, THEIRS[0], THEIRS[1], "222222222222", "*", "AIDAEXAMPLE", "arn:aws:sts::333333333333:assumed-role/Ops/sam"]}
     found = document(allow(named), allow({"Service": "ec2.amazonaws.com"}), allow({"AWS": "444444444444"}) | {"Effect": "Deny"})
-    assert unnamed_accounts(found, CLIENT, OURS) == ("222222222222", "333333333333", OTHER)
+    assert list(let_in_besides(found, "it", ACCOUNT)) == [
+        "it lets in anybody, and so us",
+        *(TOLD.format(f"the account {one}") for one in ("222222222222", "333333333333", OTHER)),
+    ]
+
+
+CANONICAL = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        (allow("*", {"StringEquals": {"aws:PrincipalAccount": [US, CLIENT, OTHER]}}), f"the account {OTHER}"),
+        (allow({"AWS": "*"}, {"ArnLikeIfExists": {"aws:PrincipalArn": f"arn:aws:iam::{OTHER}:role/*"}}), f"the account {OTHER}"),
+        (
+            allow({"Service": "sns.amazonaws.com"}, {"ArnEquals": {"aws:SourceArn": f"arn:aws:sns:us-east-1:{OTHER}:t"}}),
+            f"the account {OTHER}",
+        ),
+        (
+            allow("*", {"StringEquals": {"aws:PrincipalOrgID": ["o-client", "o-msp1234567", "o-msp7654321"]}}),
+            "the organisation o-msp7654321",
+        ),
+        (allow("*", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-msp7654321/r-1/*"}}), "the organisation o-msp7654321"),
+        (allow("*", {"IpAddress": {"aws:SourceIp": ["198.51.100.0/24", "203.0.113.0/24", "192.0.2.0/24"]}}), "the address 192.0.2.0/24"),
+        (allow({"CanonicalUser": CANONICAL}), f"the canonical user {CANONICAL}"),
+    ],
+)
+def test_whoever_is_let_in_by_a_condition_or_a_canonical_id_is_told(statement: dict[str, Any], told: str) -> None:
+    assert TOLD.format(told) in list(let_in_besides(document(statement), "it", ACCOUNT))
+    assert len([one for one in let_in_besides(document(statement), "it", ACCOUNT) if "anybody" not in one]) == 1
+
+
+def test_an_external_id_says_nothing_of_who_comes() -> None:
+    lets_in = document(allow("*", {"StringEquals": {"sts:ExternalId": "known-to-many"}}))
+    assert list(let_in_besides(lets_in, "it", ACCOUNT)) == ["it lets in anybody, and so us"]

@@ -12,6 +12,7 @@ from demo.acme import SLUG, Acme
 from demo.acme_account import DANA, IMAGING, WORKER, clients_own, key_of, ways_in
 from demo.aws_server import AwsServer
 from tests.flows.exit_world import ExitWorld
+from tests.flows.killed_pass import KillPoint, Pass
 
 GRANTS = {
     "aws:contact SECURITY",
@@ -57,6 +58,20 @@ def test_both_systems_are_given_up_and_the_client_looks_last(world: ExitWorld, m
     for words in ("7 grants of ours are gone", "5 observed, 2 attested by the client's own look; "):
         assert words in str(closed.message)
     it_is_proved(world)
+
+
+def test_killed_before_the_receipt_of_our_own_way_in_the_next_pass_goes_on(world: ExitWorld) -> None:
+    world.plan_for_a_past_cutoff()
+    world.sign_everything()
+    world.waive_the_receipt()
+    own = next(grant for grant in world.plan().grants if grant.system == "aws" and grant.own)
+    killed = Pass("cutoff", world.plan().digest, kill=KillPoint("receipt", "REVOKE", own.subject, 0, "before"))
+    assert killed.was_killed()
+    assert own.subject not in {one.subject for one in world.entries(EntryKind.RECEIPT, Action.REVOKE)}
+    state = world.cut()
+    assert own.subject in {one.subject for one in world.entries(EntryKind.RECEIPT, Action.REVOKE)}, state.message
+    assert "the exit cannot be closed: aws:contact SECURITY is unknown" in str(state.message)  # the client alone can see it by now
+    assert own.subject not in str(state.message)
 
 
 def it_is_cut(world: ExitWorld, server: AwsServer) -> None:
