@@ -34,6 +34,10 @@ class RefusedError(GoodLeaverError):
     """An outside system, or a check of ours, said no: a person has to change something first."""
 
 
+class ShutOutError(RefusedError):
+    """Our own way in to an outside system is closed, so nothing was done there: a person of the client's has to."""
+
+
 class GuardError(RefusedError):
     """A connector was about to do an operation that it does not list; nothing left this machine."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from core.errors import HeldError
+from core.errors import GoodLeaverError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.planning import require_saved_plan
 from core.steps.reinstate import ordered_grants
@@ -21,12 +21,22 @@ def reinstate_access(form: EngagementForm) -> State[Any]:
 
 
 def put_back(exit_: Exit) -> str:
-    """Put back each ordered grant, then see that each opens again. Raises HeldError with what does not."""
+    """Put back each ordered grant, whatever becomes of the others, then see that each opens again. Raises HeldError with what does not."""
     plan = require_saved_plan(exit_)
-    grants = ordered_grants(exit_, plan)
+    grants, trouble = ordered_grants(exit_, plan), dict[str, GoodLeaverError]()
     for grant in grants:
-        reinstate(exit_, grant)
-    if shut := [why for grant in grants if (why := opens_again(exit_, plan, grant))]:
+        try:
+            reinstate(exit_, grant)
+        except (RefusedError, UnavailableError) as error:
+            trouble[grant.subject] = error
+    shut = [why for grant in grants if grant.subject not in trouble and (why := opens_again(exit_, plan, grant))]
+    if trouble:
+        raise HeldError(
+            f"not everything that was ordered could be put back: {' '.join(map(str, trouble.values()))} {'; '.join(shut)}".strip(),
+            untouched="what was put back stays so; nothing is put back twice",
+            todo="do first what is said first, then start reinstate-access again, which goes on with what is left",
+        )
+    if shut:
         raise HeldError(
             f"not everything that was put back is seen to open again: {'; '.join(shut)}",
             untouched="what was put back stays so; nothing is put back twice",

@@ -26,7 +26,7 @@ from connectors.ssh_host.replacement import read_regular, replace, temporary
 from connectors.ssh_host.sftp import Sftp
 from connectors.ssh_host.taking_out import require_no_authority, take_out_lines
 from core.counting import counted
-from core.errors import RefusedError
+from core.errors import RefusedError, ShutOutError
 from core.model import ClientControl, EndState, Grant, Holder, Receipt, Verdict
 from core.signatures.public_key import PublicKey, read_line
 
@@ -138,7 +138,7 @@ class SshAccess(SshHost):
         return looking.verdict(self, self._named(grant), log_in=log_in, come_in=False)
 
     def reinstate(self, grant: Grant) -> Receipt:
-        """Put the lines of `grant.undo` back in their place. Twice is fine. Raises RefusedError if our own key no longer lets us in."""
+        """Put the lines of `grant.undo` back in their place. Twice is fine. Raises ShutOutError if our own key no longer lets us in."""
         path, lines = self._named(grant).path, stored_lines(grant)
         try:
             with self._writing_sftp(path) as sftp:
@@ -149,7 +149,7 @@ class SshAccess(SshHost):
                 replace(sftp, encode(path), old, put_back(old[0], missing, grant.undo.get("layout", "").split()))
         except LoginRefusedError as exc:
             shown = " / ".join(text.decode("utf-8", "replace").strip() for _position, text in lines)
-            raise RefusedError(
+            raise ShutOutError(
                 f"our own key no longer opens {self.address}, so we cannot put {grant.id} back ourselves",
                 untouched="the file",
                 todo=f"have the client add this line to {path} (it is public, no secret): {shown}",

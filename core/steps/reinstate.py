@@ -7,7 +7,7 @@ from typing import Final
 
 from core.actions import judge, perform
 from core.dates import local
-from core.errors import HeldError, UnavailableError
+from core.errors import HeldError, ShutOutError, UnavailableError
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.signatures.statements import Purpose
@@ -20,7 +20,7 @@ NOT_TRIED: Final = "; not proved by a login of ours, as the signed plan does not
 
 
 def ordered_grants(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
-    """Find the revoked grants that two distinct executives have ordered back, with their stored undo.
+    """Find the revoked grants that two distinct executives have ordered back, with their stored undo; first the ways by which we come in.
 
     Once the window has ended, only what was begun within it is left. Raises HeldError if there is none, saying who has to sign what.
     """
@@ -42,7 +42,7 @@ def ordered_grants(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
             todo=f"two executives run: offboard sign reinstatement {plan.engagement} --grant GRANT --reason TEXT "
             f"--as PRINCIPAL --key PRIVATE_KEY; the grants are {'; '.join(grant.subject for grant in plan.grants)}",
         )
-    return grants
+    return tuple(sorted(grants, key=lambda one: not one.own))
 
 
 def reinstate(exit_: Exit, grant: Grant) -> None:
@@ -52,7 +52,11 @@ def reinstate(exit_: Exit, grant: Grant) -> None:
     def find_out(_begun: LedgerEntry) -> Receipt | None:
         verdict = target.verify(grant, log_in=False)
         if verdict.state == GrantState.UNKNOWN:
-            raise UnavailableError(f"it is not known whether {grant.subject} was put back: {verdict.evidence}", untouched="all else")
+            raise UnavailableError(
+                f"it is not known whether {grant.subject} was put back: {verdict.evidence}",
+                untouched="all else",
+                todo="let our own way in there be put back first, by an order of its own, or by the client; then start this once more",
+            )
         return Receipt(done=f"seen to be back after an interruption: {verdict.evidence}") if verdict.state == GrantState.ACTIVE else None
 
     perform(
@@ -62,6 +66,7 @@ def reinstate(exit_: Exit, grant: Grant) -> None:
         intent={"undo": dict(grant.undo)},
         act=lambda: target.reinstate(grant),
         find_out=find_out,
+        not_done=(ShutOutError,),
         since=_revoked_at(exit_, grant),
     )
 

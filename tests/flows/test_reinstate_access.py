@@ -77,6 +77,20 @@ def test_we_cannot_come_in_any_more(closed: ExitWorld) -> None:
     assert closed.authorized_keys.read_bytes() == closed.last_key_lines
 
 
+def test_our_own_way_in_is_told_first_and_all_else_goes_on_once_it_is_back(closed: ExitWorld) -> None:
+    closed.order_back([technician(closed), own(closed)])
+    for _ in range(2):
+        state = closed.reinstate()
+        assert state.name == "Held"
+        lines = [closed.acme.public[one] for one in ("our-automation", "our-technician")]
+        assert 0 < state.message.index(lines[0]) < state.message.index(lines[1])
+        assert closed.authorized_keys.read_bytes() == closed.last_key_lines
+    assert len(closed.entries(EntryKind.FAILED, Action.REINSTATE)) == 4  # certainly not done: nobody of ours came in
+    client_puts_our_own_key_back(closed)
+    assert closed.reinstate().is_completed()
+    assert closed.logs_in("our-technician")
+
+
 def test_ordered_by_two(closed: ExitWorld) -> None:
     closed.order_back([technician(closed)])
     client_puts_our_own_key_back(closed)
