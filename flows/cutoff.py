@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
+from core.client_check.second_look import systems_closed_by_others
 from core.exit import Exit
 from core.steps.close import closed_sentence
 from core.steps.in_force import LATEST_START, require_plan_in_force
@@ -60,6 +61,8 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
                 open_sessions(there, plan, found, aside, sessions)
                 trouble = give_up(there, plan, found.present, aside)
             anchor_record(exit_, "after revocation")
+            if systems_closed_by_others(exit_, plan):
+                ask_the_client_to_look(exit_, plan)  # before anybody is held by what only it can see
             read_back(exit_, plan, trouble, sessions)
             wait_for_second_check(exit_, plan, ask_the_client_to_look(exit_, plan))
             close(exit_, plan, sessions)

@@ -4,6 +4,9 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from core.client_check.second_look import SecondCheck, systems_closed_by_others
+from core.client_check.seen import ClientsLooks
+from core.client_check.what_to_do import what_to_do
 from core.errors import HeldError, Waiting
 from core.exit import Exit
 from core.interlocks import check
@@ -21,6 +24,7 @@ from tasks.step import step
 
 LONGEST_SLEEP = timedelta(minutes=1)
 _NOBODY = "nobody has to do anything"
+_REST = "the next pass goes on with what is left, and looks again; if it stays, ask the client to take the rest away"
 
 
 def wait_for_cutoff(exit_: Exit, plan_digest: str) -> None:
@@ -91,15 +95,19 @@ def _named(grants: Sequence[Grant]) -> str:
 
 @step(name="Try our own access")
 def read_back(exit_: Exit, plan: ExitPlan, trouble: Mapping[str, str], sessions: Sessions) -> None:
-    """See that each grant opens nothing any more, but on systems where not all was done; try the sessions. Raises HeldError with all."""
+    """See that each grant opens nothing any more, but on systems where not all was done; try the sessions. Raises HeldError with all.
+
+    What we cannot see, as somebody else closed our own way in, is as the client sees it.
+    """
     undone = [f"{system}: {why}" for system, why in trouble.items()]
-    still = revoking.read_back(exit_, plan, leave=trouble.keys())
+    check = SecondCheck(exit_, plan, ClientsLooks(exit_, plan))
+    still = revoking.read_back(exit_, plan, leave=trouble.keys(), weigh=check.weigh_unknown)
     still += holding.try_sessions(exit_, plan, sessions, check=revoking.FIRST, leave=trouble.keys())
     if undone or still:
         raise HeldError(
             "not everything is seen to be revoked: " + "; ".join([*undone, *still]),
             untouched="nothing is undone; what was revoked stays revoked",
-            todo="the next pass goes on with what is left, and looks again; if it stays, ask the client to take the rest away",
+            todo=". ".join([_REST, *(what_to_do(exit_, plan, one) for one in systems_closed_by_others(exit_, plan))]),
         )
 
 

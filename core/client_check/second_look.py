@@ -11,7 +11,7 @@ from core.model import Assurance, ExitPlan, Grant, GrantState, Verdict
 from core.offers import offers
 from core.signed_statements import waived
 from core.steps.revoke import FIRST, SECOND, Weighed
-from core.steps.rounds import checked, verdict_in
+from core.steps.rounds import checked, receipt_of, verdict_in
 
 
 class SecondCheck:
@@ -40,6 +40,10 @@ class SecondCheck:
             return Verdict(state=GrantState.REVOKED, assurance=Assurance.WAIVED, evidence=evidence), {}
         return verdict, {}
 
+    def weigh_unknown(self, grant: Grant, verdict: Verdict) -> Weighed:
+        """As `weigh`, of what we cannot see alone: at the first check, where what we see counts, nobody outweighs it."""
+        return self.weigh(grant, verdict) if verdict.state == GrantState.UNKNOWN else (verdict, {})
+
     def waiver_counts(self, grant: Grant) -> bool:
         """Whether two executives' waiver of the second look holds for a grant.
 
@@ -63,11 +67,21 @@ class SecondCheck:
         return max([self._counts_from[grant.system], *active])
 
 
-def assurances(exit_: Exit, plan: ExitPlan) -> Mapping[str, int]:
-    """Count how it is known of the plan's grants that they were gone at the second check: observed, attested, waived."""
-    newest = (checked(exit_, grant, SECOND)[-1:] for grant in plan.grants)
+def assurances(exit_: Exit, plan: ExitPlan, check: str = SECOND) -> Mapping[str, int]:
+    """Count how it is known of the plan's grants that they were gone at a check: observed, attested, waived."""
+    newest = (checked(exit_, grant, check)[-1:] for grant in plan.grants)
     counted = Counter(str(entry.data["assurance"]) for entries in newest for entry in entries)
     return {str(one): counted[str(one)] for one in (Assurance.OBSERVED, Assurance.ATTESTED, Assurance.WAIVED)}
+
+
+def systems_closed_by_others(exit_: Exit, plan: ExitPlan) -> tuple[str, ...]:
+    """Name the systems where our own way in ended and no receipt of ours says that we did it, and what is left of it is unknown."""
+    found = set()
+    for grant in (one for one in plan.grants if one.own):
+        seen, done = checked(exit_, grant, FIRST), receipt_of(exit_, grant)
+        if seen and seen[-1].data["state"] == GrantState.UNKNOWN and done and done.data["facts"].get("changed") is not True:
+            found.add(grant.system)
+    return tuple(sorted(found))
 
 
 def systems_to_look_at(exit_: Exit, plan: ExitPlan, drift: Iterable[Grant]) -> tuple[str, ...]:

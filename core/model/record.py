@@ -82,7 +82,7 @@ class Verdict(Noun):
     refused: bool = Field(
         default=False,
         exclude=True,  # the evidence on record says it
-        description="of what stands: its one login, or the server that was asked, refused it all the same",
+        description="of what stands, or may stand: its one login, or the server that was asked, refused it all the same",
     )
 
 

@@ -8,7 +8,7 @@ from core.letters import Letter
 from core.letters.subjects import look_request
 from core.model import EntryKind, ExitPlan, GrantState, LedgerEntry, Party
 from core.ports import LooksByComingIn, LooksForTheClient
-from core.steps.rounds import is_receipted
+from core.steps.rounds import as_receipted, is_receipted
 from core.steps.side_by_side import side_by_side
 from core.steps.tell import send, write
 
@@ -47,7 +47,7 @@ def _is_unseen(exit_: Exit, plan: ExitPlan, question: Asked) -> bool:
     target = exit_.systems.target(question.system)
     tried = plan.negative_login and isinstance(target, LooksByComingIn)  # our own way in, at the second check
     grants = [grant for grant in question.grants if not (grant.own and tried)]
-    return any(target.verify(grant, log_in=False).state == GrantState.UNKNOWN for grant in grants)
+    return any(target.verify(as_receipted(exit_, grant), log_in=False).state == GrantState.UNKNOWN for grant in grants)
 
 
 def _send(exit_: Exit, plan: ExitPlan, question: Asked) -> None:

@@ -12,7 +12,7 @@ from core.errors import HeldError
 from core.exit import Exit
 from core.model import Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Verdict
 from core.planning import not_looked_at, planned_at
-from core.steps.revoke import SECOND, UNSEEN, Weigh, look_now, read_back
+from core.steps.revoke import FIRST, SECOND, UNSEEN, Weigh, look_now, read_back
 from core.steps.rounds import reinstated_at
 from core.steps.sessions import Sessions, told_of_sessions, try_sessions
 
@@ -93,12 +93,18 @@ def closed_sentence(exit_: Exit, plan: ExitPlan) -> str:
     held = told_of_sessions(exit_, plan)
     beyond += f"; {held}" if held else ""
     gone = counted(len(plan.grants), "grant of ours is", "grants of ours are")
-    return f"Closed on {when}: {gone} gone, {_how(assurances(exit_, plan))}{beyond}"
+    return f"Closed on {when}: {gone} gone, {_how(assurances(exit_, plan, FIRST), assurances(exit_, plan))}{beyond}"
 
 
-def _how(numbers: Mapping[str, int]) -> str:
-    """Say how it is known that everything is gone; who looked the second time is said where it was not always us."""
-    if not numbers[Assurance.ATTESTED] + numbers[Assurance.WAIVED]:
-        return "seen twice"
-    said = (f"{numbers[one]} {words}" for one, words in _HOW.items() if numbers[one])
-    return f"seen by us at the first check, and at the second {', '.join(said)}"
+def _how(first: Mapping[str, int], second: Mapping[str, int]) -> str:
+    """Say how it is known that everything is gone; who looked is said where it was not always us."""
+    at_first = "seen by us at the first check" if _was_us(first) else f"at the first check {_counted(first)}"
+    return "seen twice" if _was_us(first) and _was_us(second) else f"{at_first}, and at the second {_counted(second)}"
+
+
+def _was_us(numbers: Mapping[str, int]) -> bool:
+    return not numbers[Assurance.ATTESTED] + numbers[Assurance.WAIVED]
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{numbers[one]} {words}" for one, words in _HOW.items() if numbers[one])

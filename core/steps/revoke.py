@@ -12,7 +12,7 @@ from core.model import STAGES, Action, Assurance, EntryKind, ExitPlan, Grant, Gr
 from core.planning import planned_at
 from core.ports import AccessTarget, LooksByComingIn, RevokesTogether
 from core.steps.kept import connections_kept
-from core.steps.rounds import Rounds, is_receipted, verdict_in
+from core.steps.rounds import Rounds, as_receipted, is_receipted, verdict_in
 from core.steps.side_by_side import side_by_side
 
 FIRST, SECOND = "first", "second"
@@ -32,8 +32,8 @@ def as_seen(_grant: Grant, verdict: Verdict) -> Weighed:
 
 
 def all_gone(exit_: Exit, grants: Iterable[Grant]) -> bool:
-    """Whether every one of these grants is seen, from outside, to open nothing any more."""
-    return all(exit_.systems.target(grant.system).verify(grant, log_in=False).state == GrantState.REVOKED for grant in grants)
+    """Whether every one of these grants is seen, from outside, to open nothing any more; by our own ways in we are at least refused."""
+    return all(_is_gone(grant, _seen(exit_, grant, log_in=False)) for grant in grants)
 
 
 def revoke(exit_: Exit, planned: Sequence[Grant], present: Mapping[str, Grant]) -> None:
@@ -55,14 +55,20 @@ def revoke(exit_: Exit, planned: Sequence[Grant], present: Mapping[str, Grant]) 
 
 def _find_out(target: AccessTarget, before: Grant, begun: LedgerEntry) -> Receipt | None:
     verdict = target.verify(before, log_in=False)
-    if verdict.state == GrantState.UNKNOWN:
+    if verdict.state == GrantState.UNKNOWN and not _is_gone(before, verdict):
         raise UnavailableError(
             f"it is not known whether {before.subject} was taken away before we were interrupted: {verdict.evidence}",
             untouched="the grants that come after it",
         )
     if verdict.state == GrantState.ACTIVE:
         return None
-    return Receipt(done=f"seen to be gone, after it was begun and not finished: {verdict.evidence}", undo=begun.data["grant"]["undo"])
+    seen = "seen to be gone" if verdict.state == GrantState.REVOKED else "our own way in is refused"
+    return Receipt(done=f"{seen}, after it was begun and not finished: {verdict.evidence}", undo=begun.data["grant"]["undo"])
+
+
+def _is_gone(grant: Grant, seen: Verdict) -> bool:
+    """Whether nothing is left there that we could do: of our own way in, also where a refusal does not show all of it to be gone."""
+    return seen.state == GrantState.REVOKED or (grant.own and seen.state == GrantState.UNKNOWN and seen.refused)
 
 
 def give_up(exit_: Exit, plan: ExitPlan, aside: Mapping[str, str], take_away: Callable[[Sequence[Grant]], object]) -> Mapping[str, str]:
@@ -204,9 +210,13 @@ def touched_before(exit_: Exit, plan: ExitPlan) -> tuple[Grant, ...]:
 def look_now(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
     """See whether a grant still opens anything; a system that cannot be asked, or does not know the grant, leaves it unknown."""
     try:
-        return exit_.systems.target(grant.system).verify(grant, log_in=log_in)
+        return _seen(exit_, grant, log_in=log_in)
     except (UnavailableError, RefusedError) as error:
         return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
+
+
+def _seen(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
+    return exit_.systems.target(grant.system).verify(as_receipted(exit_, grant), log_in=log_in)
 
 
 def _refused_at(exit_: Exit, grant: Grant) -> int:

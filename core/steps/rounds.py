@@ -36,6 +36,15 @@ class Rounds:
         """List what was seen of a grant in one check, oldest first."""
         return [entry for entry in self.of(grant) if entry.kind == EntryKind.VERDICT and entry.data["check"] == check]
 
+    def receipt(self, grant: Grant) -> LedgerEntry | None:
+        """Find the receipt of a grant."""
+        return next((one for one in reversed(self.of(grant)) if one.kind == EntryKind.RECEIPT), None)
+
+    def as_receipted(self, grant: Grant) -> Grant:
+        """Give a grant with what its receipt notes besides: some systems cannot be judged later without what was done there."""
+        done = self.receipt(grant)
+        return grant.model_copy(update={"undo": {**grant.undo, **done.data["undo"]}}) if done else grant
+
     def receipted(self) -> frozenset[str]:
         """Name all grants that were taken away."""
         return frozenset(subject for subject, found in self._entries.items() if any(one.kind == EntryKind.RECEIPT for one in found))
@@ -55,6 +64,16 @@ def newest_verdict(exit_: Exit, grant: Grant) -> LedgerEntry | None:
 def is_receipted(exit_: Exit, grant: Grant) -> bool:
     """Whether a grant was taken away."""
     return bool(Rounds(exit_, [grant]).receipted())
+
+
+def receipt_of(exit_: Exit, grant: Grant) -> LedgerEntry | None:
+    """Find the receipt of a grant, if it was taken away."""
+    return Rounds(exit_, [grant]).receipt(grant)
+
+
+def as_receipted(exit_: Exit, grant: Grant) -> Grant:
+    """Give a grant with what its receipt notes besides, if it was taken away."""
+    return Rounds(exit_, [grant]).as_receipted(grant)
 
 
 def checked(exit_: Exit, grant: Grant, check: str) -> list[LedgerEntry]:

@@ -14,7 +14,7 @@ from core.ports import LooksFromOutside
 from core.signatures.statements import write_instant
 from core.steps.close import closing
 from core.steps.revoke import Weighed, touched_before
-from core.steps.rounds import reinstated_at
+from core.steps.rounds import as_receipted, reinstated_at
 from core.steps.side_by_side import side_by_side
 
 LAST_PATIENCE: Final = timedelta(days=7)
@@ -126,7 +126,7 @@ def _from_outside(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
     try:
         target = exit_.systems.target(grant.system)
         look = target.verify_from_outside if isinstance(target, LooksFromOutside) else target.verify
-        return look(grant, log_in=log_in)
+        return look(as_receipted(exit_, grant), log_in=log_in)
     except (UnavailableError, RefusedError) as error:
         return _unknown(str(error))
 

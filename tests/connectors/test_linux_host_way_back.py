@@ -300,7 +300,7 @@ def test_killed_before_our_last_is_confirmed_it_is_said_and_the_client_can_call_
     assert there(world, "armed")
     called_off = f"mv {FOLDER}/armed {FOLDER}/confirmed"
     seen, receipt = world.target.verify(own, log_in=False), world.target.revoke(own)
-    assert seen.state == GrantState.REVOKED
+    assert seen.state == GrantState.UNKNOWN  # whether our script came to its end, or somebody else took the key out, the host does not tell
     for said in (seen.evidence, receipt.done):
         assert f"{SECONDS} seconds after it was begun (see {FOLDER}/log there)" in said
         assert called_off in said

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from core.client_check.second_look import assurances
+from core.errors import ShutOutError
 from core.model import Action, EntryKind, GrantState
 from core.planning import draw_plan
 from core.steps.ask_client import ask_the_client_to_look
 from core.steps.close import close, closed_sentence
+from core.steps.reinstate import reinstate
 from core.steps.revoke import FIRST, SECOND
 from core.steps.sessions import Sessions, try_sessions
 from tests.servers.aws_desk import opened_desk
@@ -82,6 +84,25 @@ def test_what_the_client_finds_put_back_or_cannot_see_keeps_the_exit_open(desk: 
     desk.later()
     desk.take_in(desk.text(desk.look()))
     close(desk.exit, desk.plan, Sessions())
+
+
+def test_what_only_a_look_inside_shows_is_given_back_once_our_own_account_is(desk: LinuxDesk) -> None:
+    desk.cut()
+    taken = {entry.subject: entry.data["undo"] for entry in desk.exit.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)}
+    grants = [grant.model_copy(update={"undo": taken[grant.subject]}) for grant in desk.plan.grants]
+    own, rule = (next(one for one in grants if one.id == name) for name in ("account northlight", "sudoers /etc/sudoers.d/tech"))
+    for _ in range(2):
+        for grant, told in ((own, "usermod -U -e '' northlight"), (rule, "rename /etc/sudoers.d/tech.good-leaver")):
+            with pytest.raises(ShutOutError) as caught:
+                reinstate(desk.exit, grant)
+            assert told in str(caught.value)
+    line = desk.world.people.lines["connector"]
+    desk.world.server.keys("/home/northlight/.ssh/authorized_keys", (line,), owner="northlight")
+    desk.world.server.run("usermod", "-e", "", "northlight")
+    desk.world.server.run("mv", "/etc/sudoers.d/northlight.good-leaver", "/etc/sudoers.d/northlight")
+    for grant in (own, rule):
+        reinstate(desk.exit, grant)
+        assert desk.world.target.verify(grant, log_in=False).state == GrantState.ACTIVE
 
 
 def test_the_plan_before_and_the_clients_look_speak_of_the_same_grants(desk: LinuxDesk) -> None:

@@ -67,9 +67,10 @@ class AccessTargetContract:
         for grant in grants:
             assert world.target.verify(grant, log_in=False).state == GrantState.ACTIVE
             assert all(world.ways_in(grant.holder))
-            world.target.revoke(grant)
+            receipt = world.target.revoke(grant)
+            done = grant.model_copy(update={"undo": {**grant.undo, **receipt.undo}})  # as the record has it then
             for log_in in (False, True):
-                verdict = world.target.verify(grant, log_in=log_in)
+                verdict = world.target.verify(done, log_in=log_in)
                 assert (verdict.state, verdict.assurance) == (GrantState.REVOKED, Assurance.OBSERVED)
             assert not any(world.ways_in(grant.holder))
             assert all(world.ways_in(world.others[0]))

@@ -31,13 +31,20 @@ class ClientsDesk:
 
     def request(self) -> Path:
         """Save the attachment of the newest request, with the client's own access filled in."""
+        return self.fill_in(self.newest_request(), self.aws.pair("client"))
+
+    def newest_request(self) -> Any:  # noqa: ANN401 - YAML
+        """Read the attachment of the newest request."""
         mail = [one for one in self.world.acme.mail.messages() if "look for yourself" in str(one["Subject"])][-1]
         attached = next(iter(mail.iter_attachments()))
-        request = yaml.safe_load(attached.get_content() if attached.get_content_maintype() == "text" else attached.get_payload(decode=True))
-        return self.fill_in(request, self.aws.pair("client"))
+        return yaml.safe_load(attached.get_content() if attached.get_content_maintype() == "text" else attached.get_payload(decode=True))
 
     def fill_in(self, request: dict[str, Any], access: dict[str, Any]) -> Path:
         request["systems"][0]["way-in"] = {"access": access}
+        return self.save(request)
+
+    def save(self, request: dict[str, Any]) -> Path:
+        """Write a request that is filled in."""
         path = self.folder / f"request-{len(list(self.folder.glob('request-*')))}.yaml"
         path.write_text(yaml.safe_dump(request, sort_keys=False, allow_unicode=True), encoding="utf-8")
         return path

@@ -16,6 +16,7 @@ from connectors.ssh_host.linux.things import Kind, Named, named
 from connectors.ssh_host.linux.unnamed import unnamed
 from core.errors import GoodLeaverError, GuardError
 from core.model import Grant, GrantState, Holder, Verdict
+from core.signatures.public_key import read_line
 
 _PERHAPS: Final = (Kind.ACCOUNT, Kind.SUDOERS, Kind.AGENT)
 """What discovery also gives where it could not be ruled out."""
@@ -28,10 +29,12 @@ class ClientsHost:
     def __init__(self, host: ManagedHost, never: tuple[str, ...]) -> None:
         self._host, self._never = host, never
         self._unseen: tuple[str, ...] = ()
+        self._keys: dict[str, str] = {}
 
     def discover(self, holders: Sequence[Holder]) -> tuple[Grant, ...]:
         """Find what the client's account lets be seen of these holders'; what it does not is told by `not_looked_at`."""
         owners = owners_of(holders)
+        self._keys = {read_line(key).fingerprint: key for holder in holders for key in holder.keys}
         with self._come_in() as shell:
             survey = look(shell, self._host, strict=False)
             beside: list[str] = []
@@ -41,9 +44,14 @@ class ClientsHost:
         return tuple(sorted(seen, key=lambda grant: grant.id))
 
     def look(self, grant: Grant) -> Verdict:
-        """Look at one grant on the host, and at what was opened by it. UNKNOWN where the client's account may not see it."""
+        """Look at one grant on the host, and at what was opened by it. UNKNOWN where the client's account may not see it.
+
+        A key that a program gives has to be among those of the holders that were asked for: the program is asked for it by itself.
+        """
         try:
             what = named(self._host, grant)
+            if what.kind == Kind.COMMAND_KEY and what.what in self._keys:
+                grant = grant.model_copy(update={"undo": {"key": self._keys[what.what]}})
             with self._come_in() as shell:
                 there = stands(self._host, shell, grant, what)
                 running, untold = (0, "") if there is not False else open_sessions(self._host, shell, what)
@@ -74,6 +82,6 @@ class ClientsHost:
 
 def _why_unknown(host: ManagedHost, grant: Grant, what: Named) -> str:
     if what.kind == Kind.COMMAND_KEY:
-        return f"the keys of {what.where} come from a program, and a refusal does not show whether it still gives {what.what}"
+        return f"the keys of {what.where} come from a program, which does not tell whether it still gives {what.what}"
     why = "the host does not tell" if host.root != Root.NONE else "the client's account comes in without root"
     return f"whether {grant.id} is there cannot be seen: {why}"

@@ -53,6 +53,8 @@ FINGERPRINTS: Final = Slot(FINGERPRINT.pattern, many=True)
 NUMBER: Final = Slot(r"[0-9]{1,9}")
 DAYS: Final = Slot(r"-?[0-9]{0,9}")
 ADDRESS: Final = Slot(r"[0-9A-Fa-f.:%a-z]{1,60}")
+KEY_TYPE: Final = Slot(r"[a-z0-9@.-]{1,60}")
+KEY: Final = Slot(r"[A-Za-z0-9+/]{1,4000}={0,2}")
 YES_NO: Final = Slot(r"yes|no")
 
 Word = str | Slot
@@ -91,6 +93,7 @@ TABLE: Final = {
     "running": _look(scripts.RUNNING, ACCOUNTS),
     "agents": _look(scripts.AGENTS, UNITS),
     "key-sessions": _look(scripts.KEY_SESSIONS, "no", NUMBER, NUMBER, FINGERPRINT),
+    "key-by-program": _look(scripts.KEY_BY_PROGRAM, ADDRESS, ADDRESS, NUMBER, ACCOUNT, KEY_TYPE, KEY, FINGERPRINT),
     "logins": _look(scripts.LOGINS, FINGERPRINTS),
     # changing
     "close-account": Template(("usermod", "-L", "-e", "1", OUR_ACCOUNT)),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from connectors.ssh_host.authentication import Answer
+from connectors.ssh_host.linux.certificates import asked
 from connectors.ssh_host.linux.commands import DROP_IN
 from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.ours import OurAccount, OurAgent, OurAuthority
@@ -21,8 +22,6 @@ UNCLEAR: Final = "?"
 LEFT_RUNNING: Final = "left running"
 """Under what an account's note says what runs there and hangs on no login, which a person has to look at first."""
 _CLOSED: Final = ("!", "*")
-LOCKED: Final = (*_CLOSED, "!!")
-"""How `state` spells that nobody can come in by a password; anything else may have one."""
 _NO_SYSTEMD: Final = "; no systemd runs on this host, so it can be neither looked at nor stopped here"
 
 
@@ -43,7 +42,7 @@ def find(
     holders = set(owners.values())
     accounts = {one.name: one.holder for one in host.accounts if one.holder in holders}
     authorities = {read_line(one.key).blob: one.holder for one in host.authorities if one.holder in holders}
-    certificates = {read_line(one.key).blob: (one.certificate, one.account or host.user) for one in host.authorities}
+    certificates = dict(_certificates(host, authorities.keys(), beside))
     leaving = own if shell.is_root and host.user in accounts else None  # our own account goes as a whole, with the line that lets us in
     for grant in key_grants(host.name, survey, owners, (leaving.key.blob, leaving.path) if leaving else None):
         yield grant.model_copy(update={"own": own is not None and grant.id == f"{own.key.fingerprint} in {own.path}"})
@@ -189,6 +188,20 @@ def _rule(host: ManagedHost, path: str, names: list[str], accounts: Mapping[str,
         privilege=f"sudo for {', '.join(names)}{more}",
         undo={"file": path, "accounts": " ".join(names)},
     )
+
+
+def _certificates(host: ManagedHost, authorities: Collection[bytes], beside: list[str]) -> Iterator[tuple[bytes, tuple[str, str]]]:
+    """Give the certificates by our authorities that the server takes now, and for whom; what it refuses goes to `beside`, in words."""
+    for one in host.authorities:
+        key, account = read_line(one.key), one.account or host.user
+        if not one.certificate or key.blob not in authorities:
+            continue
+        answer, why = asked(host, account, one.certificate)
+        if answer == Answer.ACCEPTED:
+            yield key.blob, (one.certificate, account)
+        else:
+            told = f"whether certificates by {key.fingerprint} come in, from outside: the one that is named does not come in as {account}"
+            beside.append(f"{told} ({why})")
 
 
 def _command_keys(host: ManagedHost, survey: Survey, owners: Mapping[bytes, str]) -> Iterator[Grant]:

@@ -8,7 +8,16 @@ from typing import Final
 from connectors.ssh_host.authorized_keys import KeyLine, take_out
 from connectors.ssh_host.linux import asking, discovery
 from connectors.ssh_host.linux.by_hand import require_ours_to_do
-from connectors.ssh_host.linux.looking import NO_SESSION, keys_of, open_sessions, ports, sessions_by_key, stands
+from connectors.ssh_host.linux.looking import (
+    BY_FINGERPRINT,
+    CLOSED_BY_US,
+    NO_SESSION,
+    keys_of,
+    open_sessions,
+    ports,
+    sessions_by_key,
+    stands,
+)
 from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.survey import KeyFile, Survey, look
@@ -134,7 +143,7 @@ def _end_sessions(host: ManagedHost, shell: Shell, what: Named) -> dict[str, obj
     if what.kind == Kind.ACCOUNT:
         before, after = ([*shell.run("end-account", what.what).out.split(), "?", "?"])[:2]
         return {"processes ended": before, "processes left": after}
-    if what.kind in (Kind.KEY, Kind.AUTHORITY):
+    if what.kind in BY_FINGERPRINT:
         ended, unknown = ([*shell.run("end-key-sessions", *ports(host, shell), what.what).out.split(), "?", "?"])[:2]
         return {"sessions ended": ended, "sessions of which nobody can tell by which key": unknown}
     return {}
@@ -162,9 +171,10 @@ def _leave(host: ManagedHost, shell: Shell, survey: Survey, grant: Grant, way: W
             while running.read():
                 pass
         ended = _was_thrown_out(shell)
+    kept = grant.undo if dict(grant.undo) and grant.undo.get("lines") == undo["lines"] else undo
     return Receipt(
         done=f"closed our own account {host.user} on {host.host}, with our key and {counted(len(drop_ins), 'file')} of sudo rules",
-        undo=grant.undo if dict(grant.undo) and grant.undo.get("lines") == undo["lines"] else undo,
+        undo={**kept, CLOSED_BY_US: "yes"},
         facts={"changed": True, "sessions": "ours ended last", "sessions_ended": True}
         if ended
         else {"changed": True, "sessions": _STILL_IN},

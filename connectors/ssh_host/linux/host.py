@@ -23,7 +23,7 @@ from connectors.ssh_host.linux.survey import look
 from connectors.ssh_host.linux.things import named
 from connectors.ssh_host.linux.unnamed import unnamed
 from connectors.ssh_host.session import SshSession
-from core.errors import RefusedError, UnavailableError
+from core.errors import ShutOutError, UnavailableError
 from core.model import ClientControl, EndState, Grant, GrantState, Holder, Receipt, Verdict
 
 NEVER_LOOKED_AT: Final = (
@@ -32,6 +32,7 @@ NEVER_LOOKED_AT: Final = (
     "certificates for us by authorities that are not named as ours",
     "other ways in than SSH: Kerberos, remote consoles, VPNs, containers, and services that are not named",
     "files of our accounts, and what runs on the host for the client's sake",
+    "what sessions of ours left running under other accounts (sudo, su), or under accounts that others use as well (setsid, nohup, tmux)",
 )
 _NOT_FOR_THE_CLIENT: Final[Mapping[str, IncEx | bool]] = {
     **dict.fromkeys(("host", "port", "user", "private_key", "root", "way_back_seconds"), True),
@@ -74,7 +75,9 @@ class LinuxHost(ManagedHost):
                     return giving_up.give_up(host, shell, grant, what)
             except LoginRefusedError:
                 if grant.own and looking.seen_from_outside(host, grant, what)[0] == Answer.REFUSED:
-                    done = f"it was already so: {self.address} refuses our key; {way_back.unconfirmed(self)}"
+                    why = looking.doubt_of(host, grant, what)
+                    so = f"nothing is left that we could do, and {why}" if why else "it was already so"
+                    done = f"{so}: {self.address} refuses our key; {way_back.unconfirmed(self)}"
                     return Receipt(done=done, undo=grant.undo, facts={"changed": False})
                 raise
 
@@ -92,13 +95,13 @@ class LinuxHost(ManagedHost):
             return looking.verdict(host, grant, named(self, grant), log_in=log_in, come_in=False)
 
     def reinstate(self, grant: Grant) -> Receipt:
-        """Put back what `grant.undo` says. Twice is fine. Raises RefusedError, with what the client can do, if we cannot get in."""
+        """Put back what `grant.undo` says. Twice is fine. Raises ShutOutError, with what the client can do, if we cannot get in."""
         what = named(self, grant)
         try:
             with self.at_work() as host, host.shell() as shell:
                 return giving_back.give_back(host, shell, grant, what)
         except LoginRefusedError as exc:
-            raise RefusedError(
+            raise ShutOutError(
                 f"our own key no longer opens {self.address}, so we cannot put {grant.id} back ourselves",
                 untouched="the host",
                 todo=f"have the client do it: {giving_back_by_hand(grant, what)}",

@@ -1,6 +1,5 @@
 """Seeing whether a grant still opens anything: from outside by the server's answers, from inside while our own key still lets us look."""
 
-import base64
 import json
 from typing import Final, NamedTuple
 
@@ -8,7 +7,7 @@ from connectors.ssh_host import verdicts
 from connectors.ssh_host.authentication import Answer
 from connectors.ssh_host.authorized_keys import KeyLine, key_lines
 from connectors.ssh_host.grants import doubt
-from connectors.ssh_host.linux import discovery
+from connectors.ssh_host.linux import certificates, discovery
 from connectors.ssh_host.linux.managed_host import ManagedHost
 from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN, rules_files
@@ -19,16 +18,14 @@ from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular
 from core.errors import RefusedError, UnavailableError
 from core.model import Grant, GrantState, Verdict
+from core.signatures.public_key import read_line
 
 NO_SESSION: Final = "0 0"
+CLOSED_BY_US: Final = "closed by us"
+"""Under what the receipt of our own account notes that the host had closed it when it threw us out."""
 _BY_KEY: Final = (Kind.KEY, Kind.COMMAND_KEY)
-
-
-class Certificate(NamedTuple):
-    """A certificate as the server is asked about it: its type and wire form."""
-
-    type: str
-    blob: bytes
+BY_FINGERPRINT: Final = (*_BY_KEY, Kind.AUTHORITY)
+"""What the server's log names when somebody comes in by it."""
 
 
 class Inside(NamedTuple):
@@ -64,12 +61,11 @@ def verdict(host: ManagedHost, grant: Grant, what: Named, *, log_in: bool, come_
             answer = Answer.UNCLEAR if inside.root else answer
             evidence += f", but nobody can tell by which key {inside.untold} of the open sessions came in: have the client end them"
     elif inside.stands is None and answer == Answer.REFUSED:
-        if why := _doubt(grant, what):
-            answer, evidence = (
-                Answer.UNCLEAR,
-                f"{evidence}; {'we cannot look any more' if come_in else 'we do not come in to look'}, and {why}",
-            )
-        elif grant.own and come_in and not log_in:
+        if why := doubt_of(host, grant, what):
+            answer, refused = Answer.UNCLEAR, True
+            inside_too = "a look on the host does not tell" if inside.root else "we cannot look any more"
+            evidence += f"; {inside_too if come_in else 'we do not come in to look'}, and {why}"
+        if grant.own and come_in and not log_in and not grant.undo.get(CLOSED_BY_US):
             evidence += f"; {unconfirmed(host)}"
     return verdicts.of_answer(answer, evidence, refused=refused)
 
@@ -80,7 +76,9 @@ def seen_from_outside(host: ManagedHost, grant: Grant, what: Named, *, reached: 
     `reached`: somebody else sees whether it can be reached.
     """
     if what.kind == Kind.AUTHORITY and grant.undo.get("certificate"):
-        return _ask_by_certificate(host, grant.undo["certificate-account"], grant.undo["certificate"])
+        account = grant.undo["certificate-account"]
+        answer, why = certificates.asked(host, account, grant.undo["certificate"])
+        return answer, f"{account}@{host.host}:{host.port}, asked about a certificate by it without logging in: {why}"
     keys = keys_of(host, grant, what)
     if not keys:
         if not reached:
@@ -115,7 +113,7 @@ def stands(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> bool |
     if what.kind in (Kind.KEY, Kind.AUTHORITY):
         return any(line.fingerprint == what.what for line in _lines(shell, what))
     if what.kind == Kind.COMMAND_KEY or not shell.is_root:
-        return None
+        return _is_given(host, shell, grant, what) if shell.is_root else None
     if what.kind == Kind.ACCOUNT:
         seen = discovery.state(shell, what.what)
         return None if seen and discovery.UNCLEAR in seen else seen is not None and not discovery.is_closed(*seen)
@@ -135,7 +133,7 @@ def open_sessions(host: ManagedHost, shell: Shell, what: Named) -> tuple[int, st
     """
     if what.kind == Kind.ACCOUNT and shell.is_root:
         return _number(shell.must("processes", what.what, failing="it cannot be seen what still runs")), ""
-    if what.kind not in (Kind.KEY, Kind.AUTHORITY):
+    if what.kind not in BY_FINGERPRINT:
         return 0, ""
     known, untold = sessions_by_key(host, shell, what).split()
     return _number(known), "" if untold == "0" else untold
@@ -177,6 +175,17 @@ def _rule_stands(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> 
     return there is not None and (there.users is None or bool(there.users & names))
 
 
+def _is_given(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> bool | None:
+    """Ask the program itself, as sshd does; None where it fails, or cannot be asked."""
+    if "key" not in grant.undo:
+        return None
+    key = read_line(grant.undo["key"])
+    came = shell.run("where-from").out.split()
+    where = (came[0], came[2], came[3]) if len(came) > 3 else ("127.0.0.1", "127.0.0.1", str(host.port))  # noqa: PLR2004 - four words, ssh(1)
+    said = shell.run("key-by-program", *where, what.where, *key.line.split()[:2], key.fingerprint).out.strip()
+    return {"yes": True, "no": False}.get(said)
+
+
 def _seen_from_inside(host: ManagedHost, grant: Grant, what: Named) -> Inside:
     """Look, as long as the server would let us in: a login that it would refuse is not tried for this."""
     try:
@@ -188,18 +197,19 @@ def _seen_from_inside(host: ManagedHost, grant: Grant, what: Named) -> Inside:
         return Inside()
 
 
-def _doubt(grant: Grant, what: Named) -> str:
-    """Say why a refusal of its keys does not show that a grant is gone; empty if it does."""
+def doubt_of(host: ManagedHost, grant: Grant, what: Named) -> str:
+    """Say why a refusal of its keys does not show that a grant is gone; empty if it does.
+
+    Of an account it shows that only for our own, once the receipt notes that we closed it: its key may be gone by somebody else's hand.
+    """
     if what.kind == Kind.KEY:
         return doubt(grant)
+    if what.kind == Kind.COMMAND_KEY:
+        return f"the keys of {what.where} come from a program, and a refusal does not show whether it still gives this one"
     if what.kind == Kind.SUDOERS:
         return "a refusal of the keys of its accounts does not show that the rule is gone"
-    if what.kind == Kind.ACCOUNT and not grant.own and grant.undo.get("locked") not in discovery.LOCKED:
-        return "a refusal of its keys does not show that its password is refused"
+    if what.kind == Kind.AUTHORITY:
+        return certificates.doubt(grant, [one.name for one in host.accounts])
+    if what.kind == Kind.ACCOUNT and not (grant.own and grant.undo.get(CLOSED_BY_US)):
+        return "a refusal of its keys does not show that the account is closed: it may have a password, and other keys"
     return ""
-
-
-def _ask_by_certificate(host: ManagedHost, account: str, line: str) -> tuple[Answer, str]:
-    kind, blob = line.split()[:2]
-    answer, why = host.asked(account, Certificate(kind, base64.b64decode(blob)), None)
-    return answer, f"{account}@{host.host}:{host.port}, asked about a certificate by it without logging in: {why}"

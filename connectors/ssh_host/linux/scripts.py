@@ -215,25 +215,65 @@ is_outside() { for process in $(processes "$1"); do ps -o args= -p "$process"; d
 log() { logs
   [ -d /run/systemd/system ] && journalctl -q -o cat -t sshd -t sshd-session --grep '^Accepted ' 2>/dev/null; }
 command -v ss >/dev/null || { echo "? ?"; exit 0; }
-ss -Htnp state established "( sport = :$server )" | {
-  ended=0 unknown=0
-  while read -r _ _ _ peer users; do
-    port=${peer##*:} address=${peer%:*}; address=${address#[}; address=${address%]}; address=${address#::ffff:}
-    [ "$port" = "$mine" ] && continue
-    case $(log | grep -aE "^([^]]*]: )?Accepted [^ ]+ for [^ ]+ from $address port $port " | tail -n 1) in
-      *"$key"*)
-        ended=$((ended + 1))
-        [ "$end" = yes ] || continue
-        for process in $(processes "$users"); do kill -KILL $(tree "$process") 2>/dev/null; done;;
-      '') is_outside "$users" || unknown=$((unknown + 1));;
-    esac
-  done
-  [ "$end" = no ] || sleep 0.1 # what was killed is gone then
-  echo "$ended $unknown"
+is_the_servers() { # its end here, whose it is: where we may not see that, the port has to do
+  case $2 in *'"sshd'*|*'"dropbear"'*) ;; '') [ "${1##*:}" = "$server" ];; *) return 1;; esac
 }
+open=$(ss -Htnp state established)
+ended=0 unknown=0 known=" " left=
+while read -r _ _ here peer users; do
+  is_the_servers "$here" "$users" || continue
+  port=${peer##*:} address=${peer%:*}; address=${address#[}; address=${address%]}; address=${address#::ffff:}
+  came=ours
+  [ "$port" = "$mine" ] || came=$(log | grep -aE "^([^]]*]: )?Accepted [^ ]+ for [^ ]+ from $address port $port " | tail -n 1)
+  [ -n "$came" ] || { left="$left${users:-nobody}
+"; continue; }
+  for process in $(processes "$users"); do known="$known$process "; done
+  case $came in *"$key"*)
+    ended=$((ended + 1))
+    [ "$end" = yes ] && for process in $(processes "$users"); do kill -KILL $(tree "$process") 2>/dev/null; done;;
+  esac
+done <<EOF
+$open
+EOF
+while read -r users; do
+  [ -n "$users" ] && ! is_outside "$users" || continue
+  for process in $(processes "$users"); do
+    case $known in *" $process "*) continue 2;; esac # what a session that is known has open besides: a tunnel
+  done
+  for process in $(processes "$users"); do known="$known$process "; done
+  unknown=$((unknown + 1))
+done <<EOF
+$left
+EOF
+[ "$end" = no ] || sleep 0.1 # what was killed is gone then
+echo "$ended $unknown"
 """
 )
 """Ends the sessions that came in by one key or one authority, or counts them only; the server's log tells by the port that each came from.
 
-The connection over which it runs is left out, and whoever has not come in yet, as the names of sshd's processes tell. What the log does not
-tell is counted beside."""
+Whatever port of the host they came to. The connection over which it runs is left out, and whoever has not come in yet, as the names of
+sshd's processes tell. What the log does not tell is counted beside."""
+
+KEY_BY_PROGRAM: Final = r"""
+address=$1 local=$2 port=$3 account=$4 type=$5 key=$6 print=$7
+set -f
+settings=$(/usr/sbin/sshd -T -C "user=$account,host=$address,addr=$address,laddr=$local,lport=$port") || { echo unknown; exit 0; }
+program=$(echo "$settings" | sed -n 's/^authorizedkeyscommand //p')
+who=$(echo "$settings" | sed -n 's/^authorizedkeyscommanduser //p')
+number=$(id -u "$account") home=$(getent passwd "$account" | cut -d: -f6)
+case $program in
+  ''|none) echo no; exit 0;;
+  *[\\\"\']*|*%[!fhktUu]*) echo unknown; exit 0;; # words that only sshd itself can read
+esac
+case $home in *[\&\|\\]*) echo unknown; exit 0;; esac
+set --
+for word in $program; do
+  set -- "$@" "$(echo "$word" | sed "s|%f|$print|g; s|%h|$home|g; s|%k|$key|g; s|%t|$type|g; s|%U|$number|g; s|%u|$account|g")"
+done
+[ $# -gt 1 ] || set -- "$1" "$account"
+given=$(timeout 30 runuser -u "$who" -- "$@" </dev/null 2>/dev/null) || { echo unknown; exit 0; }
+case $given in *"$key"*) echo yes;; *) echo no;; esac
+"""
+"""Whether the program that sshd asks for the keys of an account gives this one, run as sshd does (sshd_config(5), AuthorizedKeysCommand).
+
+A refusal by sshd does not tell that: it refuses as well while the program fails."""

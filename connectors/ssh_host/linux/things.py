@@ -77,7 +77,10 @@ def key_grants(system: str, survey: Survey, owners: Mapping[bytes, str], skip: t
 def authority_grants(
     system: str, survey: Survey, owners: Mapping[bytes, str], certificates: Mapping[bytes, tuple[str, str]]
 ) -> Iterator[Grant]:
-    """Give a grant for each authority of ours in each file: one that the server trusts for all, or `cert-authority` lines."""
+    """Give a grant for each authority of ours in each file: one that the server trusts for all, or `cert-authority` lines.
+
+    `certificates` (authority: certificate, account) are those that the server takes now: by no others a refusal shows anything later.
+    """
     for file in survey.files:
         found = [line for line in file.lines if line.blob in owners and (file.of_authorities or line.is_certificate_authority)]
         for blob in sorted({line.blob for line in found}):

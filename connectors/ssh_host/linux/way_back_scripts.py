@@ -169,8 +169,13 @@ dir=$1 account=$2 close=$3 keys=$4; shift 4
 cd "$dir" || exit 4
 export LC_ALL=C
 result=
-[ ! -e "$keys.good-leaver" ] || mv -fT "$keys.good-leaver" "$keys" || exit 5
+was=$(awk -F: -v name="$account" '$1 == name { print substr($2, 1, 1) "|" $8 }' /etc/shadow)
+# first, since nobody comes in any more by whom it could be made good once the key is gone
 if [ "$close" = yes ]; then usermod -L -e 1 "$account" || exit 6; fi
+if [ -e "$keys.good-leaver" ] && ! mv -fT "$keys.good-leaver" "$keys"; then
+  [ "$close" != yes ] || case $was in '!'*) usermod -e "${was#*|}" "$account";; *) usermod -U -e "${was#*|}" "$account";; esac
+  exit 5
+fi
 for file; do
   [ -e "$file" ] || continue
   mv -nT "$file" "$file.good-leaver"
