@@ -28,7 +28,7 @@ from core.errors import GuardError
 ROOTS = tuple(Root)
 LOOKING = {
     *("user-id", "where-from", "accounts", "groups", "server-settings", "sudo-rules", "may-sudo", "account-state", "processes", "jobs"),
-    *("running", "agents", "key-sessions", "logins", "accounts-named", "name-services"),
+    *("running", "agents", "key-sessions", "key-by-program", "logins", "accounts-named", "name-services"),
 }
 PATHS = (b"/etc/shadow", b"/etc/shadow.good-leaver")
 OURS = ("app", "agent.service")
@@ -54,6 +54,7 @@ FITTING = {
     "end-account": ("app",),
     "logins": ("SHA256:" + "a" * 43, "SHA256:" + "b" * 43),
     "key-sessions": ("22", "50000", "SHA256:" + "a" * 43),
+    "key-by-program": ("127.0.0.1", "10.0.0.1", "22", "app", "ssh-ed25519", "AAAAC3Nza+/a==", "SHA256:" + "a" * 43),
     "end-key-sessions": ("22", "50000", "SHA256:" + "a" * 43),
     "leave": ("/var/lib/good-leaver-db1", "app", "yes", "/home/app/.ssh/authorized_keys", "/etc/sudoers.d/app"),
     "way-back-prepare": ("/var/lib/good-leaver-db1",),

@@ -53,7 +53,7 @@ FINGERPRINTS: Final = Slot(FINGERPRINT.pattern, many=True)
 NUMBER: Final = Slot(r"[0-9]{1,9}")
 DAYS: Final = Slot(r"-?[0-9]{0,9}")
 ADDRESS: Final = Slot(r"[0-9A-Fa-f.:%a-z]{1,60}")
-KEY_TYPE: Final = Slot(r"[a-z0-9@.-]{1,60}")
+KEY_TYPE: Final = Slot(r"[a-z][a-z0-9@.-]{0,59}")
 KEY: Final = Slot(r"[A-Za-z0-9+/]{1,4000}={0,2}")
 YES_NO: Final = Slot(r"yes|no")
 
