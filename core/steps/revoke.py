@@ -227,10 +227,6 @@ def look_now(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
         return Verdict(state=GrantState.UNKNOWN, assurance=Assurance.UNKNOWN, evidence=str(error))
 
 
-def _seen(exit_: Exit, grant: Grant, *, log_in: bool) -> Verdict:
-    return exit_.systems.target(grant.system).verify(as_receipted(exit_, grant), log_in=log_in)
-
-
 def _refused_at(exit_: Exit, grant: Grant) -> int:
     seen = (one for one in Rounds(exit_, [grant]).of(grant) if one.kind == EntryKind.VERDICT)
     return max((one.number for one in seen if one.data["state"] == GrantState.REVOKED), default=-1)

@@ -16,6 +16,7 @@ from core.errors import GuardError, RefusedError
 from core.model import Assurance, Grant, GrantState
 from core.ports import LooksForTheClient
 from tests.servers.linux_world import AgentWorld
+from tests.servers.way_back import let_the_time_pass
 
 READING = {packets.CMD_INIT, packets.CMD_LSTAT, packets.CMD_OPEN, packets.CMD_READ, packets.CMD_CLOSE}
 FILE = "/home/app/.ssh/authorized_keys"
@@ -105,6 +106,18 @@ def test_a_session_that_goes_on_without_its_line_is_seen(world: AgentWorld) -> N
         session.kill()
     world.settle()
     assert view.look(grant).state == GrantState.REVOKED
+
+
+def test_what_the_way_back_did_after_we_had_left_is_told(world: AgentWorld) -> None:
+    """Killed before our last was confirmed: nobody of ours sees any more what the host put back."""
+    own = world.grant("account northlight")
+    world.revoke_and_die_at(own, "leave")
+    world.server.write("/etc/pam.d/other", b"# the client's own doing\n")
+    let_the_time_pass(world)
+    verdict = world.as_client().as_client().look(own)
+    assert verdict.state == GrantState.REVOKED
+    assert "somebody has to look whether that undid what the client did" in verdict.evidence
+    assert verdict.evidence.endswith("put back: /etc/pam.d/other")
 
 
 def test_without_root_what_cannot_be_read_is_unknown(world: AgentWorld) -> None:

@@ -28,7 +28,7 @@ from core.errors import GuardError
 ROOTS = tuple(Root)
 LOOKING = {
     *("user-id", "where-from", "accounts", "groups", "server-settings", "sudo-rules", "may-sudo", "account-state", "processes", "jobs"),
-    *("running", "agents", "key-sessions", "key-by-program", "logins", "accounts-named", "name-services"),
+    *("running", "agents", "key-sessions", "key-by-program", "logins", "accounts-named", "name-services", "way-back-ran"),
 }
 PATHS = (b"/etc/shadow", b"/etc/shadow.good-leaver")
 OURS = ("app", "agent.service")
@@ -60,6 +60,7 @@ FITTING = {
     "way-back-prepare": ("/var/lib/good-leaver-db1",),
     "way-back-start": ("/home/app/.good-leaver-db1", "900"),
     "way-back-check": ("/var/lib/good-leaver-db1",),
+    "way-back-ran": ("/var/lib/good-leaver-db1",),
     "way-back-confirm": ("/var/lib/good-leaver-db1",),
 }
 CORPUS = (

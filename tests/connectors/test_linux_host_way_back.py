@@ -1,7 +1,7 @@
 """The dead-man on a whole host: what it brings back when nobody confirms, what it never brings back, and when it is called off."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +10,7 @@ from connectors.ssh_host.linux import LinuxHost, asking, giving_up
 from core.errors import RefusedError
 from core.model import GrantState
 from tests.servers.linux_world import AccountsWorld
-
-FOLDER = "/var/lib/good-leaver-db1"
-SECONDS = 120
-PATIENCE = 30.0
+from tests.servers.way_back import FOLDER, SECONDS, die_once_changed, let_the_time_pass, log, there, wait_for, waits
 
 
 @pytest.fixture
@@ -22,39 +19,6 @@ def world(accounts_host: AccountsWorld) -> AccountsWorld:
     accounts_host.server.reload()  # its settings as they are again
     accounts_host.target = accounts_host.access(way_back_seconds=SECONDS)  # none runs by itself within a test
     return accounts_host
-
-
-def there(world: AccountsWorld, name: str) -> bool:
-    return (world.server.root / f"{FOLDER}/{name}".lstrip("/")).exists()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def waits(world: AccountsWorld) -> bool:
-    """Tell whether the way back runs, waiting for its time."""
-    return world.server.run("pgrep", "-f", "restore.sh", check=False).returncode == 0
-
-
-def log(world: AccountsWorld) -> str:
-    return world.server.read(f"{FOLDER}/log").decode() if there(world, "log") else ""
-
-
-def die_once_changed(world: AccountsWorld, start: str) -> None:
-    """Revoke, and be killed after the change and before anybody confirmed it."""
-    grant = world.grant(start)
-    world.revoke_and_die_at(grant, "way-back-check")
-    assert there(world, "armed")
-    assert world.target.verify(grant, log_in=False).state == GrantState.REVOKED
-
-
-def let_the_time_pass(world: AccountsWorld) -> None:
-    world.server.write(f"{FOLDER}/deadline", b"0\n")
-    wait_for(lambda: there(world, "fired") and "done" in log(world))
 
 
 def damage(world: AccountsWorld) -> None:
@@ -235,16 +199,17 @@ def test_confirmed_it_leaves_nothing_for_the_next_boot(world: AccountsWorld) -> 
 
 
 def test_a_reboot_in_the_middle_of_it_is_made_good(world: AccountsWorld) -> None:
-    """What was begun in another boot is begun anew; what runs in this one is left alone."""
+    """Whoever holds the lock does it alone; once it is free, what was begun and not finished is begun anew."""
     die_once_changed(world, "account tech")
     run = world.server.run
-    run("sh", "-c", f"cd {FOLDER} && mv armed firing && cat /proc/sys/kernel/random/boot_id > firing.boot")
+    run("sh", "-c", f"cd {FOLDER} && mv armed firing && (flock 9; exec sleep 1000) 9> lock >/dev/null 2>&1 & sleep 0.2")
+    world.server.write(f"{FOLDER}/deadline", b"0\n")
     world.server.write("/home/admin/.ssh/authorized_keys", b"", mode=0o600)
     run("sh", f"{FOLDER}/restore.sh", FOLDER)
     assert not any(world.ways_in("client"))
     with pytest.raises(RefusedError, match="no way back can be laid"):
         world.access(client_admins=("app",), client_keys=(world.people.lines["neighbour"],)).revoke(world.grant("authority"))
-    world.server.write(f"{FOLDER}/firing.boot", b"another-boot\n")
+    world.server.reboot()
     run("sh", f"{FOLDER}/restore.sh", FOLDER)
     assert there(world, "fired")
     assert all(world.ways_in("client"))

@@ -28,7 +28,7 @@ def is_a_persons(host: ManagedHost, grant: Grant, what: Named) -> bool:
     """Say the same of a grant as it was found, without a look at the host."""
     if what.kind in (Kind.JOB, Kind.COMMAND_KEY) or (host.root == Root.NONE and what.kind != Kind.KEY):
         return True
-    if what.kind == Kind.ACCOUNT and grant.undo.get(discovery.LEFT_RUNNING):
+    if what.kind == Kind.ACCOUNT and (grant.undo.get(discovery.LEFT_RUNNING) or grant.undo.get(discovery.NUMBER_SHARED)):
         return True
     return what.kind == Kind.SUDOERS and (bool(grant.undo.get("others")) or not DROP_IN.fits(what.what))
 
@@ -79,6 +79,8 @@ def _why_a_persons(host: ManagedHost, shell: Shell, survey: Survey, grant: Grant
 
 def _what_would_end(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> str:
     """Name what runs by itself under an account, or was left running there, and may be the client's; empty if there is nothing."""
+    if others := discovery.sharing(shell, what.what):
+        return f"its number is also that of {others}, whose processes would end with it: give it one of its own (usermod -u)"
     if jobs := list(discovery.jobs(host, shell, {what.what: grant.holder})):
         return f"these stop when it expires: {'; '.join(one.id for one in jobs)}"
     running = runs(shell, [what.what])[what.what]

@@ -6,7 +6,7 @@ from typing import Final
 
 from connectors.ssh_host import verdicts
 from connectors.ssh_host.grants import owners_of
-from connectors.ssh_host.linux import discovery
+from connectors.ssh_host.linux import discovery, way_back
 from connectors.ssh_host.linux.commands import Commands, Root
 from connectors.ssh_host.linux.looking import open_sessions, stands
 from connectors.ssh_host.linux.managed_host import ManagedHost
@@ -55,6 +55,7 @@ class ClientsHost:
             with self._come_in() as shell:
                 there = stands(self._host, shell, grant, what)
                 running, untold = (0, "") if there is not False else open_sessions(self._host, shell, what)
+                ran = f"; {told}" if (told := way_back.ran(self._host, shell)) else ""
         except GuardError:
             raise
         except GoodLeaverError as error:
@@ -62,11 +63,12 @@ class ClientsHost:
         if there is None:
             return verdicts.of_state(GrantState.UNKNOWN, _why_unknown(self._host, grant, what))
         if there:
-            return verdicts.of_state(GrantState.ACTIVE, f"{grant.id} is there")
+            return verdicts.of_state(GrantState.ACTIVE, f"{grant.id} is there{ran}")
         if running:
-            return verdicts.of_state(GrantState.ACTIVE, f"{grant.id} is there no more, but what was opened by it still runs ({running})")
+            still = f"{grant.id} is there no more, but what was opened by it still runs ({running})"
+            return verdicts.of_state(GrantState.ACTIVE, f"{still}{ran}")
         more = f", but nobody can tell by which key {untold} of the open sessions came in" if untold else ""
-        return verdicts.of_state(GrantState.REVOKED, f"{grant.id} is not there{more}")
+        return verdicts.of_state(GrantState.REVOKED, f"{grant.id} is not there{more}{ran}")
 
     def not_looked_at(self) -> tuple[str, ...]:
         """Say what the account did not let be seen, and what nobody looks at."""

@@ -95,6 +95,7 @@ TABLE: Final = {
     "key-sessions": _look(scripts.KEY_SESSIONS, "no", NUMBER, NUMBER, FINGERPRINT),
     "key-by-program": _look(scripts.KEY_BY_PROGRAM, ADDRESS, ADDRESS, NUMBER, ACCOUNT, KEY_TYPE, KEY, FINGERPRINT),
     "logins": _look(scripts.LOGINS, FINGERPRINTS),
+    "way-back-ran": _look(way_back_scripts.RAN, OWN_FOLDER),
     # changing
     "close-account": Template(("usermod", "-L", "-e", "1", OUR_ACCOUNT)),
     "open-account": Template(("usermod", "-e", DAYS, OUR_ACCOUNT)),
@@ -125,7 +126,7 @@ SFTP_SERVERS: Final = (
 _SUDO: Final = ("sudo", "-n", "--")
 _HARMLESS_WITHOUT_ROOT: Final = {
     "user-id", "where-from", "accounts", "accounts-named", "groups", "name-services", "way-back-prepare", "way-back-start",
-    "way-back-check", "way-back-confirm", "label-like", "key-sessions", "end-key-sessions",
+    "way-back-check", "way-back-confirm", "way-back-ran", "label-like", "key-sessions", "end-key-sessions",
 }  # fmt: skip
 """What an account without root may run: it only reaches what is the account's own."""
 

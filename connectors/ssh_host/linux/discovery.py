@@ -21,6 +21,9 @@ from core.signatures.public_key import PublicKey, read_blob, read_line
 UNCLEAR: Final = "?"
 LEFT_RUNNING: Final = "left running"
 """Under what an account's note says what runs there and hangs on no login, which a person has to look at first."""
+NUMBER_SHARED: Final = "number shared with"
+"""Under what its note says who else has its number (uid): what runs under it ends for them as well, so a person closes it."""
+SHARED: Final = "shared "
 _CLOSED: Final = ("!", "*")
 _NO_SYSTEMD: Final = "; no systemd runs on this host, so it can be neither looked at nor stopped here"
 
@@ -59,6 +62,9 @@ def find(
             privilege += f"; {running[name].lasting}" if running[name].lasting else ""
             beside += [f"what {name} had open as we looked, beside our own login: {told}"] if (told := running[name].told) else []
             noted |= {LEFT_RUNNING: left} if (left := held_by(host, name, running[name])) else {}
+        if shell.is_root and (others := sharing(shell, name)):
+            privilege += f"; its number is also that of {others}, so it is left to a person"
+            noted |= {NUMBER_SHARED: others}
         mine = leaving if name == host.user else None
         if mine:
             file = survey.file(mine.path)
@@ -84,6 +90,12 @@ def held_by(host: ManagedHost, account: str, running: Runs) -> str:
     """Name what runs under an account and may be the client's; empty if the engagement file says that nothing is."""
     alone = any(one.name == account and one.used_by_us_alone for one in host.accounts)
     return "" if alone else running.left_over
+
+
+def sharing(shell: Shell, account: str) -> str:
+    """Name who else has the number of an account (passwd(5)), root for the number 0; empty if nobody has."""
+    seen = shell.must("processes", account, failing=f"it cannot be seen who else has the number of {account}")
+    return ", ".join(seen.removeprefix(SHARED).split()) if seen.startswith(SHARED) else ""
 
 
 def own_line(host: ManagedHost, survey: Survey, owners: Mapping[bytes, str]) -> OwnLine:
@@ -138,12 +150,14 @@ def own_drop_ins(host: ManagedHost, survey: Survey) -> list[str]:
 
     One whose name we cannot spell on the host is not among them: nothing of ours sets it aside, so it is a grant of its own.
     """
+    ours = set(drop_ins_of_ours(host, survey))
+    return [one.path for one in survey.rules if one.path in ours and one.users and host.user in one.users]
+
+
+def drop_ins_of_ours(host: ManagedHost, survey: Survey) -> list[str]:
+    """Find the files of sudo rules that name only accounts of ours, among those whose name we can spell on the host."""
     names = {one.name for one in host.accounts}
-    return [
-        one.path
-        for one in survey.rules
-        if DROP_IN.fits(one.path) and one.users and host.user in one.users and one.users <= names and not one.others
-    ]
+    return [one.path for one in survey.rules if DROP_IN.fits(one.path) and one.users and one.users <= names and not one.others]
 
 
 def jobs(host: ManagedHost, shell: Shell, accounts: Mapping[str, str]) -> Iterator[Grant]:

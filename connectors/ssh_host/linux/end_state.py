@@ -53,6 +53,7 @@ def planned(host: ManagedHost, grants: Sequence[Grant]) -> Iterator[str]:
     commands = host.commands()
     folder = folder_of(host, f"/home/{host.user}")
     yield from _looks(host)
+    yield commands.told("way-back-ran", folder)
     yield commands.told("way-back-prepare", folder)
     laid = [f"{folder}/{name}" for name in ("restore.sh", "ours", "kept", "keep.0")]
     yield from _written(laid)

@@ -32,7 +32,8 @@ def give_back(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> Rec
         raise RefusedError(f"{grant.subject} came without its undo", untouched="everything on the host")
     way = WayBack(host, shell, survey)
     with way.in_time():
-        way.arm(survey, (), [what.what] if what.kind == Kind.SUDOERS else [])
+        drop_ins = [*discovery.drop_ins_of_ours(host, survey), *([what.what] if what.kind == Kind.SUDOERS else [])]
+        way.arm(survey, host.keys_of_ours, drop_ins)
         host.changed()
         if missing:
             _lines_back(shell, what.where, missing, grant)

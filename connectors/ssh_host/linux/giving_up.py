@@ -36,9 +36,20 @@ _STILL_IN: Final = "ours are not seen to have ended: whoever came in before may 
 
 
 def give_up(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> Receipt:
-    """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do."""
+    """Take a grant away, if it still stands. Raises RefusedError before any change for what a person has to do.
+
+    If the host ever ran the way back, the receipt tells what that put back.
+    """
     survey = look(shell, host)
     way = WayBack(host, shell, survey)
+    ran = way.ran()
+    receipt = _given_up(host, shell, survey, grant, what, way)
+    if not ran:
+        return receipt
+    return receipt.model_copy(update={"done": f"{receipt.done}; {ran}", "facts": {**receipt.facts, "way back ran": ran}})
+
+
+def _given_up(host: ManagedHost, shell: Shell, survey: Survey, grant: Grant, what: Named, way: WayBack) -> Receipt:
     if stands(host, shell, grant, what) is False:
         with way.in_time():
             way.settle()  # we were interrupted before we could say that all is well
@@ -55,9 +66,10 @@ def give_up(host: ManagedHost, shell: Shell, grant: Grant, what: Named) -> Recei
 
 def _take_away(host: ManagedHost, shell: Shell, survey: Survey, grant: Grant, what: Named, way: WayBack) -> Receipt:
     """Do it behind a way back, confirm it, and end its sessions. Raises RefusedError where it is not confirmed."""
-    drop_ins = [what.what] if what.kind == Kind.SUDOERS else discovery.own_drop_ins(host, survey) if grant.own else []
     lines = _lines(survey, what, host.own_key().blob if grant.own else None)
-    waits = way.arm(survey, {line.blob for _file, found in lines for line in found}, drop_ins)
+    ours = host.keys_of_ours | {line.blob for _file, found in lines for line in found}
+    drop_ins = [*discovery.drop_ins_of_ours(host, survey), *([what.what] if what.kind == Kind.SUDOERS else [])]
+    waits = way.arm(survey, ours, drop_ins)
     host.changed()
     if what.kind == Kind.ACCOUNT and grant.own:
         return _leave(host, shell, survey, grant, way, lines[0])

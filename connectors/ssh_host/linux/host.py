@@ -55,6 +55,7 @@ class LinuxHost(ManagedHost):
         owners = owners_of(holders)
         if not owners:
             return ()
+        self.searched_for(owners)
         with self.at_work() as host, host.shell() as shell:
             survey = look(shell, host)
             beside: list[str] = []

@@ -13,7 +13,7 @@ from connectors.ssh_host.linux.shell import Shell
 from connectors.ssh_host.linux.sudoers import EVERYTHING, MAIN, rules_files
 from connectors.ssh_host.linux.survey import sudo_rules
 from connectors.ssh_host.linux.things import Kind, Named
-from connectors.ssh_host.linux.way_back import unconfirmed
+from connectors.ssh_host.linux.way_back import ran, unconfirmed
 from connectors.ssh_host.names import encode
 from connectors.ssh_host.replacement import read_regular
 from core.errors import RefusedError, UnavailableError
@@ -32,13 +32,14 @@ class Inside(NamedTuple):
     """What a look on the host shows: whether a grant stands (None: not known), what runs by it, and what nobody can tell.
 
     `untold`: how many sessions are open of which the host's log does not say by which key, a question mark if it cannot count them; empty
-    if none. `root`: we see that log, and whose each session is.
+    if none. `root`: we see that log, and whose each session is. `ran`: what the way back put back there, for somebody to look at.
     """
 
     stands: bool | None = None
     running: int = 0
     untold: str = ""
     root: bool = False
+    ran: str = ""
 
 
 def verdict(host: ManagedHost, grant: Grant, what: Named, *, log_in: bool, come_in: bool) -> Verdict:
@@ -67,6 +68,7 @@ def verdict(host: ManagedHost, grant: Grant, what: Named, *, log_in: bool, come_
             evidence += f"; {inside_too if come_in else 'we do not come in to look'}, and {why}"
         if grant.own and come_in and not log_in and not grant.undo.get(CLOSED_BY_US):
             evidence += f"; {unconfirmed(host)}"
+    evidence += f"; {inside.ran}" if inside.ran else ""
     return verdicts.of_answer(answer, evidence, refused=refused)
 
 
@@ -132,7 +134,8 @@ def open_sessions(host: ManagedHost, shell: Shell, what: Named) -> tuple[int, st
     Of these it is empty if there are none, and a question mark where the host cannot count. Our own connection does not count.
     """
     if what.kind == Kind.ACCOUNT and shell.is_root:
-        return _number(shell.must("processes", what.what, failing="it cannot be seen what still runs")), ""
+        seen = shell.must("processes", what.what, failing="it cannot be seen what still runs")
+        return _number(seen), "?" if seen.startswith(discovery.SHARED) else ""
     if what.kind not in BY_FINGERPRINT:
         return 0, ""
     known, untold = sessions_by_key(host, shell, what).split()
@@ -192,7 +195,7 @@ def _seen_from_inside(host: ManagedHost, grant: Grant, what: Named) -> Inside:
         if host.would_accept(host.user, host.own_key().line)[0] == Answer.REFUSED:
             return Inside()
         with host.shell() as shell:
-            return Inside(stands(host, shell, grant, what), *open_sessions(host, shell, what), shell.is_root)
+            return Inside(stands(host, shell, grant, what), *open_sessions(host, shell, what), shell.is_root, ran(host, shell))
     except RefusedError:
         return Inside()
 

@@ -1,10 +1,10 @@
 """A Linux host as the engagement file names it: how we come in and become root, what is ours on it, and who of the client's stays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from connectors.ssh_host.host import PublicLine, SshHost
 from connectors.ssh_host.kept import Kept
@@ -32,6 +32,8 @@ class ManagedHost(SshHost):
     way_back_seconds: int = Field(
         default=900, ge=1, le=86400, description="after how long the host restores what the client needs, unless it is confirmed"
     )
+
+    _ours: set[bytes] = PrivateAttr(default_factory=set)
 
     @model_validator(mode="after")
     def _ours_and_theirs(self) -> Self:
@@ -67,6 +69,15 @@ class ManagedHost(SshHost):
         with log_in(self, self.commands(), self.root) as shell:
             yield shell
             self.leave_outside()
+
+    def searched_for(self, keys: Iterable[bytes]) -> None:
+        """Remember whose keys, in wire form, were looked for: they are ours."""
+        self._ours.update(keys)
+
+    @property
+    def keys_of_ours(self) -> frozenset[bytes]:
+        """Every key, in wire form, that names us: our own, our authorities', and those of the holders whom we looked for."""
+        return frozenset((self.own_key().blob, *(read_line(one.key).blob for one in self.authorities), *self._ours))
 
     def changed(self) -> None:
         """Note, right before it, that something is changed: what the server said until now is not believed any more."""

@@ -55,9 +55,23 @@ exit 0
 """The rules of sudo as its own parser reads them, aliases written out: all that holds (called `/`), the main file without what it includes,
 and each drop-in; a name with a dot is passed over by sudo (sudoers(5))."""
 
-PROCESSES: Final = """
+OTHERS: Final = """
+others() { # who else has this account's number: what runs under it is theirs as well then, and with number 0 the host itself
+  number=$(id -u "$1") || return 0
+  { [ "$number" != 0 ] || echo root
+    getent passwd | awk -F: -v name="$1" -v number="$number" '$3 == number && $1 != name { print $1 }'; } | sort -u
+}
+"""
+
+PROCESSES: Final = (
+    OTHERS
+    + """
+shared=$(others "$1" | tr '\\n' ' ')
+[ -z "$shared" ] || { echo "shared $shared"; exit 0; }
 ps -o pid= -u "$1" | wc -l
 """
+)
+"""How many processes run under an account; or who shares its number, so that nobody can tell."""
 
 ACCOUNT_STATE: Final = """
 awk -F: -v name="$1" '$1 == name { print substr($2, 1, 1) "|" length($2) "|" $8 }' /etc/shadow | grep . || {
@@ -197,13 +211,17 @@ _END_TREE: Final = """
 tree() { for child in $(ps -o pid= --ppid "$1"); do tree "$child"; done; echo "$1"; }
 """
 
-END_ACCOUNT: Final = """
+END_ACCOUNT: Final = (
+    OTHERS
+    + """
+[ -z "$(others "$1")" ] || exit 4
 ended=$(ps -o pid= -u "$1" | wc -l)
 [ -d /run/systemd/system ] && loginctl terminate-user "$1" 2>/dev/null
 pkill -KILL -u "$1"
 for _ in 1 2 3 4 5 6 7 8 9 10; do [ "$(ps -o pid= -u "$1" | wc -l)" = 0 ] && break; sleep 0.1; done
 echo "$ended $(ps -o pid= -u "$1" | wc -l)"
 """
+)
 
 KEY_SESSIONS: Final = (
     _END_TREE

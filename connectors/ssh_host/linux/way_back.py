@@ -24,6 +24,13 @@ from core.errors import RefusedError, UnavailableError
 CONFIRM: Final = b"confirm\n"
 NOTHING_WRONG: Final = "wrong:"
 NOT_ARMED: Final = "way-back"
+_RAN: Final = "ran\n"
+_MOST_TOLD: Final = 10
+_BEGUN, _DONE = ": nobody confirmed in time", ": done"
+_IT_RAN: Final = (
+    "nobody confirmed a change in time, so the host put back what stood before it, and somebody has to look whether that undid what the "
+    "client did meanwhile"
+)
 _ARMED: Final = "the way back: within its time the host restores its own settings and the client's key lines, and nothing of ours"
 
 _LONGEST_NAME: Final = 60
@@ -44,6 +51,22 @@ def unconfirmed(host: ManagedHost) -> str:
         f"if we were interrupted before we could confirm it, the host puts its settings of before back {host.way_back_seconds} seconds "
         f"after it was begun (see {folder}/log there), unless the client calls that off: mv {folder}/armed {folder}/confirmed"
     )
+
+
+def ran(host: ManagedHost, shell: Shell) -> str:
+    """Say the same as `WayBack.ran`, for who has not looked at the accounts."""
+    entry = "" if host.root != Root.NONE else shell.run("accounts-named", host.user).out
+    home = entry.split(":")[5] if entry.count(":") > 5 else f"/home/{host.user}"  # noqa: PLR2004 - a line of passwd(5)
+    return _ran_in(shell, folder_of(host, home))
+
+
+def _ran_in(shell: Shell, folder: str) -> str:
+    seen = shell.must("way-back-ran", folder, failing="it cannot be seen whether the way back ran")
+    if not seen.startswith(_RAN):
+        return ""
+    did = [line for line in dict.fromkeys(seen.removeprefix(_RAN).splitlines()) if not line.endswith((_BEGUN, _DONE))]
+    more = [f"and {len(did) - _MOST_TOLD} more"] if len(did) > _MOST_TOLD else []
+    return f"{_IT_RAN} ({folder}/log there): {'; '.join([*did[-_MOST_TOLD:], *more]) or 'it put nothing back'}"
 
 
 class WayBack:
@@ -74,6 +97,10 @@ class WayBack:
         except OSError as exc:
             raise RefusedError(failing, untouched="everything else on the host", todo="see whether its disk is full") from exc
         return self._shell.must("way-back-start", self.folder, str(self._host.way_back_seconds), failing=failing).strip()
+
+    def ran(self) -> str:
+        """Say, for somebody to look at, what it ever put back there since nobody had confirmed in time; empty if it never ran."""
+        return _ran_in(self._shell, self.folder)
 
     def confirm(self, gone: Sequence[tuple[str, str]] = ()) -> None:
         """Call it off: when the host's own files pass their tests, nobody else's line changed, and the client comes in.

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from connectors.ssh_host.linux.scripts import OTHERS
+
 PREPARE: Final = """
 set -e
 umask 077
@@ -11,8 +13,8 @@ dir=$1
 cd "$dir"
 date +%s > probe
 [ -e armed ] && { echo "armed $(cat deadline)"; exit 0; }
-[ -n "$(find firing -mmin -10 2>/dev/null)" ] && exit 5 # it runs just now
-for old in firing fired; do [ ! -e "$old" ] || mv "$old" "$old.$(date +%s)"; done
+exec 9> lock && flock -n 9 || exit 5 # it runs just now
+for old in firing fired replaced changed.ssh changed.sudo changed.pam; do [ ! -e "$old" ] || mv "$old" "$old.$(date +%s)"; done
 rm -rf "$dir/before"
 mkdir before
 for place in /etc/ssh/sshd_config /etc/ssh/sshd_config.d /etc/sudoers /etc/sudoers.d /etc/pam.d; do
@@ -27,6 +29,8 @@ set -e
 umask 077
 dir=$1 seconds=$2
 cd "$dir"
+[ ! -e firing ] || exit 5 # it ran before it was renewed
+[ ! -e confirmed ] || mv -f confirmed confirmed.before # what was confirmed was another change
 while read -r number mode owner file; do readlink -f "${file%/*}" > "place.$number"; done < kept
 echo $(($(date +%s) + seconds)) > deadline.new
 echo "$(cat /proc/sys/kernel/random/boot_id) $(($(cut -d. -f1 /proc/uptime) + seconds))" > deadline.up
@@ -69,61 +73,77 @@ while early; do
   [ -e armed ] || { [ -e firing ] && break; exit 0; } # confirmed: what is armed right after this has somebody of its own who waits
   sleep 1
 done
-this_boot=$(cat /proc/sys/kernel/random/boot_id)
-mv armed firing 2>/dev/null || { [ -e firing ] && [ "$(cat firing.boot)" != "$this_boot" ]; } || exit 0 # a reboot ended one in the middle
-echo "$this_boot" > firing.boot
+exec 9> lock && flock -n 9 || exit 0 # who waits in another way does it; a reboot, or whoever ended that one, gave the lock back
+mv armed firing 2>/dev/null || [ -e firing ] || exit 0
 exec >> log 2>&1
 echo "$(date): nobody confirmed in time"
-group=0
-put_back() { # the place below which copies are put back; what fails its own test afterwards is taken back
-  [ -e "before$1" ] || return
-  find "before$1" -type f > files
+put_back() { # the place below which copies are put back, and where to write which: before it is done, so that none stays untested
+  [ -e "before$1" ] || return 0
+  find "before$1" -type f ! -name '*.good-leaver' > files || { echo "could not be put back: $1"; return 0; }
   while IFS= read -r copy; do
     file=${copy#before}
     cmp -s "$copy" "$file" && continue
     [ -e ours ] && grep -qxF -e "$file" ours && continue
-    mkdir -p "replaced${file%/*}" "${file%/*}"
-    [ -e "$file" ] && cp -p "$file" "replaced$file"
-    cp -p "$copy" "$file.good-leaver" && mv -f "$file.good-leaver" "$file" && echo "put back: $file" && echo "$file" >> changed
+    put_back_one "$2" || echo "could not be put back: $file"
   done < files
 }
-take_back() {
-  echo "it fails its own test, so it stays as it was found: $1"
-  while IFS= read -r file; do [ -e "replaced$file" ] && cp -p "replaced$file" "$file"; done < changed
+put_back_one() {
+  mkdir -p "replaced${file%/*}" "${file%/*}" || return 1
+  if [ -e "$file" ]; then keep_replaced || return 1; fi
+  echo "$file" >> "$1" && cp -p "$copy" "$file.good-leaver" && cmp -s "$copy" "$file.good-leaver" &&
+    mv -f "$file.good-leaver" "$file" && echo "put back: $file"
 }
-: > changed
-put_back /etc/ssh
-if [ -s changed ]; then
+keep_replaced() { # also beside what an earlier run kept, which a reboot ended
+  [ ! -e "replaced$file" ] || cmp -s "$file" "replaced$file" || mv -f "replaced$file" "replaced$file.$(date +%s)" || return 1
+  cp -p "$file" "replaced$file" && cmp -s "$file" "replaced$file"
+}
+take_back() { # everything that was put back there, as it failed its own test
+  while IFS= read -r file; do
+    if [ -e "replaced$file" ]; then
+      cp -p "replaced$file" "$file.good-leaver" && cmp -s "replaced$file" "$file.good-leaver" && mv -f "$file.good-leaver" "$file"
+    elif [ -e "$file" ]; then mv -f "$file" "$file.good-leaver" # there was none before; under this name nobody reads it
+    fi && echo "it fails its own test, so it stays as it was found: $file" || echo "it fails its own test, and is there still: $file"
+  done < "$1"
+}
+put_back /etc/ssh changed.ssh
+if [ -s changed.ssh ]; then
   if /usr/sbin/sshd -t; then
     if [ -d /run/systemd/system ]; then systemctl reload ssh || systemctl reload sshd
     elif [ -e /run/sshd.pid ]; then kill -HUP "$(cat /run/sshd.pid)"; fi
-  else take_back /etc/ssh; fi
+  else take_back changed.ssh; fi
 fi
-: > changed
-put_back /etc/sudoers
-put_back /etc/sudoers.d
-if [ -s changed ] && ! visudo -c -q; then take_back /etc/sudoers; fi
-: > changed
-put_back /etc/pam.d
+put_back /etc/sudoers changed.sudo
+put_back /etc/sudoers.d changed.sudo
+if [ -s changed.sudo ] && ! visudo -c -q; then take_back changed.sudo; fi
+put_back /etc/pam.d changed.pam
+holds() { # every line of the second stands in the first; what cannot be compared does not
+  grep -qavxF -f "$1" "$2"
+  [ $? = 1 ]
+}
+lines_back() { # each step only if the one before succeeded, and nothing is put in place that was not compared: the disk may be full
+  cp /dev/null now || return 1
+  if [ -e "$file" ]; then
+    [ -f "$file" ] || return 1
+    dd if="$file" of=now iflag=nofollow 2>/dev/null || {
+      dd --version >/dev/null 2>&1 && return 1 # it became a link just now; where dd knows no such flag, cat has to do
+      cat "$file" > now || return 1
+    }
+    cmp -s "$file" now || return 1
+  fi
+  holds now "keep.$number" && return 0
+  grep -avxF -f now "keep.$number" > missing && cp now "replaced.$number" && cp now ready || return 1
+  if [ -s ready ] && [ -n "$(tail -c 1 ready)" ]; then echo >> ready || return 1; fi
+  cat missing >> ready && mkdir -p "${file%/*}" && chown "$owner" ready && chmod "$mode" ready || return 1
+  mv -fT ready "$file.good-leaver" && holds "$file.good-leaver" now && holds "$file.good-leaver" "keep.$number" || return 1
+  mv -fT "$file.good-leaver" "$file" && echo "put lines back that are not ours: $file"
+}
 [ -e kept ] && while read -r number mode owner file; do
   # we are root, and the folder may be somebody's who would like us to follow a link of his
   if [ -L "$file" ] || [ "$(readlink -f "${file%/*}")" != "$(cat "place.$number")" ]; then
     echo "left, since it is behind a link now: $file"
     continue
   fi
-  : > now
-  [ ! -e "$file" ] || dd if="$file" of=now iflag=nofollow 2>/dev/null || {
-    dd --version >/dev/null 2>&1 && continue # it became a link just now; where dd knows no such flag, cat has to do
-    cat "$file" > now
-  }
-  grep -avxF -f now "keep.$number" > missing || continue
-  cp now "replaced.$number"
-  cp now ready
-  [ -s ready ] && [ -n "$(tail -c 1 ready)" ] && echo >> ready
-  cat missing >> ready
-  mkdir -p "${file%/*}"
-  chown "$owner" ready && chmod "$mode" ready && mv -fT ready "$file.good-leaver" && mv -fT "$file.good-leaver" "$file" &&
-    echo "put lines back that are not ours: $file"
+  lines_back || echo "could not be put back, and stays as it is: $file"
 done < kept
 command -v restorecon >/dev/null && [ -e kept ] && while read -r number mode owner file; do restorecon "$file"; done < kept
 [ ! -e "/etc/cron.d/${name#.}" ] || mv -f "/etc/cron.d/${name#.}" cron.done
@@ -156,6 +176,14 @@ echo "wrong:$wrong"
 """
 )
 
+RAN: Final = """
+cd "$1" 2>/dev/null || exit 0
+for mark in firing firing.* fired fired.*; do
+  [ ! -e "$mark" ] || { echo ran; tail -n 60 log; exit 0; }
+done
+"""
+"""Whether it ever ran, and what it wrote then."""
+
 CONFIRM: Final = """
 cd "$1" && { mv armed confirmed 2>/dev/null || [ -e confirmed ]; } || exit 1
 name=${1##*/}
@@ -163,10 +191,12 @@ name=${1##*/}
 """
 
 LEAVE: Final = (
-    """
+    OTHERS
+    + """
 trap '' PIPE HUP
 dir=$1 account=$2 close=$3 keys=$4; shift 4
 cd "$dir" || exit 4
+[ -z "$(others "$account")" ] || exit 4
 export LC_ALL=C
 result=
 was=$(awk -F: -v name="$account" '$1 == name { print substr($2, 1, 1) "|" $8 }' /etc/shadow)
@@ -186,8 +216,16 @@ wrong=$result"""
     + _WRONG
     + """
 echo "wrong:$wrong"
-read -r answer
-if [ "$answer" = confirm ] && mv armed confirmed; then
+exec 3<&0
+{ read -r answer && [ "$answer" = confirm ]; } <&3 &
+word=$!
+read -r boot up < deadline.up
+{ while [ -e armed ] && [ "$(cut -d. -f1 /proc/uptime)" -lt "$up" ]; do sleep 1; done; kill "$word"; } </dev/null >/dev/null 2>&1 &
+bound=$! # a line that was cut may never tell its end
+wait "$word"
+said=$?
+kill "$bound"
+if [ "$said" = 0 ] && mv armed confirmed; then
   name=${dir##*/}
   [ ! -e "/etc/cron.d/${name#.}" ] || mv -f "/etc/cron.d/${name#.}" cron.done
   echo confirmed
@@ -200,4 +238,5 @@ fi
 exit 0
 """
 )
-"""Our own way in, all at once, since half of it would keep us from the other half; then it waits for our word on the client's way in."""
+"""Our own way in, all at once, since half of it would keep us from the other half; then it waits for our word on the client's way in, as
+long as the way back waits. Our sessions end whether it came or not."""
