@@ -40,6 +40,8 @@ class RefusedError(GoodLeaverError):
 class ShutOutError(RefusedError):
     """Our own way in to an outside system is closed, so nothing was done there: a person of the client's has to."""
 
+    nothing_done = True
+
 
 class GuardError(RefusedError):
     """A connector was about to do an operation that it does not list; nothing left this machine."""

@@ -61,8 +61,8 @@ def give_up_access(exit_: Exit, plan_digest: str) -> str:
                 open_sessions(there, plan, found, aside, sessions)
                 trouble = give_up(there, plan, found, aside)
             anchor_record(exit_, "after revocation")
-            if systems_closed_by_others(exit_, plan):
-                ask_the_client_to_look(exit_, plan)  # before anybody is held by what only it can see
+            if closed := set(systems_closed_by_others(exit_, plan)) - trouble.keys():
+                ask_the_client_to_look(exit_, plan, closed)  # before anybody is held by what only it can see
             read_back(exit_, plan, trouble, sessions)
             wait_for_second_check(exit_, plan, ask_the_client_to_look(exit_, plan))
             close(exit_, plan, sessions)

@@ -5,7 +5,8 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from core.errors import GoodLeaverError, HeldError, RefusedError, UnavailableError
+from core.actions import remember
+from core.errors import GoodLeaverError, GuardError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.planning import require_saved_plan
 from core.steps.reinstate import ordered_grants
@@ -29,6 +30,8 @@ def put_back(exit_: Exit) -> str:
             reinstate(exit_, grant)
         except (RefusedError, UnavailableError) as error:
             trouble[grant.subject] = error
+            if isinstance(error, GuardError):
+                remember(exit_, error)
     shut = [why for grant in grants if grant.subject not in trouble and (why := opens_again(exit_, plan, grant))]
     if trouble:
         raise HeldError(

@@ -1,5 +1,7 @@
 """Tell the client."""
 
+from collections.abc import Collection
+
 from core.exit import Exit
 from core.model import ExitPlan
 from core.steps import ask_client, tell
@@ -13,9 +15,9 @@ def send_confirmation(exit_: Exit, plan: ExitPlan) -> None:
 
 
 @step(name="Ask the client to look for itself")
-def ask_the_client_to_look(exit_: Exit, plan: ExitPlan) -> tuple[str, ...]:
+def ask_the_client_to_look(exit_: Exit, plan: ExitPlan, only: Collection[str] | None = None) -> tuple[str, ...]:
     """Ask the client to look where we cannot any more. Returns these systems."""
-    return ask_client.ask_the_client_to_look(exit_, plan)
+    return ask_client.ask_the_client_to_look(exit_, plan, only)
 
 
 @step(name="Tell the client that the exit is closed")

@@ -40,8 +40,8 @@ _REFUSALS: Final = {
 
 
 _WHAT_MAY_BE: Final = (
-    "see that our key is active, that it may assume the role, and that role_arn and external_id are right in the engagement file. If the "
-    "client has ended our access itself, take the system out of the engagement file, and have a new plan signed"
+    "see that our key is active, that it may assume the role, and that role_arn and external_id are right in the engagement file. If "
+    "the client has ended our access itself, and nothing was begun there, take the system out of that file, and have a new plan signed"
 )
 
 

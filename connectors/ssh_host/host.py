@@ -130,7 +130,8 @@ class SshHost(Noun):
         raise LoginRefusedError(
             f"{self.address} does not let us in by our key {_public(signer).fingerprint}: {why}",
             untouched="everything on the host",
-            todo="see that this key stands in the account's authorized_keys and that the account is open",
+            todo="see that this key stands in the account's authorized_keys and that the account is open. If the client has ended our "
+            "access itself, and nothing was begun there, take the system out of the engagement file, and have a new plan signed",
         )
 
     def come_in(self) -> GuardedTransport:

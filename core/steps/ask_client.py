@@ -1,5 +1,7 @@
 """Ask the client to look for itself where nobody of ours can look any more; each request is sent once."""
 
+from collections.abc import Collection
+
 from core.client_check.asked import Asked
 from core.client_check.asking import asked, counts_from, last_receipt
 from core.client_check.request import request_text
@@ -14,13 +16,14 @@ from core.steps.side_by_side import side_by_side
 from core.steps.tell import send, write
 
 
-def ask_the_client_to_look(exit_: Exit, plan: ExitPlan) -> tuple[str, ...]:
+def ask_the_client_to_look(exit_: Exit, plan: ExitPlan, only: Collection[str] | None = None) -> tuple[str, ...]:
     """Send the client a request for each system on which something cannot be seen from outside. Returns these systems.
 
-    A system that does not answer now is asked about by the next pass. Raises as `send` does.
+    `only`: the systems to ask about, all where it is not given. One that does not answer now is asked about by the next pass. Raises as
+    `send` does.
     """
     systems = sorted({grant.system for grant in plan.grants if is_receipted(exit_, grant)})
-    able = [name for name in systems if isinstance(exit_.systems.target(name), LooksForTheClient)]
+    able = [name for name in systems if (only is None or name in only) and isinstance(exit_.systems.target(name), LooksForTheClient)]
     questions = {name: asked(exit_, plan, name) for name in able}
     unseen = side_by_side(able, lambda name: _is_unseen(exit_, plan, questions[name]))
     to_ask = tuple(name for name, answer in unseen.items() if answer is True)

@@ -7,7 +7,7 @@ from typing import Final
 
 from core.actions import judge, perform
 from core.dates import local
-from core.errors import HeldError, ShutOutError, UnavailableError
+from core.errors import HeldError, UnavailableError
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
 from core.signatures.statements import Purpose
@@ -66,7 +66,6 @@ def reinstate(exit_: Exit, grant: Grant) -> None:
         intent={"undo": dict(grant.undo)},
         act=lambda: target.reinstate(grant),
         find_out=find_out,
-        not_done=(ShutOutError,),
         since=_revoked_at(exit_, grant),
     )
 

@@ -67,6 +67,39 @@ def test_a_full_disk_never_costs_a_line(world: AccountsWorld, shell: str) -> Non
     assert server.read(f"{FOLDER}/replaced/etc/pam.d/sshd") == b"# the client's own\n"
 
 
+@pytest.mark.parametrize("shell", ["sh", "busybox sh"])
+@pytest.mark.parametrize("found", [b"", None])
+def test_a_file_that_was_emptied_or_removed_gets_its_lines_back(world: AccountsWorld, shell: str, found: bytes | None) -> None:
+    server, neighbour = world.server, world.people.lines["neighbour"]
+    server.keys(APPS, (neighbour,), owner="app")
+    die_once_changed(world, "account tech")
+    server.reboot()  # nobody waits any more
+    if found is None:
+        server.run("rm", APPS)
+    else:
+        server.write(APPS, found, mode=0o600)
+    applets = f"{FOLDER}/applets"
+    if shell != "sh":  # its own grep and cmp too, to which every line stands in an empty file
+        server.run("sh", "-c", f"mkdir -p {applets} && for one in grep cmp cp cat mv; do ln -sf $(command -v busybox) {applets}/$one; done")
+        script = server.read(f"{FOLDER}/restore.sh").decode()
+        server.write(f"{FOLDER}/restore.sh", script.replace("PATH=/usr/sbin", f"PATH={applets}:/usr/sbin").encode(), mode=0o700)
+    restore(world, shell)
+    assert server.read(APPS).decode() == f"{neighbour}\n"
+
+
+def test_one_that_a_reboot_ended_is_finished_before_another_is_laid(world: AccountsWorld) -> None:
+    server, neighbour = world.server, world.people.lines["neighbour"]
+    server.keys(APPS, (neighbour,), owner="app")
+    die_once_changed(world, "account tech")
+    server.reboot()  # nobody waits any more
+    server.write(APPS, b"# lost\n", mode=0o600)
+    server.run("mv", f"{FOLDER}/armed", f"{FOLDER}/firing")
+    server.write(f"{FOLDER}/deadline", b"0\n")
+    world.target.revoke(world.grant("authority"))
+    assert neighbour in server.read(APPS).decode()
+    assert f"put lines back that are not ours: {APPS}" in log(world)
+
+
 def test_what_fails_its_own_test_and_was_not_there_before_is_set_aside(world: AccountsWorld) -> None:
     """The client renamed its files meanwhile: both names together are no settings."""
     server = world.server

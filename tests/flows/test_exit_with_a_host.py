@@ -60,6 +60,7 @@ def test_closed_by_others_before_us_the_client_sees_whether_it_is(world: ExitWor
         assert state.name == "Held", state.message
         assert "db1:account northlight is unknown" in str(state.message)
         assert "On db1 nobody of ours can look any more: have the client look itself" in str(state.message)
+        assert "waive" not in str(state.message), "nobody may for our own way in"
     assert len([one for one in world.letters() if "look for yourself" in one]) == 1
     assert desk.host.people.by_paramiko(server, "northlight", password=PASSWORD)
     request = desk.request()

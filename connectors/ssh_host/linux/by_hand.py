@@ -55,7 +55,7 @@ def _taking_away(what: Named) -> str:
         Kind.KEY: f"take the lines of {what.what} out of {what.where}",
         Kind.AUTHORITY: f"take the line of {what.what} out of {what.where}",
         Kind.COMMAND_KEY: f"take {what.what} away where the program finds the keys of {what.where}",
-        Kind.ACCOUNT: f"usermod -L -e 1 {what.what}",
+        Kind.ACCOUNT: f"usermod -L -e 1 {what.what}, and take our lines out of its authorized_keys",
         Kind.SUDOERS: f"take the rules for our accounts out of {what.what} with visudo",
         Kind.JOB: f"{what.where} under an account of the client's, or none",
         Kind.AGENT: f"stop {what.what} and keep it from starting",

@@ -13,6 +13,7 @@ dir=$1
 cd "$dir"
 date +%s > probe
 [ -e armed ] && { echo "armed $(cat deadline)"; exit 0; }
+[ ! -e firing ] || sh restore.sh "$dir" </dev/null >/dev/null 2>&1 # a reboot ended it: what it has not put back is only here
 exec 9> lock && flock -n 9 || exit 5 # it runs just now
 for old in firing fired replaced changed.ssh changed.sudo changed.pam; do [ ! -e "$old" ] || mv "$old" "$old.$(date +%s)"; done
 rm -rf "$dir/before"
@@ -56,7 +57,16 @@ fi
 """
 """Has it wait in two ways: one that a wrong clock does not hold up, and where at or cron runs, one that a reboot does not end."""
 
-RESTORE: Final = """#!/bin/sh
+_HOLDS: Final = """
+holds() { # every line of the second stands in the first; what cannot be compared does not
+  [ -s "$1" ] || { [ -e "$2" ] && [ ! -s "$2" ]; return; } # to some greps every line stands in an empty file
+  grep -qavxF -f "$1" "$2"
+  [ $? = 1 ]
+}
+"""
+
+RESTORE: Final = (
+    """#!/bin/sh
 # Brings back what the client and the host need to come in, if nobody has confirmed in time that they can. It brings nothing of ours back.
 # Made by Good Leaver; it changes nothing unless it still finds a file `armed` beside it when the time is over.
 dir=$1
@@ -116,10 +126,9 @@ put_back /etc/sudoers changed.sudo
 put_back /etc/sudoers.d changed.sudo
 if [ -s changed.sudo ] && ! visudo -c -q; then take_back changed.sudo; fi
 put_back /etc/pam.d changed.pam
-holds() { # every line of the second stands in the first; what cannot be compared does not
-  grep -qavxF -f "$1" "$2"
-  [ $? = 1 ]
-}
+"""
+    + _HOLDS
+    + """
 lines_back() { # each step only if the one before succeeded, and nothing is put in place that was not compared: the disk may be full
   cp /dev/null now || return 1
   if [ -e "$file" ]; then
@@ -131,7 +140,8 @@ lines_back() { # each step only if the one before succeeded, and nothing is put 
     cmp -s "$file" now || return 1
   fi
   holds now "keep.$number" && return 0
-  grep -avxF -f now "keep.$number" > missing && cp now "replaced.$number" && cp now ready || return 1
+  { if [ -s now ]; then grep -avxF -f now "keep.$number"; else cat "keep.$number"; fi; } > missing || return 1
+  cp now "replaced.$number" && cp now ready || return 1
   if [ -s ready ] && [ -n "$(tail -c 1 ready)" ]; then echo >> ready || return 1; fi
   cat missing >> ready && mkdir -p "${file%/*}" && chown "$owner" ready && chmod "$mode" ready || return 1
   mv -fT ready "$file.good-leaver" && holds "$file.good-leaver" now && holds "$file.good-leaver" "keep.$number" || return 1
@@ -150,18 +160,22 @@ command -v restorecon >/dev/null && [ -e kept ] && while read -r number mode own
 echo "$(date): done"
 mv firing fired
 """
+)
 """The way back itself, laid on the host as a file."""
 
-_WRONG: Final = """
+_WRONG: Final = (
+    _HOLDS
+    + """
 if [ "$(id -u)" = 0 ]; then
   [ ! -x /usr/sbin/sshd ] || /usr/sbin/sshd -t >/dev/null 2>&1 || wrong="$wrong sshd"
   command -v visudo >/dev/null && { visudo -c -q >/dev/null 2>&1 || wrong="$wrong sudo"; }
 fi
 while read -r number mode owner file; do
   [ -e "$file" ] && now=$file || now=/dev/null
-  grep -qavxF -f "$now" "keep.$number" && wrong="$wrong $file"
+  holds "$now" "keep.$number" || wrong="$wrong $file"
 done < kept
 """
+)
 """Adds to `wrong`, within the folder, what fails its own test, and the files from which a line went that is not ours."""
 
 CHECK: Final = (
