@@ -80,7 +80,7 @@ def _known(exit_: Exit, action: Action, deed: Deed) -> Receipt | None:
     done = [one for one in deed.earlier if one.kind == EntryKind.RECEIPT]
     if done:
         return Receipt.model_validate(done[-1].data)
-    begun = _open_intent(deed.earlier)
+    begun = open_intent(deed.earlier)
     receipt = deed.find_out(begun) if begun else None
     if receipt:
         _receipted(exit_, action, {deed.subject: receipt})
@@ -91,9 +91,18 @@ def _receipted(exit_: Exit, action: Action, receipts: Mapping[str, Receipt]) -> 
     exit_.record_each(EntryKind.RECEIPT, {subject: one.model_dump(mode="json") for subject, one in receipts.items()}, action=action)
 
 
-def _open_intent(entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
-    newest = next((one for one in reversed(entries) if one.kind in {EntryKind.INTENT, EntryKind.FAILED}), None)
-    return newest if newest and newest.kind == EntryKind.INTENT else None
+def open_intent(entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
+    """Find the newest intent of one action, whose entries these are, of which nobody knows what came of it; None if there is none.
+
+    What certainly did nothing closes its own attempt, and not an earlier one that was interrupted.
+    """
+    begun = list[LedgerEntry]()
+    for one in entries:
+        if one.kind == EntryKind.INTENT:
+            begun.append(one)
+        elif one.kind in {EntryKind.FAILED, EntryKind.RECEIPT} and begun:
+            begun.pop()
+    return begun[-1] if begun else None
 
 
 def judge(exit_: Exit, action: Action, subject: str, verdict: Verdict, **more: str) -> Verdict:

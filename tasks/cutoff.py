@@ -74,10 +74,9 @@ def open_sessions(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str,
 
 def give_up(exit_: Exit, plan: ExitPlan, found: Found, aside: Mapping[str, str]) -> Mapping[str, str]:
     """Take our grants away on all systems side by side. Returns those where not all was done, with why."""
-    only_asked = discover.only_asked(exit_, plan, found)
 
     def take_away(grants: Sequence[Grant]) -> None:
-        only_ask = grants[0].system in only_asked
+        only_ask = grants[0].system in found.gone
         for own in (one for one in grants if one.own and not only_ask):
             keep_log(exit_, own)
         revoke(exit_, grants, found.present, _named(grants), only_ask=only_ask)

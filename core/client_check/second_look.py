@@ -75,9 +75,9 @@ def assurances(exit_: Exit, plan: ExitPlan, check: str = SECOND) -> Mapping[str,
 
 
 def systems_closed_by_others(exit_: Exit, plan: ExitPlan) -> tuple[str, ...]:
-    """Name the systems where our own way in ended and no receipt of ours says that we did it, and what is left of it is unknown."""
+    """Name the systems where something of ours ended, no receipt of ours says that we did it, and what is left of it is unknown."""
     found = set()
-    for grant in (one for one in plan.grants if one.own):
+    for grant in plan.grants:
         seen, done = checked(exit_, grant, FIRST), receipt_of(exit_, grant)
         if seen and seen[-1].data["state"] == GrantState.UNKNOWN and done and done.data["facts"].get("changed") is not True:
             found.add(grant.system)

@@ -5,6 +5,7 @@ What decides is on record, so that it is the same after a kill, at the second ch
 
 from typing import Final
 
+from core.actions import open_intent
 from core.exit import Exit
 from core.model import Action, Assurance, EntryKind, Grant, GrantState, LedgerEntry, Verdict
 from core.planning import planned_at, require_saved_plan
@@ -31,19 +32,14 @@ def weighed(exit_: Exit, grant: Grant, verdict: Verdict) -> Verdict:
 
 def is_begun(exit_: Exit, grant: Grant) -> bool:
     """Whether it was being taken away when a pass was interrupted, as far as the record knows: announced, and not said to have failed."""
-    return _newest(_on_record(exit_, grant)) == EntryKind.INTENT
+    return open_intent(_on_record(exit_, grant)) is not None
 
 
 def _ended_by_us(exit_: Exit, grant: Grant) -> bool:
-    """Whether a receipt says that we changed it, or none says anything and it is begun."""
+    """Whether a receipt says that we changed it, or it is begun and nobody knows what came of that."""
     found = _on_record(exit_, grant)
-    receipts = [one for one in found if one.kind == EntryKind.RECEIPT]
-    return receipts[-1].data["facts"].get("changed") is not False if receipts else _newest(found) == EntryKind.INTENT
-
-
-def _newest(entries: list[LedgerEntry]) -> EntryKind | None:
-    kinds = {EntryKind.INTENT, EntryKind.FAILED, EntryKind.RECEIPT}
-    return next((one.kind for one in reversed(entries) if one.kind in kinds), None)
+    changed = any(one.kind == EntryKind.RECEIPT and one.data["facts"].get("changed") is not False for one in found)
+    return changed or open_intent(found) is not None
 
 
 def _on_record(exit_: Exit, grant: Grant) -> list[LedgerEntry]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from core.actions import Deed, judge_each, perform_together, remember
+from core.actions import Deed, judge_each, open_intent, perform_together, remember
 from core.errors import GoodLeaverError, GuardError, HeldError, RefusedError, UnavailableError
 from core.exit import Exit
 from core.model import STAGES, Action, Assurance, EntryKind, ExitPlan, Grant, GrantState, LedgerEntry, Receipt, Verdict
@@ -33,14 +33,21 @@ def as_seen(_grant: Grant, verdict: Verdict) -> Weighed:
 
 
 def all_gone(exit_: Exit, grants: Iterable[Grant]) -> bool:
-    """Whether every one of these grants is seen, from outside, to open nothing any more; by our own ways in we are at least refused."""
-    return all(_is_gone(grant, ask(exit_, grant, log_in=False)) for grant in grants)
+    """Whether nothing is left on a system that we could do: our own ways in are refused, and nothing else is seen to open anything.
+
+    Where no way in of ours is among these grants, each has to be seen to be gone.
+    """
+    seen = [(grant, ask(exit_, grant, log_in=False)) for grant in grants]
+    own = [_is_gone(grant, verdict) for grant, verdict in seen if grant.own]
+    shut = bool(own) and all(own)
+    return all(_is_gone(grant, verdict) or (shut and verdict.state == GrantState.UNKNOWN) for grant, verdict in seen)
 
 
 def revoke(exit_: Exit, planned: Sequence[Grant], present: Mapping[str, Grant], *, only_ask: bool = False) -> None:
     """Take planned grants of one system away, once, by one change. What is gone already is said to be, instead of being done.
 
-    With `only_ask` nothing is taken away: what was begun before we were interrupted is asked about. Raises UnavailableError if it stands.
+    With `only_ask`, for a system that does not let us in any more (`all_gone`), nothing is taken away: it is asked what stands. What we had
+    begun there counts as ours. Raises UnavailableError for what is open.
     """
     target = exit_.systems.target(planned[0].system)
     rounds, grants, deeds = Rounds(exit_, planned), dict[str, Grant](), list[Deed]()
@@ -54,28 +61,53 @@ def revoke(exit_: Exit, planned: Sequence[Grant], present: Mapping[str, Grant], 
 
     def act(subjects: Sequence[str]) -> Sequence[Receipt]:
         left = [grants[subject] for subject in subjects]
-        return target.revoke_together(left) if isinstance(target, RevokesTogether) else [target.revoke(one) for one in left]
+        if only_ask:
+            return [_left_as_it_is(one, ask(exit_, one, log_in=False)) for one in left]
+        done = target.revoke_together(left) if isinstance(target, RevokesTogether) else [target.revoke(one) for one in left]
+        return [_as_begun(receipt, rounds.of(one)) for one, receipt in zip(left, done, strict=True)]
 
     perform_together(exit_, Action.REVOKE, deeds, act)
 
 
 def _find_out(exit_: Exit, before: Grant, only_ask: bool, begun: LedgerEntry) -> Receipt | None:
     verdict = ask(exit_, before, log_in=False)
-    if verdict.state == GrantState.UNKNOWN and not _is_gone(before, verdict):
+    if verdict.state == GrantState.ACTIVE and not only_ask:
+        return None
+    if verdict.state == GrantState.UNKNOWN and not only_ask and not _is_gone(before, verdict):
         raise UnavailableError(
             f"it is not known whether {before.subject} was taken away before we were interrupted: {verdict.evidence}",
             untouched="the grants that come after it",
         )
-    if verdict.state == GrantState.ACTIVE and only_ask:
-        raise UnavailableError(
-            f"{before.system} lets us in again, where it did not a moment ago: {verdict.evidence}",
-            untouched="all that is left of our access there: the interlocks were not looked at",
-            todo="the next pass looks at them, and goes on",
-        )
-    if verdict.state == GrantState.ACTIVE:
-        return None
+    _require_shut(before, verdict)
     seen = "seen to be gone" if verdict.state == GrantState.REVOKED else "our own way in is refused"
     return Receipt(done=f"{seen}, after it was begun and not finished: {verdict.evidence}", undo=begun.data["grant"]["undo"])
+
+
+def _left_as_it_is(grant: Grant, seen: Verdict) -> Receipt:
+    _require_shut(grant, seen)
+    done = f"nothing is left that we could do, as our own way in is refused: {seen.evidence}"
+    return Receipt(done=done, undo=grant.undo, facts={"changed": False})
+
+
+def _require_shut(grant: Grant, seen: Verdict) -> None:
+    """Raise UnavailableError unless a system that did not let us in a moment ago still does not, as far as this grant shows."""
+    if seen.state == GrantState.ACTIVE or (grant.own and not _is_gone(grant, seen)):
+        error = UnavailableError(
+            f"{grant.system} lets us in again, or may, where it did not a moment ago: {grant.subject} is {seen.state}: {seen.evidence}",
+            untouched="all that is left of our access there",
+            todo="the next pass looks again, and goes on",
+        )
+        error.nothing_done = True
+        raise error
+
+
+def _as_begun(receipt: Receipt, earlier: Sequence[LedgerEntry]) -> Receipt:
+    """Take what is found done already for ours, with the undo of then, if an attempt of ours was interrupted before."""
+    begun = open_intent(earlier)
+    if not begun or receipt.facts.get("changed") is not False:
+        return receipt
+    done = f"{receipt.done}; begun and not finished at entry {begun.number}"
+    return Receipt(done=done, undo=begun.data["grant"]["undo"], facts={**receipt.facts, "changed": True})
 
 
 def _is_gone(grant: Grant, seen: Verdict) -> bool:

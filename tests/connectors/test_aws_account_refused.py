@@ -85,6 +85,45 @@ def test_killed_before_the_receipt_of_our_own_way_in_the_next_pass_goes_on(world
     assert (newest.data["state"], newest.data["assurance"]) == (GrantState.REVOKED, Assurance.OBSERVED)
 
 
+def test_a_later_attempt_that_was_refused_does_not_take_away_what_an_earlier_one_began(world: AwsWorld, exit_: Exit) -> None:
+    """STS still let us in, and did not any more when the second attempt came."""
+    plan = all_but_our_own(exit_)
+    own = plan.grants[-1]
+    begin(exit_, plan)
+    begin(exit_, plan)
+    exit_.record(EntryKind.FAILED, action=Action.REVOKE, subject=own.subject, data={"why": "nobody let us in"})
+    killed_when_nobody_comes_in(world, plan)
+    come_anew(world, exit_)
+    found = find_grants(exit_, plan)
+    assert only_asked(exit_, plan, found) == {"aws"}
+    revoke(exit_, [own], found.present, only_ask=True)
+    assert look_back(exit_, plan, own) == ""
+
+
+def test_what_an_interrupted_attempt_did_is_ours_and_keeps_its_undo(world: AwsWorld, exit_: Exit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS lets us in for a while yet, and shows already what we wrote."""
+    plan = all_but_our_own(exit_)
+    own = plan.grants[-1]
+    begin(exit_, plan)
+    found = find_grants(exit_, plan)
+    trust = world.root.get_role(RoleName="for-connector")["Role"]["AssumeRolePolicyDocument"]
+    killed_when_nobody_comes_in(world, plan)
+    closed = world.root.get_role(RoleName="for-connector")["Role"]["AssumeRolePolicyDocument"]
+    world.root.update_assume_role_policy(RoleName="for-connector", PolicyDocument=json.dumps(trust))
+    come_anew(world, exit_)
+    late = world.target._visit()  # noqa: SLF001 - the session of a service that has not heard of it
+    world.root.update_assume_role_policy(RoleName="for-connector", PolicyDocument=json.dumps(closed))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(world.target), "_visit", lambda _self: late)
+        revoke(exit_, [own], found.present)
+    receipt = exit_.last(EntryKind.RECEIPT, action=Action.REVOKE, subject=own.subject)
+    assert receipt
+    assert receipt.data["facts"]["changed"] is True
+    assert receipt.data["undo"] == dict(found.present[own.subject].undo)
+    come_anew(world, exit_)
+    assert look_back(exit_, plan, own) == ""
+
+
 def test_what_lets_us_in_again_by_then_is_not_touched_without_its_interlocks(world: AwsWorld, exit_: Exit) -> None:
     plan = all_but_our_own(exit_)
     begin(exit_, plan)

@@ -9,6 +9,7 @@ import pytest
 from core.errors import RefusedError
 from core.model import Grant, GrantState
 from core.signatures.public_key import fingerprint
+from tests.servers import open_session
 from tests.servers.linux_world import AccountsWorld
 
 OPTIONS = (
@@ -252,10 +253,5 @@ def test_our_own_sessions_end_last_and_what_we_were_is_closed(world: OddWorld) -
 
 
 def start_session(world: OddWorld, who: str, account: str) -> subprocess.Popen[bytes]:
-    """Log in by the stock client and stay; into our account with a password by a key that is not looked for."""
-    who = "stranger" if account == "tech" else who
-    line = world.people.ssh(world.server, who, account, "echo in; sleep 600")
-    session = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    assert session.stdout is not None
-    assert session.stdout.readline() == b"in\n"
-    return session
+    """Log in and stay; into our account with a password by a key that is not looked for."""
+    return open_session.start_session(world, "stranger" if account == "tech" else who, account)

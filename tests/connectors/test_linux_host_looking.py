@@ -1,6 +1,5 @@
 """What is believed of a whole host: from outside alone where nobody may come in, and never more than was seen."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from core.model import Assurance, Grant, GrantState
 from tests.servers.linux_world import WITH_PAM, AccountsWorld
+from tests.servers.open_session import end, start_session
 
 LOG = "/var/log/auth.log"
 LATE = 1.0
@@ -88,19 +88,6 @@ def test_a_refused_key_takes_neither_a_rule_nor_a_password_away(world: KnownWorl
     assert all(world.ways_in("technician"))  # by its password
     assert seen(world.target.verify, tech) == (GrantState.UNKNOWN, Assurance.UNKNOWN)
     assert seen(world.target.verify, keyed) == (GrantState.UNKNOWN, Assurance.UNKNOWN)
-
-
-def start_session(world: KnownWorld, who: str, account: str) -> subprocess.Popen[bytes]:
-    line = world.people.ssh(world.server, who, account, "echo in; sleep 600")
-    session = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    assert session.stdout is not None
-    assert session.stdout.readline() == b"in\n"
-    return session
-
-
-def end(session: subprocess.Popen[bytes]) -> None:
-    session.kill()
-    session.wait()
 
 
 def rotate(world: KnownWorld) -> None:

@@ -12,7 +12,7 @@ from core.errors import RefusedError
 from core.model import GrantState
 from tests.servers.linux_server import LinuxHostServer
 from tests.servers.linux_world import AccountsWorld
-from tests.servers.way_back import FOLDER, SECONDS, die_once_changed, let_the_time_pass, log, there, wait_for, waits
+from tests.servers.way_back import FOLDER, at_its_start, die_once_changed, let_the_time_pass, log, there, wait_for, waits
 
 PAGE = 4096
 APPS = "/home/app/.ssh/authorized_keys"
@@ -20,10 +20,7 @@ APPS = "/home/app/.ssh/authorized_keys"
 
 @pytest.fixture
 def world(accounts_host: AccountsWorld) -> AccountsWorld:
-    accounts_host.reset()
-    accounts_host.server.reload()
-    accounts_host.target = accounts_host.access(way_back_seconds=SECONDS)
-    return accounts_host
+    return at_its_start(accounts_host)
 
 
 def restore(world: AccountsWorld, shell: str = "sh") -> None:

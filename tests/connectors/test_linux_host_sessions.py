@@ -1,13 +1,13 @@
 """Sessions of ours on a whole host, by whatever port they came, and what the sessions of others have open besides."""
 
 import socket
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from core.model import Assurance, Grant, GrantState
 from tests.servers.linux_world import KeysWorld
+from tests.servers.open_session import end, start_session
 
 
 def free_port() -> int:
@@ -32,27 +32,12 @@ def world(made: tuple[KeysWorld, int]) -> KeysWorld:
     return made[0]
 
 
-def start_session(world: KeysWorld, who: str, account: str, port: int, *options: str) -> subprocess.Popen[bytes]:
-    line = world.people.ssh(world.server, who, account, "echo in; sleep 600")
-    line[line.index("-p") + 1] = str(port)
-    line[1:1] = ["-o", f"HostKeyAlias=[127.0.0.1]:{world.server.port}", *options]
-    session = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    assert session.stdout is not None
-    assert session.stdout.readline() == b"in\n"
-    return session
-
-
-def end(session: subprocess.Popen[bytes]) -> None:
-    session.kill()
-    session.wait()
-
-
 def key_in_app(world: KeysWorld) -> Grant:
     return next(one for one in world.target.discover(world.holders) if one.id.endswith("in /home/app/.ssh/authorized_keys"))
 
 
 def test_a_session_by_another_port_of_the_server_ends_as_well(world: KeysWorld, made: tuple[KeysWorld, int]) -> None:
-    open_sessions = {who: start_session(world, who, account, made[1]) for who, account in (("technician", "app"), ("client", "app"))}
+    open_sessions = {who: start_session(world, who, account, port=made[1]) for who, account in (("technician", "app"), ("client", "app"))}
     try:
         receipt = world.target.revoke(key_in_app(world))
         assert (receipt.facts["sessions ended"], receipt.facts["sessions of which nobody can tell by which key"]) == ("1", "0")
@@ -64,7 +49,7 @@ def test_a_session_by_another_port_of_the_server_ends_as_well(world: KeysWorld, 
 
 
 def test_our_own_session_by_another_port_is_ended_before_we_say_that_ours_are(world: KeysWorld, made: tuple[KeysWorld, int]) -> None:
-    session = start_session(world, "connector", "root", made[1])
+    session = start_session(world, "connector", "root", port=made[1])
     try:
         (own,) = [one for one in world.target.discover(world.holders) if one.own]
         facts = world.target.revoke(own).facts
@@ -75,7 +60,7 @@ def test_our_own_session_by_another_port_is_ended_before_we_say_that_ours_are(wo
 
 
 def test_a_session_by_another_port_that_nobody_can_attribute_is_told(world: KeysWorld, made: tuple[KeysWorld, int]) -> None:
-    session, grant = start_session(world, "technician", "app", made[1]), key_in_app(world)
+    session, grant = start_session(world, "technician", "app", port=made[1]), key_in_app(world)
     world.server.write("/var/log/auth.log", b"")
     try:
         assert world.target.revoke(grant).facts["sessions of which nobody can tell by which key"] == "1"
@@ -89,7 +74,7 @@ def test_tunnels_of_a_session_that_is_known_are_no_sessions_that_nobody_knows(wo
     """A connection that came in by a port which the client's own session has open there, and one that went out by it."""
     back, out, behind = free_port(), free_port(), socket.create_server(("127.0.0.1", 0))
     tunnels = ("-R", f"{back}:127.0.0.1:{behind.getsockname()[1]}", "-L", f"{out}:127.0.0.1:{behind.getsockname()[1]}")
-    session = start_session(world, "client", "app", world.server.port, *tunnels)
+    session = start_session(world, "client", "app", *tunnels)
     ends = [socket.create_connection(("127.0.0.1", port)) for port in (back, out)]
     try:
         ends += [behind.accept()[0] for _ in range(2)]

@@ -11,7 +11,7 @@ from core.steps.rounds import newest_verdict
 from tests.servers.aws_desk import opened_desk
 from tests.servers.linux_desk import LinuxDesk
 from tests.servers.linux_world import AccountsWorld
-from tests.servers.way_back import FOLDER, SECONDS, let_the_time_pass
+from tests.servers.way_back import FOLDER, at_its_start, let_the_time_pass
 
 APPS = "/home/app/.ssh/authorized_keys"
 RULE = b"tech ALL=(ALL) NOPASSWD: ALL\n"
@@ -20,10 +20,7 @@ TOLD = "somebody has to look whether that undid what the client did meanwhile"
 
 @pytest.fixture
 def world(accounts_host: AccountsWorld) -> AccountsWorld:
-    accounts_host.reset()
-    accounts_host.server.reload()
-    accounts_host.target = accounts_host.access(way_back_seconds=SECONDS)
-    return accounts_host
+    return at_its_start(accounts_host)
 
 
 def test_nothing_of_ours_that_the_client_took_away_meanwhile_comes_back(world: AccountsWorld) -> None:

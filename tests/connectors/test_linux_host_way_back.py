@@ -10,15 +10,12 @@ from connectors.ssh_host.linux import LinuxHost, asking, giving_up
 from core.errors import RefusedError
 from core.model import GrantState
 from tests.servers.linux_world import AccountsWorld
-from tests.servers.way_back import FOLDER, SECONDS, die_once_changed, let_the_time_pass, log, there, wait_for, waits
+from tests.servers.way_back import FOLDER, SECONDS, at_its_start, die_once_changed, let_the_time_pass, log, there, wait_for, waits
 
 
 @pytest.fixture
 def world(accounts_host: AccountsWorld) -> AccountsWorld:
-    accounts_host.reset()
-    accounts_host.server.reload()  # its settings as they are again
-    accounts_host.target = accounts_host.access(way_back_seconds=SECONDS)  # none runs by itself within a test
-    return accounts_host
+    return at_its_start(accounts_host)
 
 
 def damage(world: AccountsWorld) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from core.client_check.second_look import SecondCheck, systems_closed_by_others
 from core.client_check.seen import ClientsLooks
+from core.errors import UnavailableError
 from core.model import Action, EntryKind
 from core.steps.ask_client import ask_the_client_to_look
 from core.steps.close import close, closed_sentence
-from core.steps.discover import find_grants
+from core.steps.discover import find_grants, only_asked
 from core.steps.revoke import read_back, revoke
 from core.steps.sessions import Sessions
 from tests.servers.aws_desk import opened_desk
@@ -35,6 +36,32 @@ def desk(made: OneAccountWorld, tmp_path: Path) -> Iterator[LinuxDesk]:
         yield found
 
 
+class TwoAccountsWorld(OneAccountWorld):
+    """A technician of ours has an account there, too."""
+
+    ours = ("connector", "technician")
+
+    def make(self) -> None:
+        super().make()
+        self.server.account("tech", self.people.lines["technician"])
+
+    def fields(self) -> dict[str, Any]:
+        fields = super().fields()
+        return fields | {"accounts": (*fields["accounts"], {"name": "tech", "holder": "technician"})}
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[LinuxDesk]:
+    (tmp_path / "two").mkdir()
+    world = TwoAccountsWorld(tmp_path / "two", WITH_PAM)
+    try:
+        with opened_desk(world, tmp_path, LinuxDesk) as found:
+            assert isinstance(found, LinuxDesk)
+            yield found
+    finally:
+        world.server.stop()
+
+
 def first_check(desk: LinuxDesk) -> tuple[str, ...]:
     check = SecondCheck(desk.exit, desk.plan, ClientsLooks(desk.exit, desk.plan))
     return read_back(desk.exit, desk.plan, weigh=check.weigh_unknown)
@@ -43,7 +70,7 @@ def first_check(desk: LinuxDesk) -> tuple[str, ...]:
 def give_up(desk: LinuxDesk) -> None:
     found = find_grants(desk.exit, desk.plan)
     assert list(found.gone) == ["db1"]
-    revoke(desk.exit, desk.plan.grants, found.present)
+    revoke(desk.exit, desk.plan.grants, found.present, only_ask=True)
 
 
 def test_it_closes_only_when_the_client_sees_the_account_closed(desk: LinuxDesk) -> None:
@@ -67,6 +94,37 @@ def test_it_closes_only_when_the_client_sees_the_account_closed(desk: LinuxDesk)
     assert first_check(desk) == ()
     close(desk.exit, desk.plan, Sessions())
     assert "at the first check 1 attested by the client's own look, and at the second 1 attested" in closed_sentence(desk.exit, desk.plan)
+
+
+def test_all_our_accounts_closed_by_the_client_beforehand_end_when_it_sees_them_closed(two: LinuxDesk) -> None:
+    for account in ("northlight", "tech"):
+        two.world.server.keys(f"/home/{account}/.ssh/authorized_keys", ("# nothing",), owner=account)
+        two.world.server.run("usermod", "-L", "-e", "1", account)
+    two.world.server.run("mv", "/etc/sudoers.d/northlight", "/etc/sudoers.d/northlight.aside")
+    found = find_grants(two.exit, two.plan)
+    assert (list(found.gone), dict(found.trouble), only_asked(two.exit, two.plan, found)) == (["db1"], {}, frozenset())
+    give_up(two)
+    receipts = two.exit.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)
+    assert [one.data["facts"] for one in receipts] == [{"changed": False}] * len(two.plan.grants)
+    assert [one.split(" is ")[0] for one in first_check(two)] == ["db1:account tech", "db1:account northlight"]
+    assert systems_closed_by_others(two.exit, two.plan) == ask_the_client_to_look(two.exit, two.plan) == ("db1",)
+    two.later()
+    two.take_in(two.text(two.look()))
+    assert first_check(two) == ()
+    close(two.exit, two.plan, Sessions())
+    assert "at the first check 1 observed, 2 attested by the client's own look" in closed_sentence(two.exit, two.plan)
+
+
+def test_what_lets_us_in_again_meanwhile_gets_no_receipt(two: LinuxDesk) -> None:
+    server, line = two.world.server, two.world.people.lines["connector"]
+    for account in ("northlight", "tech"):
+        server.keys(f"/home/{account}/.ssh/authorized_keys", ("# nothing",), owner=account)
+    found = find_grants(two.exit, two.plan)
+    server.keys("/home/northlight/.ssh/authorized_keys", (line,), owner="northlight")
+    with pytest.raises(UnavailableError, match="lets us in again"):
+        revoke(two.exit, [one for one in two.plan.grants if one.own], found.present, only_ask=True)
+    assert not two.exit.ledger.entries(kind=EntryKind.RECEIPT, action=Action.REVOKE)
+    assert two.world.people.by_ssh(server, "connector", "northlight")
 
 
 def test_killed_before_the_receipt_the_client_sees_what_became_of_it(desk: LinuxDesk) -> None:
